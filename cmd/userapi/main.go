@@ -1,0 +1,77 @@
+// Command userapi serves a user directory, and tends it from the command line.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses beside 0.
+const (
+	exitFailed = 1
+	exitUsage  = 2 // wrong arguments or settings; nothing was started
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "userapi:", err)
+	var usage *usageError
+	if errors.As(err, &usage) {
+		os.Exit(exitUsage)
+	}
+	os.Exit(exitFailed)
+}
+
+// usageError is a fault of the arguments or settings.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+
+func (e *usageError) Unwrap() error { return e.err }
+
+type commandLine struct {
+	Serve   serveCommand   `cmd:"" help:"Serve the API."`
+	Migrate migrateCommand `cmd:"" help:"Create the database or bring its schema up to date."`
+	Token   tokenCommands  `cmd:"" help:"Make, list and end tokens."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// output is where a command writes: what was asked for, and all else.
+type output struct{ stdout, stderr io.Writer }
+
+// run carries out one command until it is done or ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var cli commandLine
+	helped := false
+	parser, err := kong.New(&cli,
+		kong.Name("userapi"),
+		kong.Description("A spec-first user directory."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(output{stdout, stderr}),
+	)
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if helped {
+		return nil
+	}
+	if err != nil {
+		return &usageError{err}
+	}
+	return command.Run()
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"userapi/internal/directory"
+	"userapi/internal/httpapi"
+	"userapi/internal/password"
+	"userapi/internal/store"
+	"userapi/internal/telemetry"
+)
+
+// grace is how long accepted requests may take to end after SIGTERM.
+const grace = 8 * time.Second
+
+type serveCommand struct {
+	serveSettings `embed:""`
+}
+
+// Help is what kong prints below the flags.
+func (serveCommand) Help() string {
+	return `The first start on an empty database creates user 1, a system administrator.
+Its token is USERAPI_ADMIN_TOKEN, 32 or more visible ASCII characters, if that is set,
+and else a new one, written to the admin token file. SIGTERM ends the server cleanly.`
+}
+
+// Run serves until ctx ends or a listener fails. Listeners are opened before the
+// database: a port that is taken changes nothing.
+func (c *serveCommand) Run(ctx context.Context, out output) (err error) {
+	logger := telemetry.NewLogger(out.stderr, c.logLevel, c.LogFormat)
+	var listening net.ListenConfig
+	public, err := listening.Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	defer closeListener(public)
+	var ops net.Listener
+	if c.OpsListen != "off" {
+		if ops, err = listening.Listen(ctx, "tcp", c.OpsListen); err != nil {
+			return err
+		}
+		defer closeListener(ops)
+	}
+
+	kept, err := openForServing(ctx, c.path())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kept.Close()) }()
+	service := newService(kept)
+	if err := c.start(ctx, service, logger); err != nil {
+		return err
+	}
+	metrics := telemetry.NewRegistry()
+	handler, err := (&httpapi.Server{
+		Directory:      service,
+		Ready:          kept.Ready,
+		Logger:         logger,
+		Metrics:        metrics,
+		TrustedProxies: c.trustedProxies,
+	}).Handler()
+	if err != nil {
+		return err
+	}
+
+	servers, ctx := errgroup.WithContext(ctx)
+	servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), public) })
+	if ops != nil {
+		handler := telemetry.OpsHandler(metrics, c.Pprof)
+		servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), ops) })
+	}
+	logger.Info("listening", "address", public.Addr().String(), "database", c.path())
+	err = servers.Wait()
+	logger.Info("stopped")
+	return err
+}
+
+// openForServing creates or migrates the database and opens it.
+func openForServing(ctx context.Context, path string) (*store.Store, error) {
+	if _, err := store.Migrate(ctx, path); err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, path)
+}
+
+func newService(kept *store.Store) *directory.Service {
+	return &directory.Service{
+		Store:  kept,
+		Hasher: password.NewGate(password.Params(), runtime.GOMAXPROCS(0)),
+		Now:    time.Now,
+		Random: rand.Reader,
+	}
+}
+
+// start makes user 1 on an empty database and says where its token is.
+func (c *serveCommand) start(ctx context.Context, service *directory.Service, logger *slog.Logger) error {
+	written := false
+	first, err := service.Start(ctx, c.adminToken, func(secret string) error {
+		written = true
+		return writeSecret(c.AdminTokenFile, secret)
+	})
+	switch {
+	case err != nil && written && !errors.Is(err, os.ErrExist):
+		return errors.Join(err, os.Remove(c.AdminTokenFile))
+	case err != nil:
+		return err
+	case written:
+		logger.Info("first start: user 1, admin, was created; its token is in a file", "file", c.AdminTokenFile)
+	case first:
+		logger.Info("first start: user 1, admin, was created; its token is USERAPI_ADMIN_TOKEN")
+	}
+	return nil
+}
+
+// writeSecret writes a file that only its owner may read. It replaces none: the file
+// may hold the only copy of another database's token.
+func writeSecret(path, secret string) (err error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("the database is empty, but there is already a token in %s: "+
+			"move it away, or name another file with --admin-token-file: %w", path, os.ErrExist)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if _, err := file.WriteString(secret + "\n"); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+// serveUntil serves until the listener fails, which is an error, or ctx ends: then it
+// finishes what was accepted.
+func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := server.Shutdown(ending); err != nil {
+		return errors.Join(fmt.Errorf("requests were still running after %s", grace), server.Close())
+	}
+	return nil
+}
+
+// closeListener ends a listener that may have been closed by its server already.
+func closeListener(l net.Listener) { _ = l.Close() }

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+
+	"userapi/internal/store"
+	"userapi/internal/telemetry"
+)
+
+// databaseSetting is shared by all commands that open the database.
+type databaseSetting struct {
+	Database string `env:"USERAPI_DATABASE" default:"userapi.db" placeholder:"FILE" help:"The SQLite file, as PATH or sqlite:PATH (${default})."`
+}
+
+// path returns the file, of which Validate has said that it is one.
+func (s databaseSetting) path() string {
+	path, _ := store.SQLitePath(s.Database)
+	return path
+}
+
+// Validate is called by kong. The value is not repeated: it could hold a password.
+func (s databaseSetting) Validate() error {
+	if _, err := store.SQLitePath(s.Database); err != nil {
+		return fmt.Errorf("USERAPI_DATABASE or --database: %w", err)
+	}
+	return nil
+}
+
+// serveSettings are read as text and checked together, so that all faults are listed at once.
+type serveSettings struct {
+	databaseSetting `embed:""`
+	Listen          string `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API is served (${default})."`
+	OpsListen       string `env:"USERAPI_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where /metrics is served, or 'off' (${default})."`
+	Pprof           bool   `env:"USERAPI_PPROF" help:"Serve /debug/pprof beside /metrics."`
+	AdminTokenFile  string `env:"USERAPI_ADMIN_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"Where the first start writes the token that it makes (${default})."`
+	TrustedProxies  string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR,..." help:"Proxies whose X-Forwarded-For is believed (none)."`
+	LogLevel        string `env:"USERAPI_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`
+	LogFormat       string `env:"USERAPI_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text or json (${default})."`
+
+	// Filled by Validate.
+	adminToken     string         // "": not given
+	trustedProxies []netip.Prefix // none
+	logLevel       slog.Level     // info
+}
+
+// Validate is called by kong.
+func (s *serveSettings) Validate() error {
+	faults := []error{s.databaseSetting.Validate()}
+	fault := func(name, format string, args ...any) {
+		faults = append(faults, fmt.Errorf(name+": "+format, args...))
+	}
+	if !isAddress(s.Listen) {
+		fault("USERAPI_LISTEN or --listen", "%q is not HOST:PORT, as in 127.0.0.1:8080", s.Listen)
+	}
+	if s.OpsListen != "off" && !isAddress(s.OpsListen) {
+		fault("USERAPI_OPS_LISTEN or --ops-listen", "%q is neither HOST:PORT, as in 127.0.0.1:8081, nor off", s.OpsListen)
+	}
+	if s.AdminTokenFile == "" {
+		fault("USERAPI_ADMIN_TOKEN_FILE or --admin-token-file", "name a file, as in userapi.token")
+	}
+	token, given := os.LookupEnv("USERAPI_ADMIN_TOKEN")
+	if given && !isToken(token) {
+		fault("USERAPI_ADMIN_TOKEN", "it needs 32 or more visible ASCII characters; this makes one: openssl rand -hex 32")
+	}
+	s.adminToken = token
+	for text := range strings.SplitSeq(s.TrustedProxies, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		prefix, err := parsePrefix(text)
+		if err != nil {
+			fault("USERAPI_TRUSTED_PROXIES or --trusted-proxies", "%q is no address or CIDR, as in 10.0.0.0/8", text)
+		}
+		s.trustedProxies = append(s.trustedProxies, prefix)
+	}
+	if err := s.logLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		fault("USERAPI_LOG_LEVEL or --log-level", "%q is none of debug, info, warn and error", s.LogLevel)
+	}
+	if s.LogFormat != telemetry.FormatText && s.LogFormat != telemetry.FormatJSON {
+		fault("USERAPI_LOG_FORMAT or --log-format", "%q is neither text nor json", s.LogFormat)
+	}
+	return errors.Join(faults...)
+}
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
+	}
+	_, err = net.LookupPort("tcp", port)
+	return err == nil
+}
+
+// isToken reports whether s can be guessed no more easily than a made token.
+func isToken(s string) bool {
+	return len(s) >= 32 && strings.IndexFunc(s, func(r rune) bool { return r < '!' || r > '~' }) < 0
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if address, err := netip.ParseAddr(s); err == nil {
+		return address.Prefix(address.BitLen())
+	}
+	return netip.ParsePrefix(s)
+}

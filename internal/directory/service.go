@@ -1,0 +1,183 @@
+// Package directory is the domain: users, who may do what to them, and the rules of a
+// change. It knows neither HTTP nor SQL.
+package directory
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Store keeps users, tokens and the audit. Each method that writes is one unit: all
+// of it is on disk when it returns nil, none of it when it returns an error.
+// Failures that a client can mend are *Error; everything else is ours.
+type Store interface {
+	// Principal returns the owner of a token, and the token. CodeUnauthenticated: no such token.
+	Principal(ctx context.Context, hash TokenHash) (Principal, error)
+	// User returns a user. CodeNotFound: none has this number.
+	User(ctx context.Context, id UserID) (User, error)
+	// UpdateUser reads actor and target, asks Update.Plan and carries the change out.
+	// CodeUnauthenticated: the token has ended since. CodeEmailTaken, CodeNickNameTaken,
+	// CodeUnavailable, and what Plan answers.
+	UpdateUser(ctx context.Context, u Update) (User, error)
+	// CreateUser reads the actor, asks Creation.Plan and stores the user; codes as UpdateUser.
+	CreateUser(ctx context.Context, c Creation) (User, error)
+	// Start prepares the directory for a server, see Service.Start.
+	Start(ctx context.Context, s Start) (first bool, err error)
+	// CreateToken stores a token. CodeNotFound: no such user.
+	CreateToken(ctx context.Context, t NewToken, event Event) (Token, error)
+	// Tokens lists tokens by number, of one user or, for 0, of all.
+	Tokens(ctx context.Context, user UserID) ([]Token, error)
+	// RevokeToken ends a token. CodeNotFound: no such token, or the operator's.
+	RevokeToken(ctx context.Context, id int64, event Event) error
+}
+
+// Hasher hashes passwords, slowly on purpose.
+type Hasher interface {
+	// Hash waits for its turn until ctx ends.
+	Hash(ctx context.Context, password string) (string, error)
+}
+
+// Service is the directory. All fields are needed.
+type Service struct {
+	Store  Store
+	Hasher Hasher
+	Now    func() time.Time
+	Random io.Reader // cryptographically strong
+}
+
+// Authenticate returns who holds the token. Everyone may call it.
+// CodeUnauthenticated: the token is unknown, ended or expired, or its owner is not active.
+func (s *Service) Authenticate(ctx context.Context, secret string) (Principal, error) {
+	p, err := s.Store.Principal(ctx, HashToken(secret))
+	if err != nil {
+		return Principal{}, err
+	}
+	return p, p.Valid(s.Now())
+}
+
+// Valid returns CodeUnauthenticated if the token has expired or its owner is not active.
+func (p Principal) Valid(now time.Time) error {
+	if !p.User.active() || !p.Token.Expires.IsZero() && !now.Before(p.Token.Expires) {
+		return &Error{Code: CodeUnauthenticated}
+	}
+	return nil
+}
+
+// User returns a user. System administrators and the user may call it.
+// CodeNotFound: none has this number, or the principal may not see it.
+func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error) {
+	user, err := s.Store.User(ctx, id)
+	if err != nil {
+		return User{}, err
+	}
+	if err := Allow(OperationGetUser, p.User, id); err != nil {
+		return User{}, err
+	}
+	return user, nil
+}
+
+// CreateUser creates a user. System administrators may call it.
+// CodeForbidden, CodeEmailTaken, CodeNickNameTaken, CodeUnavailable.
+func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User, error) {
+	c := Creation{Principal: p, User: n, At: s.Now()}
+	// Hashing is dear: nobody spends it on what is refused anyway. The unit decides again.
+	if _, err := c.Plan(p); err != nil {
+		return User{}, err
+	}
+	hash, err := s.Hasher.Hash(ctx, n.Password)
+	if err != nil {
+		return User{}, err
+	}
+	c.PasswordHash, c.User.Password = hash, ""
+	return s.Store.CreateUser(ctx, c)
+}
+
+// UpdateUser changes the named members of a user and returns the user as stored.
+// System administrators and the user may call it, within the policy.
+// CodeNotFound, CodeForbidden, CodePreconditionFailed, CodeOwnAccount, CodeEmailTaken,
+// CodeNickNameTaken, CodeUnavailable.
+func (s *Service) UpdateUser(ctx context.Context, p Principal, id UserID, patch Patch, cond Condition) (User, error) {
+	u := Update{Principal: p, ID: id, Patch: patch, Condition: cond, At: s.Now()}
+	if patch.Password.Set {
+		target, err := s.Store.User(ctx, id)
+		if err != nil {
+			return User{}, err
+		}
+		if _, err := u.Plan(p, target); err != nil {
+			return User{}, err
+		}
+		hash, err := s.Hasher.Hash(ctx, patch.Password.Value)
+		if err != nil {
+			return User{}, err
+		}
+		u.PasswordHash, u.Patch.Password.Value = hash, ""
+	}
+	return s.Store.UpdateUser(ctx, u)
+}
+
+// Start is what a starting server brings: user 1 and its first token, needed if the
+// directory is empty, and the operator's token, which replaces the one of the last start.
+type Start struct {
+	Admin    User
+	Event    Event        // of the creation of the admin
+	Operator *NewToken    // nil: none is given, and one of an earlier start ends
+	Made     *NewToken    // stored if the directory is empty; nil if Operator is not
+	KeepMade func() error // hands the made token to the operator, inside the unit
+}
+
+// Start prepares the directory for a server. On an empty directory it creates user 1,
+// a system administrator named admin in the enterprise default, without password; its
+// token is the operator's, or else a new one, which keep receives before it counts.
+// It reports whether the directory was empty.
+func (s *Service) Start(ctx context.Context, operator string, keep func(secret string) error) (bool, error) {
+	now := s.Now()
+	active := true
+	admin := User{
+		ID: 1, Version: 1, NickName: "admin", EnterpriseID: "default",
+		Role: RoleSystemAdministrator, IsActive: &active, CreateTime: now,
+	}
+	fields := []Field{FieldNickName, FieldEnterpriseID, FieldIsActive}
+	start := Start{Admin: admin, Event: Principal{}.event(OperationCreateUser, now, admin, fields)}
+	if operator != "" {
+		start.Operator = &NewToken{
+			Token: Token{UserID: admin.ID, Name: "operator", Kind: TokenOperator, Created: now},
+			Hash:  HashToken(operator),
+		}
+		return s.Store.Start(ctx, start)
+	}
+	secret, err := s.newSecret()
+	if err != nil {
+		return false, err
+	}
+	start.Made = &NewToken{
+		Token: Token{UserID: admin.ID, Name: "first start", Kind: TokenMade, Created: now},
+		Hash:  HashToken(secret),
+	}
+	start.KeepMade = func() error { return keep(secret) }
+	return s.Store.Start(ctx, start)
+}
+
+// CreateToken makes a token for a user, for the command line. A life of 0 has no end.
+// CodeNotFound: no such user.
+func (s *Service) CreateToken(ctx context.Context, user UserID, name string, life time.Duration) (string, Token, error) {
+	secret, err := s.newSecret()
+	if err != nil {
+		return "", Token{}, err
+	}
+	now := s.Now()
+	t := NewToken{
+		Token: Token{UserID: user, Name: name, Kind: TokenMade, Created: now},
+		Hash:  HashToken(secret),
+	}
+	if life > 0 {
+		t.Expires = now.Add(life)
+	}
+	token, err := s.Store.CreateToken(ctx, t, Event{At: now, Operation: OperationCreateToken})
+	return secret, token, err
+}
+
+// RevokeToken ends a token, for the command line. CodeNotFound: no such token, or the operator's.
+func (s *Service) RevokeToken(ctx context.Context, id int64) error {
+	return s.Store.RevokeToken(ctx, id, Event{At: s.Now(), Operation: OperationRevokeToken})
+}

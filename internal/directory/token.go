@@ -1,0 +1,59 @@
+package directory
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"time"
+)
+
+// TokenHash is the SHA-256 of a token; the token itself is not kept.
+type TokenHash [sha256.Size]byte
+
+// HashToken returns what is stored of a token. A token is 256 random bits, or the
+// operator's of 32 characters and more: no salt and no slow hash is needed.
+func HashToken(secret string) TokenHash { return sha256.Sum256([]byte(secret)) }
+
+// newSecret draws 256 random bits and returns them as a token.
+func (s *Service) newSecret() (string, error) {
+	bits := make([]byte, 32)
+	if _, err := s.Random.Read(bits); err != nil {
+		return "", fmt.Errorf("draw a token: %w", err)
+	}
+	return "ua_" + base64.RawURLEncoding.EncodeToString(bits), nil
+}
+
+// TokenKind says where a token comes from.
+type TokenKind string
+
+// The kinds of tokens.
+const (
+	TokenMade     TokenKind = "made"     // by the command line or the first start
+	TokenOperator TokenKind = "operator" // given in the settings; only a start ends it
+)
+
+// Token is what is known of a token.
+type Token struct {
+	ID      int64
+	UserID  UserID
+	Name    string
+	Kind    TokenKind
+	Created time.Time
+	Expires time.Time // zero: never
+}
+
+// NewToken is a token to be stored.
+type NewToken struct {
+	Token
+	Hash TokenHash
+}
+
+// TokenScope says which tokens of a user a change ends. The operator's is never among them.
+type TokenScope int
+
+// The scopes.
+const (
+	TokensNone   TokenScope = iota
+	TokensOthers            // all but the one that was used
+	TokensAll
+)

@@ -1,0 +1,78 @@
+package directory
+
+import (
+	"net/netip"
+	"regexp"
+	"strconv"
+	"time"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// UserID numbers a user, from 1 to 2147483647. A number is never used again.
+type UserID int32
+
+var userID = regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
+
+// ParseUserID reads the decimal form without sign, leading zero or white space.
+// What is not a number of a user cannot name one: the error is CodeNotFound.
+func ParseUserID(s string) (UserID, error) {
+	if !userID.MatchString(s) {
+		return 0, &Error{Code: CodeNotFound}
+	}
+	id, err := strconv.ParseInt(s, 10, 32)
+	if err != nil {
+		return 0, &Error{Code: CodeNotFound}
+	}
+	return UserID(id), nil
+}
+
+func (id UserID) String() string { return strconv.FormatInt(int64(id), 10) }
+
+// Role is what a user may do to others.
+type Role string
+
+// The roles.
+const (
+	RoleUser                Role = "user"
+	RoleSystemAdministrator Role = "system_administrator"
+)
+
+// User is a user as stored. The password's hash stays in the store.
+type User struct {
+	ID           UserID
+	Version      int64 // raised by 1 with every change, from 1
+	NickName     string
+	EnterpriseID string
+	Role         Role
+	Email        *string // nil: none
+	Phone        string  // "": none
+	IsActive     *bool   // nil: not decided yet
+	Origion      *string // nil: was not said
+	CreateTime   time.Time
+	ClientIP     netip.Addr // of the client that created the user; zero: the server itself
+}
+
+// active reports whether the user may log in and use tokens.
+func (u User) active() bool { return u.IsActive != nil && *u.IsActive }
+
+// Field names a member of a user, as the contract spells it.
+type Field string
+
+// The members that can be written.
+const (
+	FieldNickName     Field = "nick_name"
+	FieldPassword     Field = "password"
+	FieldEnterpriseID Field = "enterprise_id"
+	FieldEmail        Field = "email"
+	FieldPhone        Field = "phone"
+	FieldIsActive     Field = "is_active"
+	FieldOrigion      Field = "origion"
+)
+
+// FoldNickName gives two names the same form when they differ in letter case or
+// Unicode composition only: canonical caseless matching (Unicode 15.0 §3.13, D145), in NFC.
+func FoldNickName(name string) string {
+	return norm.NFC.String(cases.Fold().String(norm.NFD.String(name)))
+}

@@ -1,0 +1,120 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"userapi/gen/api"
+)
+
+// maxBody is the longest body that is read, in bytes.
+const maxBody = 64 << 10
+
+// readBody returns the body; nil if it is empty, however that is said. Its media type
+// is looked at before it is read, and only if it is not empty.
+func readBody(r *http.Request, w http.ResponseWriter) ([]byte, error) {
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	if r.ContentLength < 0 {
+		first := make([]byte, 1)
+		if n, err := io.ReadFull(r.Body, first); n == 0 {
+			return nil, readError(err)
+		}
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(strings.NewReader(string(first)), r.Body), r.Body}
+	}
+	if err := checkMediaType(r.Header, w.Header()); err != nil {
+		return nil, err
+	}
+	if r.ContentLength > maxBody {
+		return nil, &requestError{Code: api.ProblemCodeContentTooLarge}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, readError(err)
+	}
+	return body, nil
+}
+
+// readError says why a body ended early. io.EOF: it was empty, which is no error.
+func readError(err error) error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case errors.As(err, &tooLarge):
+		return &requestError{Code: api.ProblemCodeContentTooLarge}
+	}
+	// The connection broke, or the chunks are malformed (RFC 9112 §7.1).
+	return &requestError{Code: api.ProblemCodeMalformedJSON, Err: err}
+}
+
+// checkMediaType accepts application/json in UTF-8, not encoded.
+func checkMediaType(request, response http.Header) error {
+	if len(request[echo.HeaderContentEncoding]) > 0 {
+		response.Set(echo.HeaderAcceptEncoding, "identity")
+		return &requestError{Code: api.ProblemCodeUnsupportedMediaType}
+	}
+	lines := request[echo.HeaderContentType]
+	if len(lines) != 1 {
+		return &requestError{Code: api.ProblemCodeUnsupportedMediaType}
+	}
+	mediaType, parameters, err := mime.ParseMediaType(lines[0])
+	charset, named := parameters["charset"]
+	if err != nil || mediaType != echo.MIMEApplicationJSON || named && !strings.EqualFold(charset, "utf-8") {
+		return &requestError{Code: api.ProblemCodeUnsupportedMediaType}
+	}
+	return nil
+}
+
+// decode reads one JSON text strictly (RFC 8259; RFC 7493 §2.1 and §2.3): valid UTF-8
+// without byte order mark or lone surrogates, no member twice, nothing behind it.
+func decode(body []byte) (any, error) {
+	var value any
+	err := json.Unmarshal(body, &value)
+	if err == nil {
+		return value, nil
+	}
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		fault := api.Fault{
+			Pointer: pointer(syntax.JSONPointer.Tokens()),
+			Code:    api.FaultCodeSyntax,
+			Detail:  fmt.Sprintf("This is not JSON in UTF-8 at or after byte %d.", syntax.ByteOffset),
+		}
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			fault.Code, fault.Detail = api.FaultCodeDuplicateMember, "Name this member once."
+		}
+		return nil, &requestError{Code: api.ProblemCodeMalformedJSON, Faults: []api.Fault{fault}}
+	}
+	var semantic *json.SemanticError
+	if errors.As(err, &semantic) {
+		// JSON, but a number beyond the 64-bit floats (RFC 8259 §6).
+		return nil, &requestError{Code: api.ProblemCodeInvalidRequest, Faults: []api.Fault{{
+			Pointer: pointer(semantic.JSONPointer.Tokens()),
+			Code:    api.FaultCodeType,
+			Detail:  "No such number is expected here.",
+		}}}
+	}
+	return nil, err
+}
+
+// bind reads JSON that decode and the contract have passed into a generated struct.
+// Names are matched letter by letter.
+func bind(body []byte, into any) error {
+	if len(body) == 0 {
+		return io.EOF
+	}
+	return json.Unmarshal(body, into)
+}

@@ -1,0 +1,174 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/labstack/echo/v4"
+
+	"userapi/gen/api"
+)
+
+// contract holds what openapi.yaml asks of requests, found by Echo's path and method.
+type contract struct {
+	operations map[string]map[string]*operation
+	options    []openapi3.SchemaValidationOption
+}
+
+// operation is what the contract asks of the requests of one operation.
+type operation struct {
+	headers      map[string]*openapi3.Schema // by canonical name
+	body         *openapi3.Schema            // nil: none is read
+	bodyRequired bool
+}
+
+func newContract() (*contract, error) {
+	spec, err := api.GetSpec()
+	if err != nil {
+		return nil, fmt.Errorf("read the contract: %w", err)
+	}
+	c := &contract{
+		operations: map[string]map[string]*operation{},
+		options: []openapi3.SchemaValidationOption{
+			openapi3.MultiErrors(),
+			openapi3.VisitAsRequest(),
+			openapi3.DisableSchemaErrorDetails(),
+			openapi3.WithStringFormatValidator("email", openapi3.NewCallbackValidator(checkEmail)),
+		},
+	}
+	for path, item := range spec.Paths.Map() {
+		echoPath := strings.NewReplacer("{", ":", "}", "").Replace(path)
+		c.operations[echoPath] = map[string]*operation{}
+		for method, described := range item.Operations() {
+			op, err := newOperation(spec, item, described)
+			if err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
+			c.operations[echoPath][method] = op
+		}
+		c.operations[echoPath][echo.HEAD] = c.operations[echoPath][echo.GET]
+	}
+	return c, nil
+}
+
+// newOperation refuses what check would silently let pass.
+func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3.Operation) (*operation, error) {
+	if described.Security != nil || len(spec.Security) == 0 {
+		return nil, errors.New("only the contract's own security is known")
+	}
+	op := &operation{headers: map[string]*openapi3.Schema{}}
+	for _, p := range append(item.Parameters[:len(item.Parameters):len(item.Parameters)], described.Parameters...) {
+		switch {
+		case p.Value.In == openapi3.ParameterInPath:
+			// Any string is a path; what names no user is 404, by ParseUserID.
+		case p.Value.In == openapi3.ParameterInHeader && p.Value.Schema.Value.Type.Is(openapi3.TypeString) && !p.Value.Required:
+			op.headers[http.CanonicalHeaderKey(p.Value.Name)] = p.Value.Schema.Value
+		default:
+			return nil, fmt.Errorf("parameters like %s are not checked", p.Value.Name)
+		}
+	}
+	if described.RequestBody != nil {
+		content := described.RequestBody.Value.Content
+		if len(content) != 1 || content[echo.MIMEApplicationJSON] == nil {
+			return nil, errors.New("only bodies in application/json are checked")
+		}
+		op.body = content[echo.MIMEApplicationJSON].Schema.Value
+		op.bodyRequired = described.RequestBody.Value.Required
+	}
+	return op, nil
+}
+
+// covers returns an error if a route is no operation or an operation has no route.
+func (c *contract) covers(routes []*echo.Route) error {
+	routed := map[string]bool{}
+	for _, route := range routes {
+		if c.operations[route.Path][route.Method] == nil {
+			return fmt.Errorf("%s %s is not in the contract", route.Method, route.Path)
+		}
+		routed[route.Method+" "+route.Path] = true
+	}
+	for path, methods := range c.operations {
+		for method, op := range methods {
+			if op != nil && !routed[method+" "+path] {
+				return fmt.Errorf("%s %s is in the contract but has no route", method, path)
+			}
+		}
+	}
+	return nil
+}
+
+// operation returns the operation that was routed to, or nil.
+func (c *contract) operation(e echo.Context) *operation {
+	return c.operations[e.Path()][e.Request().Method]
+}
+
+// check refuses requests that are not what the contract asks for, and leaves the body
+// for the binder. It decides in the order 415, 413, 400, 422.
+func (c *contract) check(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(e echo.Context) error {
+		op := c.operation(e)
+		if op == nil {
+			return next(e)
+		}
+		var body []byte
+		if op.body != nil {
+			var err error
+			if body, err = readBody(e.Request(), e.Response()); err != nil {
+				return err
+			}
+		}
+		if err := c.checkHeaders(op, e); err != nil {
+			return err
+		}
+		if len(body) > 0 || op.bodyRequired {
+			value, err := decode(body)
+			if err != nil {
+				return err
+			}
+			if err := op.body.VisitJSON(value, c.options...); err != nil {
+				return invalid(err)
+			}
+			e.Set(bodyKey, body)
+		}
+		return next(e)
+	}
+}
+
+// checkHeaders joins the lines of a list (RFC 9110 §5.3) and checks it.
+func (c *contract) checkHeaders(op *operation, e echo.Context) error {
+	header := e.Request().Header
+	for name, schema := range op.headers {
+		lines, sent := header[name]
+		if !sent {
+			continue
+		}
+		value := strings.Join(lines, ", ")
+		if err := schema.VisitJSON(value, c.options...); err != nil {
+			return &requestError{Code: api.ProblemCodeMalformedHeader, Detail: name + " does not match " + schema.Pattern}
+		}
+		header[name] = []string{value}
+	}
+	return nil
+}
+
+const bodyKey = "body"
+
+// binder gives the generated server the body that check has passed.
+type binder struct{}
+
+// Bind implements echo.Binder. io.EOF: there is no body.
+func (binder) Bind(into any, e echo.Context) error {
+	body, _ := e.Get(bodyKey).([]byte)
+	return bind(body, into)
+}
+
+// checkEmail adds to the pattern what a pattern cannot say (RFC 5321 §4.5.3.1.1).
+func checkEmail(address string) error {
+	if strings.IndexByte(address, '@') > 64 {
+		return errors.New("more than 64 characters before the @")
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"userapi/internal/directory"
+)
+
+// exchange is what is known of a request beside the request itself.
+type exchange struct {
+	requestID string
+	address   netip.Addr
+	principal directory.Principal // zero until the token was checked
+}
+
+type exchangeKey struct{}
+
+// current returns the exchange that observe began.
+func current(ctx context.Context) *exchange {
+	return ctx.Value(exchangeKey{}).(*exchange)
+}
+
+// observe names the request, sets the headers that every answer carries, has errors
+// written, and logs a line: never a path, a query or a body, which may hold secrets.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		begin := time.Now()
+		address, _ := netip.ParseAddr(c.RealIP())
+		x := &exchange{requestID: rand.Text(), address: address.Unmap().WithZone("")}
+		c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), exchangeKey{}, x)))
+		header := c.Response().Header()
+		header.Set(echo.HeaderXRequestID, x.requestID)
+		header.Set(echo.HeaderCacheControl, "no-store")
+		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
+
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+
+		s.Logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
+			slog.String("request_id", x.requestID),
+			slog.String("method", knownMethod(c.Request().Method)),
+			slog.String("route", c.Path()),
+			slog.Int("status", c.Response().Status),
+			slog.Duration("duration", time.Since(begin)),
+			slog.String("address", x.address.String()),
+			slog.Int64("user_id", int64(x.principal.User.ID)),
+		)
+		return nil
+	}
+}
+
+// knownMethod keeps methods that a client invented out of logs and metrics.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete,
+		http.MethodOptions, http.MethodPatch, http.MethodTrace, http.MethodConnect:
+		return method
+	}
+	return "other"
+}
+
+// panicError is a panic as an error. Its text shows a failure of the Go runtime, but
+// no other value: that may be a client's.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string {
+	var failure runtime.Error
+	if err, ok := e.value.(error); ok && errors.As(err, &failure) {
+		return fmt.Sprintf("panic: %v\n%s", failure, e.stack)
+	}
+	return fmt.Sprintf("panic: %T\n%s", e.value, e.stack)
+}
+
+func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if value := recover(); value != nil {
+				err = &panicError{value: value, stack: debug.Stack()}
+			}
+		}()
+		return next(c)
+	}
+}
+
+func ipNet(prefix netip.Prefix) *net.IPNet {
+	masked := prefix.Masked()
+	return &net.IPNet{
+		IP:   masked.Addr().AsSlice(),
+		Mask: net.CIDRMask(masked.Bits(), masked.Addr().BitLen()),
+	}
+}

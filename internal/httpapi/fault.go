@@ -1,0 +1,130 @@
+package httpapi
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"userapi/gen/api"
+)
+
+const (
+	maxFaults      = 32 // in one problem
+	maxPointer     = 8  // names in a pointer
+	maxPointerName = 64 // characters of a name in a pointer
+)
+
+// invalid turns what the schema finds into faults, in the order of their pointers.
+func invalid(err error) error {
+	var all openapi3.MultiError
+	if !errors.As(err, &all) {
+		all = openapi3.MultiError{err}
+	}
+	var faults []api.Fault
+	unknown := map[string]bool{} // pointers of objects whose unknown members are listed
+	for _, one := range all {
+		var schemaError *openapi3.SchemaError
+		if !errors.As(one, &schemaError) {
+			return fmt.Errorf("validate a body: unexpected %T", one)
+		}
+		at := schemaError.JSONPointer()
+		if schemaError.SchemaField != "properties" {
+			fault, err := newFault(at, schemaError)
+			if err != nil {
+				return err
+			}
+			faults = append(faults, fault)
+			continue
+		}
+		// The validator says only that there is an unknown member, once for each.
+		if object := strings.Join(at, "\x00"); !unknown[object] {
+			unknown[object] = true
+			faults = append(faults, unknownMembers(at, schemaError)...)
+		}
+	}
+	slices.SortFunc(faults, func(a, b api.Fault) int {
+		return cmp.Or(cmp.Compare(a.Pointer, b.Pointer), cmp.Compare(a.Code, b.Code))
+	})
+	return &requestError{Code: api.ProblemCodeInvalidRequest, Faults: faults[:min(len(faults), maxFaults)]}
+}
+
+func unknownMembers(at []string, e *openapi3.SchemaError) []api.Fault {
+	object, _ := e.Value.(map[string]any)
+	var faults []api.Fault
+	for name := range object {
+		if e.Schema.Properties[name] == nil {
+			faults = append(faults, api.Fault{
+				Pointer: pointer(slices.Values(append(slices.Clone(at), name))),
+				Code:    api.FaultCodeUnknownMember,
+				Detail:  "There is no such member.",
+			})
+		}
+	}
+	return faults
+}
+
+// newFault says what the schema asks for; the value that was sent has no part in it.
+func newFault(at []string, e *openapi3.SchemaError) (api.Fault, error) {
+	fault := api.Fault{Pointer: pointer(slices.Values(at))}
+	switch e.SchemaField {
+	case "required":
+		fault.Code, fault.Detail = api.FaultCodeRequired, "Send this member."
+	case "type":
+		fault.Code, fault.Detail = api.FaultCodeType, "Send "+typeOf(e.Schema)+"."
+	case "nullable":
+		fault.Code, fault.Detail = api.FaultCodeNull, "Send "+typeOf(e.Schema)+", or leave it out."
+	case "minLength":
+		fault.Code, fault.Detail = api.FaultCodeMinLength, fmt.Sprintf("Send at least %d characters.", e.Schema.MinLength)
+	case "maxLength":
+		fault.Code, fault.Detail = api.FaultCodeMaxLength, fmt.Sprintf("Send at most %d characters.", *e.Schema.MaxLength)
+	case "pattern":
+		fault.Code, fault.Detail = api.FaultCodePattern, "Send what matches "+e.Schema.Pattern
+	case "format":
+		fault.Code, fault.Detail = api.FaultCodeFormat, "Send what the format "+e.Schema.Format+" allows."
+	default:
+		return api.Fault{}, fmt.Errorf("validate a body: no fault code for %s", e.SchemaField)
+	}
+	return fault, nil
+}
+
+func typeOf(schema *openapi3.Schema) string {
+	words := map[string]string{
+		openapi3.TypeBoolean: "a boolean",
+		openapi3.TypeObject:  "an object",
+		openapi3.TypeString:  "a string",
+	}
+	var types []string
+	for _, name := range schema.Type.Slice() {
+		types = append(types, words[name])
+	}
+	if schema.Nullable {
+		types = append(types, "null")
+	}
+	return strings.Join(types, " or ")
+}
+
+// pointer writes a JSON Pointer (RFC 6901 §3) whose names are cut and made printable.
+func pointer(names iter.Seq[string]) string {
+	var text strings.Builder
+	count := 0
+	for name := range names {
+		if count++; count > maxPointer {
+			break
+		}
+		runes := []rune(name)
+		for i, r := range runes[:min(len(runes), maxPointerName)] {
+			if unicode.IsControl(r) {
+				runes[i] = unicode.ReplacementChar
+			}
+		}
+		name = string(runes[:min(len(runes), maxPointerName)])
+		text.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
+	}
+	return text.String()
+}

@@ -1,0 +1,176 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"userapi/gen/api"
+	"userapi/internal/directory"
+)
+
+// requestError is a failure that the wire finds; what the directory finds is a
+// *directory.Error. Err is for the log only.
+type requestError struct {
+	Code   api.ProblemCode
+	Detail string // in place of the usual one
+	Faults []api.Fault
+	Err    error
+}
+
+func (e *requestError) Error() string { return fmt.Sprintf("%s: %v", e.Code, e.Err) }
+
+func (e *requestError) Unwrap() error { return e.Err }
+
+// problem is how a code is answered: its status, and what it says to a person.
+type problem struct {
+	status        int
+	title, detail string
+	fault         api.FaultCode // of the members that a *directory.Error names
+	mend          string        // what to do about such a member
+}
+
+// problems has every code of the contract.
+var problems = map[api.ProblemCode]problem{
+	api.ProblemCodeMalformedJSON: {
+		status: http.StatusBadRequest, title: "Malformed JSON",
+		detail: "Send one JSON text in UTF-8 that names each member once.",
+	},
+	api.ProblemCodeMalformedHeader: {
+		status: http.StatusBadRequest, title: "Malformed header",
+		detail: "Send the header as its RFC asks for.",
+	},
+	api.ProblemCodeUnauthenticated: {
+		status: http.StatusUnauthorized, title: "Unauthenticated",
+		detail: "Send a token that is in force: Authorization: Bearer TOKEN.",
+	},
+	api.ProblemCodeForbidden: {
+		status: http.StatusForbidden, title: "Forbidden",
+		detail: "Your role does not allow this. Nothing was changed.",
+		fault:  api.FaultCodeNotAllowed, mend: "Leave this member out.",
+	},
+	api.ProblemCodeNotFound: {
+		status: http.StatusNotFound, title: "Not found",
+		detail: "There is nothing at this path that you may see.",
+	},
+	api.ProblemCodeMethodNotAllowed: {
+		status: http.StatusMethodNotAllowed, title: "Method not allowed",
+		detail: "Use one of the methods in Allow.",
+	},
+	api.ProblemCodeEmailTaken: {
+		status: http.StatusConflict, title: "E-mail address taken",
+		detail: "Another user has this e-mail address. Nothing was changed.",
+		fault:  api.FaultCodeTaken, mend: "Send another value.",
+	},
+	api.ProblemCodeNickNameTaken: {
+		status: http.StatusConflict, title: "Name taken",
+		detail: "Another user of the enterprise has this name. Nothing was changed.",
+		fault:  api.FaultCodeTaken, mend: "Send another value.",
+	},
+	api.ProblemCodeOwnAccount: {
+		status: http.StatusConflict, title: "Own account",
+		detail: "Nobody does this to their own account. Nothing was changed.",
+		fault:  api.FaultCodeNotAllowed, mend: "Leave this member out.",
+	},
+	api.ProblemCodePreconditionFailed: {
+		status: http.StatusPreconditionFailed, title: "Precondition failed",
+		detail: "The user was changed since. Nothing was changed; read the user and its ETag again.",
+	},
+	api.ProblemCodeContentTooLarge: {
+		status: http.StatusRequestEntityTooLarge, title: "Content too large",
+		detail: "Send at most 64 KiB.",
+	},
+	api.ProblemCodeUnsupportedMediaType: {
+		status: http.StatusUnsupportedMediaType, title: "Unsupported media type",
+		detail: "Send Content-Type: application/json in UTF-8, without Content-Encoding.",
+	},
+	api.ProblemCodeInvalidRequest: {
+		status: http.StatusUnprocessableEntity, title: "Invalid request",
+		detail: "Mend the members listed in errors. Nothing was changed.",
+	},
+	api.ProblemCodeInternalError: {
+		status: http.StatusInternalServerError, title: "Internal error",
+		detail: "The server failed. Report it with the request id.",
+	},
+	api.ProblemCodeUnavailable: {
+		status: http.StatusServiceUnavailable, title: "Unavailable",
+		detail: "The server is busy. Nothing was changed; try again after Retry-After seconds.",
+	},
+}
+
+// classify finds the code of an error, and what else the client learns of it.
+func classify(err error) *requestError {
+	var (
+		wire   *requestError
+		domain *directory.Error
+		routed *echo.HTTPError
+	)
+	switch {
+	case errors.As(err, &wire):
+		return wire
+	case errors.As(err, &domain):
+		code := api.ProblemCode(domain.Code)
+		classified := &requestError{Code: code, Err: domain.Err}
+		for _, field := range domain.Fields {
+			classified.Faults = append(classified.Faults, api.Fault{
+				Pointer: "/" + string(field), Code: problems[code].fault, Detail: problems[code].mend,
+			})
+		}
+		return classified
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &requestError{Code: api.ProblemCodeUnavailable, Err: err}
+	case errors.As(err, &routed) && routed.Code == http.StatusNotFound:
+		return &requestError{Code: api.ProblemCodeNotFound}
+	case errors.As(err, &routed) && routed.Code == http.StatusMethodNotAllowed:
+		return &requestError{Code: api.ProblemCodeMethodNotAllowed}
+	}
+	return &requestError{Code: api.ProblemCodeInternalError, Err: err}
+}
+
+// writeProblem answers an error (RFC 9457). It is Echo's error handler: every error of
+// every path ends here.
+func (s *Server) writeProblem(err error, c echo.Context) {
+	failure := classify(err)
+	described := problems[failure.Code]
+	ctx, header := c.Request().Context(), c.Response().Header()
+	requestID := header.Get(echo.HeaderXRequestID)
+	if described.status >= http.StatusInternalServerError {
+		s.Logger.LogAttrs(ctx, slog.LevelError, "request failed",
+			slog.String("request_id", requestID), slog.Any("error", failure.Err))
+	}
+	if c.Response().Committed {
+		return
+	}
+	body := api.Problem{
+		Type:      "urn:userapi:problem:" + string(failure.Code),
+		Title:     described.title,
+		Status:    described.status,
+		Detail:    described.detail,
+		Code:      failure.Code,
+		RequestID: requestID,
+		Errors:    failure.Faults,
+	}
+	if failure.Detail != "" {
+		body.Detail = failure.Detail
+	}
+	if body.Errors == nil {
+		body.Errors = []api.Fault{}
+	}
+	switch failure.Code {
+	case api.ProblemCodeUnauthenticated:
+		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
+	case api.ProblemCodeUnavailable:
+		header.Set(echo.HeaderRetryAfter, "1")
+	}
+	header.Set(echo.HeaderContentType, "application/problem+json")
+	c.Response().WriteHeader(described.status)
+	if err := json.NewEncoder(c.Response()).Encode(body); err != nil {
+		s.Logger.LogAttrs(ctx, slog.LevelDebug, "the client left before its answer",
+			slog.String("request_id", requestID))
+	}
+}

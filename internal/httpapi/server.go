@@ -1,0 +1,103 @@
+// Package httpapi is the wire: it serves the contract with Echo, checks every request
+// against it, and turns failures into problems.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/labstack/echo-contrib/echoprometheus"
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"userapi/gen/api"
+	"userapi/internal/directory"
+)
+
+// Server serves a directory. All fields but TrustedProxies are needed.
+type Server struct {
+	Directory *directory.Service
+	Ready     func(context.Context) error // nil if the database answers
+	Logger    *slog.Logger
+	Metrics   prometheus.Registerer
+	// TrustedProxies may name their client in X-Forwarded-For; none: nobody may.
+	TrustedProxies []netip.Prefix
+}
+
+var _ api.StrictServerInterface = (*Server)(nil)
+
+// Handler returns everything that is served to the public. It fails if the contract
+// and the routes do not fit together.
+func (s *Server) Handler() (http.Handler, error) {
+	contract, err := newContract()
+	if err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	e.Binder = binder{}
+	e.HTTPErrorHandler = s.writeProblem
+	e.IPExtractor = clientAddress(s.TrustedProxies)
+	e.Use(measure(s.Metrics), s.observe, recoverPanic, s.authenticate(contract), contract.check)
+
+	api.RegisterHandlers(headRouter{e}, api.NewStrictHandler(s, nil))
+	if err := contract.covers(e.Routes()); err != nil {
+		return nil, err
+	}
+	for path := range contract.operations {
+		// Keeps a trailing parameter from swallowing further segments.
+		e.RouteNotFound(path+"/*", echo.NotFoundHandler)
+	}
+	if err := s.registerProbes(headRouter{e}); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// headRouter routes HEAD wherever it routes GET; net/http leaves the body out.
+type headRouter struct{ *echo.Echo }
+
+func (r headRouter) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	r.HEAD(path, h, m...)
+	return r.Echo.GET(path, h, m...)
+}
+
+// measure counts and times requests. Labels hold nothing that a client chooses.
+func measure(registry prometheus.Registerer) echo.MiddlewareFunc {
+	return echoprometheus.NewMiddlewareWithConfig(echoprometheus.MiddlewareConfig{
+		Subsystem:                 "http",
+		Registerer:                registry,
+		DoNotUseRequestPathFor404: true,
+		LabelFuncs: map[string]echoprometheus.LabelValueFunc{
+			"host":   func(echo.Context, error) string { return "" },
+			"method": func(c echo.Context, _ error) string { return knownMethod(c.Request().Method) },
+		},
+	})
+}
+
+// NewHTTPServer returns a server with limits on what a stranger can hold open.
+func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// clientAddress tells who is at the other end: the peer, or what a trusted proxy says.
+func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, prefix := range trusted {
+		options = append(options, echo.TrustIPRange(ipNet(prefix)))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}

@@ -1,0 +1,38 @@
+package store
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/mattn/go-sqlite3"
+	"gorm.io/gorm"
+
+	"userapi/internal/directory"
+)
+
+// translate turns what the driver says into what the directory knows. What it does not
+// know is returned as it is. The driver's texts name columns and indexes, never values.
+func translate(err error) error {
+	var known *directory.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return &directory.Error{Code: directory.CodeNotFound}
+	}
+	var failure sqlite3.Error
+	if !errors.As(err, &failure) {
+		return err
+	}
+	switch {
+	case failure.Code == sqlite3.ErrBusy || failure.Code == sqlite3.ErrLocked:
+		return &directory.Error{Code: directory.CodeUnavailable, Err: err}
+	case failure.ExtendedCode != sqlite3.ErrConstraintUnique:
+		return err
+	case strings.Contains(failure.Error(), "users_email"):
+		return &directory.Error{Code: directory.CodeEmailTaken, Fields: []directory.Field{directory.FieldEmail}, Err: err}
+	case strings.Contains(failure.Error(), "users.nick_name_folded"):
+		return &directory.Error{Code: directory.CodeNickNameTaken, Fields: []directory.Field{directory.FieldNickName}, Err: err}
+	}
+	return err
+}

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/pressly/goose/v3"
+	"gorm.io/gorm"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrate creates the file if there is none, brings its schema up to date, and returns
+// the schema's version. Processes that start at the same moment take turns.
+func Migrate(ctx context.Context, path string) (version int64, err error) {
+	file, err := createFile(path)
+	if err != nil {
+		return 0, fmt.Errorf("create the database: %w", err)
+	}
+	// Closing the file would drop SQLite's own locks on it (fcntl(2)): it is closed
+	// after the connection below, and before any other is opened.
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		return 0, fmt.Errorf("lock %s: %w", path, err)
+	}
+	db, err := connect(ctx, path, readWrite(), 1)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, closePool(db)) }()
+	provider, current, err := schema(ctx, db)
+	if err != nil {
+		return 0, err
+	}
+	applied, err := provider.Up(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("migrate %s: %w", path, err)
+	}
+	for _, migration := range applied {
+		current = migration.Source.Version
+	}
+	return current, nil
+}
+
+// schema returns the migrations and the version of the database's schema, 0 for an
+// empty database. A schema that is newer than this program is an error.
+func schema(ctx context.Context, db *gorm.DB) (*goose.Provider, int64, error) {
+	pool, err := db.DB()
+	if err != nil {
+		return nil, 0, err
+	}
+	files, err := fs.Sub(migrations, "migrations/sqlite")
+	if err != nil {
+		return nil, 0, err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the migrations: %w", err)
+	}
+	current, known, err := provider.GetVersions(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the schema's version: %w", err)
+	}
+	if current > known {
+		return nil, 0, fmt.Errorf("the database has schema %d and this userapi knows %d: run a newer userapi", current, known)
+	}
+	return provider, current, nil
+}
+
+// checkSchema refuses a schema that is not the one this program knows.
+func checkSchema(ctx context.Context, db *gorm.DB) error {
+	provider, _, err := schema(ctx, db)
+	if err != nil {
+		return err
+	}
+	pending, err := provider.HasPending(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	if pending {
+		return errors.New("the database has an older schema: run 'userapi migrate'")
+	}
+	return nil
+}
