@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"userapi/internal/httpapi"
 	"userapi/internal/store"
 	"userapi/internal/telemetry"
 )
@@ -35,13 +36,13 @@ func (s databaseSetting) Validate() error {
 // serveSettings are read as text and checked together, so that all faults are listed at once.
 type serveSettings struct {
 	databaseSetting `embed:""`
-	Listen          string `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API is served (${default})."`
-	OpsListen       string `env:"USERAPI_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where /metrics is served, or 'off' (${default})."`
-	Pprof           bool   `env:"USERAPI_PPROF" help:"Serve /debug/pprof beside /metrics."`
-	AdminTokenFile  string `env:"USERAPI_ADMIN_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"Where the first start writes the token that it makes (${default})."`
-	TrustedProxies  string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR,..." help:"Proxies whose X-Forwarded-For is believed (none)."`
-	LogLevel        string `env:"USERAPI_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`
-	LogFormat       string `env:"USERAPI_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text or json (${default})."`
+	Listen          string   `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API is served (${default})."`
+	OpsListen       string   `env:"USERAPI_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where /metrics is served, or 'off' (${default})."`
+	Pprof           bool     `env:"USERAPI_PPROF" help:"Serve /debug/pprof beside /metrics."`
+	AdminTokenFile  string   `env:"USERAPI_ADMIN_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"Where the first start writes the token that it makes (${default})."`
+	TrustedProxies  []string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR,..." help:"Proxies whose X-Forwarded-For is believed (none)."`
+	LogLevel        string   `env:"USERAPI_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`
+	LogFormat       string   `env:"USERAPI_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text or json (${default})."`
 
 	// Filled by Validate.
 	adminToken     string         // "": not given
@@ -51,6 +52,7 @@ type serveSettings struct {
 
 // Validate is called by kong.
 func (s *serveSettings) Validate() error {
+	var err error
 	faults := []error{s.databaseSetting.Validate()}
 	fault := func(name, format string, args ...any) {
 		faults = append(faults, fmt.Errorf(name+": "+format, args...))
@@ -69,15 +71,8 @@ func (s *serveSettings) Validate() error {
 		fault("USERAPI_ADMIN_TOKEN", "it needs 32 or more visible ASCII characters; this makes one: openssl rand -hex 32")
 	}
 	s.adminToken = token
-	for text := range strings.SplitSeq(s.TrustedProxies, ",") {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
-		prefix, err := parsePrefix(text)
-		if err != nil {
-			fault("USERAPI_TRUSTED_PROXIES or --trusted-proxies", "%q is no address or CIDR, as in 10.0.0.0/8", text)
-		}
-		s.trustedProxies = append(s.trustedProxies, prefix)
+	if s.trustedProxies, err = httpapi.ParsePrefixes(s.TrustedProxies); err != nil {
+		fault("USERAPI_TRUSTED_PROXIES or --trusted-proxies", "%w", err)
 	}
 	if err := s.logLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		fault("USERAPI_LOG_LEVEL or --log-level", "%q is none of debug, info, warn and error", s.LogLevel)
@@ -100,11 +95,4 @@ func isAddress(s string) bool {
 // isToken reports whether s can be guessed no more easily than a made token.
 func isToken(s string) bool {
 	return len(s) >= 32 && strings.IndexFunc(s, func(r rune) bool { return r < '!' || r > '~' }) < 0
-}
-
-func parsePrefix(s string) (netip.Prefix, error) {
-	if address, err := netip.ParseAddr(s); err == nil {
-		return address.Prefix(address.BitLen())
-	}
-	return netip.ParsePrefix(s)
 }

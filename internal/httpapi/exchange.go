@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"runtime"
@@ -95,13 +94,5 @@ func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		}()
 		return next(c)
-	}
-}
-
-func ipNet(prefix netip.Prefix) *net.IPNet {
-	masked := prefix.Masked()
-	return &net.IPNet{
-		IP:   masked.Addr().AsSlice(),
-		Mask: net.CIDRMask(masked.Bits(), masked.Addr().BitLen()),
 	}
 }

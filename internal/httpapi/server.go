@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo-contrib/echoprometheus"
@@ -46,9 +48,11 @@ func (s *Server) Handler() (http.Handler, error) {
 	if err := contract.covers(e.Routes()); err != nil {
 		return nil, err
 	}
-	for path := range contract.operations {
-		// Keeps a trailing parameter from swallowing further segments.
-		e.RouteNotFound(path+"/*", echo.NotFoundHandler)
+	for route := range contract.operations {
+		if strings.Contains(path.Base(route), ":") {
+			// Echo lets a parameter at the end swallow further segments, unless there are children.
+			e.RouteNotFound(route+"/*", echo.NotFoundHandler)
+		}
 	}
 	if err := s.registerProbes(headRouter{e}); err != nil {
 		return nil, err
@@ -88,16 +92,4 @@ func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
-}
-
-// clientAddress tells who is at the other end: the peer, or what a trusted proxy says.
-func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
-	if len(trusted) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, prefix := range trusted {
-		options = append(options, echo.TrustIPRange(ipNet(prefix)))
-	}
-	return echo.ExtractIPFromXFFHeader(options...)
 }

@@ -1,0 +1,190 @@
+package apitest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+
+	"userapi/gen/api"
+)
+
+// checked is a transport that holds every exchange against the contract.
+type checked struct {
+	t    testing.TB
+	base http.RoundTripper
+}
+
+func (c *checked) RoundTrip(request *http.Request) (*http.Response, error) {
+	c.t.Helper()
+	var sent []byte
+	if request.Body != nil {
+		var err error
+		if sent, err = io.ReadAll(request.Body); err != nil {
+			return nil, err
+		}
+		request = request.Clone(request.Context())
+		request.Body = io.NopCloser(bytes.NewReader(sent))
+	}
+	response, err := c.base.RoundTrip(request)
+	if err == nil {
+		check(c.t, request, sent, response)
+	}
+	return response, err
+}
+
+// check fails the test if the answer is not what the contract says, or if a request
+// that the contract does not allow has succeeded.
+func check(t testing.TB, request *http.Request, sent []byte, response *http.Response) {
+	t.Helper()
+	received, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Errorf("read the answer: %v", err)
+	}
+	response.Body = io.NopCloser(bytes.NewReader(received))
+	if err := faultOf(request, sent, response, received); err != nil {
+		t.Errorf("%s %s: %d is not in the contract: %v\n%s", request.Method, request.URL.EscapedPath(), response.StatusCode, err, received)
+	}
+}
+
+func faultOf(request *http.Request, sent []byte, response *http.Response, received []byte) error {
+	header := response.Header
+	if id := header.Get("X-Request-Id"); len(id) != 26 {
+		return fmt.Errorf("X-Request-Id is %q", id)
+	}
+	if header.Get("Cache-Control") != "no-store" || header.Get("X-Content-Type-Options") != "nosniff" {
+		return errors.New("Cache-Control or X-Content-Type-Options is wrong")
+	}
+	if err := checkProblem(request, response, received); err != nil {
+		return err
+	}
+	route, parameters := findRoute(request)
+	if route == nil {
+		if strings.HasPrefix(request.URL.Path, "/openapi/") && response.StatusCode < 400 && request.Method != http.MethodOptions {
+			return errors.New("it succeeds outside the contract")
+		}
+		return nil
+	}
+	if err := checkHeaders(route.Operation, response); err != nil {
+		return err
+	}
+	input := &openapi3filter.RequestValidationInput{
+		Request: request.Clone(context.Background()), PathParams: parameters, Route: route,
+		Options: &openapi3filter.Options{
+			AuthenticationFunc:    openapi3filter.NoopAuthenticationFunc,
+			IncludeResponseStatus: true,
+			MultiError:            true,
+			ExcludeResponseBody:   request.Method == http.MethodHead,
+		},
+	}
+	if response.StatusCode < 300 {
+		input.Request.Body = io.NopCloser(bytes.NewReader(sent))
+		if len(sent) == 0 {
+			input.Request.Body, input.Request.ContentLength = nil, 0
+		}
+		if err := openapi3filter.ValidateRequest(context.Background(), input); err != nil {
+			return fmt.Errorf("it answers a request that the contract does not allow: %w", err)
+		}
+	}
+	return openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input, Status: response.StatusCode, Header: header,
+		Body: io.NopCloser(bytes.NewReader(received)), Options: input.Options,
+	})
+}
+
+// checkProblem holds the members of a problem against each other and the headers.
+func checkProblem(request *http.Request, response *http.Response, received []byte) error {
+	if response.StatusCode < 400 || request.Method == http.MethodHead {
+		return nil
+	}
+	var problem api.Problem
+	strict := json.NewDecoder(bytes.NewReader(received))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&problem); err != nil {
+		return fmt.Errorf("it is no problem: %w", err)
+	}
+	header := response.Header
+	switch {
+	case header.Get("Content-Type") != "application/problem+json":
+		return fmt.Errorf("Content-Type is %s", header.Get("Content-Type"))
+	case problem.Status != response.StatusCode, problem.RequestID != header.Get("X-Request-Id"):
+		return errors.New("status or request_id is not the header's")
+	case !problem.Code.Valid(), problem.Type != "urn:userapi:problem:"+string(problem.Code):
+		return fmt.Errorf("code is %s, type is %s", problem.Code, problem.Type)
+	case problem.Errors == nil || len(problem.Errors) > 32:
+		return fmt.Errorf("errors has %d members", len(problem.Errors))
+	case (response.StatusCode == http.StatusMethodNotAllowed) != (header.Get("Allow") != ""):
+		return fmt.Errorf("Allow is %q", header.Get("Allow"))
+	}
+	return nil
+}
+
+// always may stand in every answer without being documented.
+var always = []string{"Date", "Content-Length", "Content-Type", "Cache-Control", "X-Content-Type-Options", "Connection"}
+
+// checkHeaders finds headers that the contract does not document.
+func checkHeaders(op *openapi3.Operation, response *http.Response) error {
+	documented := op.Responses.Status(response.StatusCode)
+	if documented == nil {
+		return errors.New("the status is not documented")
+	}
+	for name := range response.Header {
+		known := slices.Contains(always, name)
+		for spelt := range documented.Value.Headers {
+			known = known || http.CanonicalHeaderKey(spelt) == name
+		}
+		if !known {
+			return fmt.Errorf("%s is not documented", name)
+		}
+	}
+	return nil
+}
+
+// Contract is openapi.yaml, made stricter: answers have no members beside the documented ones.
+var Contract = sync.OnceValue(func() *openapi3.T {
+	spec, err := api.GetSpec()
+	if err != nil {
+		panic(err)
+	}
+	closed := false
+	for _, schema := range spec.Components.Schemas {
+		if schema.Value.Type.Is(openapi3.TypeObject) && schema.Value.AdditionalProperties.Has == nil {
+			schema.Value.AdditionalProperties.Has = &closed
+		}
+	}
+	return spec
+})
+
+// findRoute returns the operation that a request is for, or nil.
+func findRoute(request *http.Request) (*routers.Route, map[string]string) {
+	method := request.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	for path, item := range Contract().Paths.Map() {
+		pattern := regexp.MustCompile(`^` + regexp.MustCompile(`\\\{user_id\\\}`).ReplaceAllString(regexp.QuoteMeta(path), `([^/]+)`) + `$`)
+		match := pattern.FindStringSubmatch(request.URL.EscapedPath())
+		operation := item.GetOperation(method)
+		if match == nil || operation == nil {
+			continue
+		}
+		parameters := map[string]string{}
+		if len(match) > 1 {
+			parameters["user_id"] = match[1]
+		}
+		return &routers.Route{Spec: Contract(), Path: path, PathItem: item, Method: method, Operation: operation}, parameters
+	}
+	return nil, nil
+}

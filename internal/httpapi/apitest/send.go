@@ -1,0 +1,115 @@
+package apitest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/gen/client"
+)
+
+// Answer is a response with its body read.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// Problem reads the body as a problem.
+func (a Answer) Problem(t testing.TB) client.Problem {
+	t.Helper()
+	require.Equal(t, "application/problem+json", a.Header.Get("Content-Type"), a.Body)
+	var problem client.Problem
+	require.NoError(t, json.Unmarshal([]byte(a.Body), &problem))
+	return problem
+}
+
+// Faults lists the errors of a problem as "pointer code".
+func (a Answer) Faults(t testing.TB) []string {
+	t.Helper()
+	faults := []string{}
+	for _, fault := range a.Problem(t).Errors {
+		faults = append(faults, fault.Pointer+" "+string(fault.Code))
+	}
+	return faults
+}
+
+// Send sends a request as it is written, with the token of user 1 and, where there is
+// a body, as application/json. Headers are "Name: value" and replace these two;
+// "Name:" leaves one out. It may be called from any goroutine.
+func (s *Server) Send(t testing.TB, method, path, body string, headers ...string) Answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return Answer{}
+	}
+	request.Header.Set("Authorization", "Bearer "+s.Token)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	replaced := map[string]bool{}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ":")
+		if !replaced[name] {
+			request.Header.Del(name)
+			replaced[name] = true
+		}
+		if value = strings.TrimSpace(value); value != "" {
+			request.Header.Add(name, value)
+		}
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		t.Error(err)
+		return Answer{}
+	}
+	return read(t, response)
+}
+
+// SendRaw sends these bytes on a connection of their own, for what http.Client does
+// not send. \n stands for the end of a line; TOKEN is replaced by the token of user 1.
+func (s *Server) SendRaw(t testing.TB, head, body string) Answer {
+	t.Helper()
+	head = strings.ReplaceAll(strings.ReplaceAll(head, "TOKEN", s.Token), "\n", "\r\n")
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	_, err = io.WriteString(conn, head+"\r\n\r\n"+body)
+	require.NoError(t, err)
+	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head + "\r\n\r\n" + body)))
+	require.NoError(t, err)
+	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	require.NoError(t, err)
+	sent, err := io.ReadAll(request.Body)
+	if err != nil {
+		sent = nil // broken on purpose
+	}
+	request.URL.Scheme, request.URL.Host = "http", request.Host
+	check(t, request, sent, response)
+	return read(t, response)
+}
+
+func read(t testing.TB, response *http.Response) Answer {
+	t.Helper()
+	body, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		t.Error(err)
+	}
+	return Answer{Status: response.StatusCode, Header: response.Header, Body: string(body)}
+}
+
+type recorder struct{ *httptest.ResponseRecorder }
+
+func newRecorder() recorder { return recorder{httptest.NewRecorder()} }
+
+func (r recorder) String() string { return bytes.NewBuffer(r.Body.Bytes()).String() }

@@ -1,0 +1,188 @@
+// Package apitest starts servers for tests: the real handler over a real database of
+// their own. Every exchange with them is checked against openapi.yaml.
+package apitest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/stretchr/testify/require"
+
+	"userapi/gen/client"
+	"userapi/internal/directory"
+	"userapi/internal/httpapi"
+	"userapi/internal/password"
+	"userapi/internal/store"
+	"userapi/internal/telemetry"
+)
+
+// Config is what a test may want other than usual. The zero Config is the usual.
+type Config struct {
+	Hasher         directory.Hasher // nil: argon2id at the lowest cost
+	TrustedProxies []string
+	Now            func() time.Time // nil: time.Now
+}
+
+// Server is a running server.
+type Server struct {
+	URL      string
+	Database string // the file
+	Token    string // of user 1, a system administrator
+	Service  *directory.Service
+	Log      *Log
+
+	metrics http.Handler
+	client  *http.Client
+}
+
+// Start starts a server on an empty database; it ends with the test.
+func Start(t testing.TB, config Config) *Server {
+	t.Helper()
+	s := &Server{Database: filepath.Join(t.TempDir(), "userapi.db"), Log: &Log{}}
+	version, err := store.Migrate(t.Context(), s.Database)
+	require.NoError(t, err)
+	require.Positive(t, version)
+	kept, err := store.Open(t.Context(), s.Database)
+	require.NoError(t, err)
+	if config.Hasher == nil {
+		config.Hasher = CheapGate()
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	s.Service = &directory.Service{Store: kept, Hasher: config.Hasher, Now: config.Now, Random: rand.Reader}
+	_, err = s.Service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })
+	require.NoError(t, err)
+
+	logger := telemetry.NewLogger(s.Log, -8, telemetry.FormatJSON)
+	registry := telemetry.NewRegistry()
+	s.metrics = telemetry.OpsHandler(registry, false)
+	proxies, err := httpapi.ParsePrefixes(config.TrustedProxies)
+	require.NoError(t, err)
+	handler, err := (&httpapi.Server{
+		Directory: s.Service, Ready: kept.Ready, Logger: logger, Metrics: registry, TrustedProxies: proxies,
+	}).Handler()
+	require.NoError(t, err)
+	server := httpapi.NewHTTPServer(handler, logger)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s.URL = "http://" + listener.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	s.client = &http.Client{Transport: &checked{t: t, base: transport}}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		require.NoError(t, server.Shutdown(context.Background()))
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+		require.NoError(t, kept.Close())
+	})
+	return s
+}
+
+// CheapGate hashes as the server does, at a cost that tests can pay.
+func CheapGate() *password.Gate {
+	return password.NewGate(&argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16}, 8)
+}
+
+// Client is the generated client with this token.
+func (s *Server) Client(t testing.TB, token string) *client.ClientWithResponses {
+	t.Helper()
+	c, err := client.NewClientWithResponses(s.URL, client.WithHTTPClient(s.client),
+		client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+			r.Header.Set("Authorization", "Bearer "+token)
+			return nil
+		}))
+	require.NoError(t, err)
+	return c
+}
+
+// CreateUser creates an active user of this name in the enterprise default.
+func (s *Server) CreateUser(t testing.TB, name string) client.UserInfo {
+	t.Helper()
+	answer, err := s.Client(t, s.Token).CreateUserWithResponse(t.Context(), client.CreateUser{
+		NickName: name, Password: "correct horse", EnterpriseID: "default",
+	})
+	require.NoError(t, err)
+	require.NotNil(t, answer.JSON201, string(answer.Body))
+	return *answer.JSON201
+}
+
+// TokenOf makes a token for a user.
+func (s *Server) TokenOf(t testing.TB, user int32) string {
+	t.Helper()
+	secret, _, err := s.Service.CreateToken(t.Context(), directory.UserID(user), "test", 0)
+	require.NoError(t, err)
+	return secret
+}
+
+// Metrics is what the operator reads.
+func (s *Server) Metrics(t testing.TB) string {
+	t.Helper()
+	recorder := newRecorder()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
+	require.NoError(t, err)
+	s.metrics.ServeHTTP(recorder, request)
+	return recorder.String()
+}
+
+// SQL opens a connection to the database beside the server's own, as another process would.
+func (s *Server) SQL(t testing.TB) *sql.Conn {
+	t.Helper()
+	db, err := sql.Open("sqlite3", fmt.Sprintf("file:%s?_busy_timeout=5000&_foreign_keys=1", s.Database))
+	require.NoError(t, err)
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, conn.Close())
+		require.NoError(t, db.Close())
+	})
+	return conn
+}
+
+// Exec runs statements on a connection.
+func Exec(t testing.TB, conn *sql.Conn, statements string, args ...any) {
+	t.Helper()
+	_, err := conn.ExecContext(t.Context(), statements, args...)
+	require.NoError(t, err)
+}
+
+// Value reads one value; NULL is "NULL".
+func Value(t testing.TB, conn *sql.Conn, query string, args ...any) string {
+	t.Helper()
+	var value sql.NullString
+	require.NoError(t, conn.QueryRowContext(t.Context(), query, args...).Scan(&value))
+	if !value.Valid {
+		return "NULL"
+	}
+	return value.String
+}
+
+// Log keeps what is written to it.
+type Log struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (l *Log) Write(p []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.buffer.Write(p)
+}
+
+func (l *Log) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.buffer.String()
+}

@@ -1,0 +1,38 @@
+package httpapi_test
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/httpapi/apitest"
+)
+
+// heldHasher lets a test do something while a request hashes its password.
+type heldHasher struct {
+	waiting chan struct{} // receives when a request has come to hash
+	release chan struct{} // closed to let all go on
+}
+
+func newHeldHasher() heldHasher {
+	return heldHasher{waiting: make(chan struct{}, 8), release: make(chan struct{})}
+}
+
+// Hash implements directory.Hasher.
+func (h heldHasher) Hash(ctx context.Context, password string) (string, error) {
+	h.waiting <- struct{}{}
+	<-h.release
+	return apitest.CheapGate().Hash(ctx, password)
+}
+
+func requireFileLacks(t *testing.T, path string, secrets ...string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NotEmpty(t, content)
+	for _, secret := range secrets {
+		require.NotContains(t, string(content), secret)
+	}
+}

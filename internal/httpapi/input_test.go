@@ -1,0 +1,279 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/httpapi/apitest"
+)
+
+const newUser = `{"nick_name":"bob","password":"correct horse","enterprise_id":"default"`
+
+// users is a database's users as text.
+func users(t *testing.T, s *apitest.Server) string {
+	t.Helper()
+	return apitest.Value(t, s.SQL(t), `SELECT group_concat(concat_ws('|', id, version, nick_name, enterprise_id,
+		password_hash, email, phone, coalesce(is_active, 'NULL')), x'0a') FROM users`)
+}
+
+// What is not JSON is 400 in every operation with a body; nothing is stored, nothing repeated.
+func TestMalformedJSON(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	before := users(t, s)
+	for name, c := range map[string]struct{ body, fault string }{
+		"empty object cut":          {`{`, " syntax"},
+		"cut in a member":           {`{"phone":"canary`, "/phone syntax"},
+		"no JSON":                   {`canary`, " syntax"},
+		"form":                      {`phone=canary`, " syntax"},
+		"white space":               {` `, " syntax"},
+		"single quotes":             {`{'phone':'canary'}`, " syntax"},
+		"comment":                   {`{"phone":"1"/*canary*/}`, " syntax"},
+		"comma at the end":          {`{"phone":"canary",}`, " syntax"},
+		"NaN":                       {`{"is_active":NaN}`, "/is_active syntax"},
+		"True":                      {`{"is_active":True}`, "/is_active syntax"},
+		"trailing data":             {`{"phone":"1"}canary`, " syntax"},
+		"two texts":                 {`{"phone":"1"}{"phone":"2"}`, " syntax"},
+		"duplicate":                 {`{"phone":"1","phone":"canary"}`, "/phone duplicate_member"},
+		"duplicate by escape":       {`{"phone":"1","ph\u006fne":"canary"}`, "/phone duplicate_member"},
+		"duplicate null":            {`{"is_active":true,"is_active":null}`, "/is_active duplicate_member"},
+		"duplicate unknown":         {`{"x":1,"x":1}`, "/x duplicate_member"},
+		"duplicate inside":          {`{"x":{"y":1,"y":1}}`, "/x/y duplicate_member"},
+		"control character":         {"{\"phone\":\"a\nb\"}", "/phone syntax"},
+		"bad UTF-8":                 {"{\"phone\":\"\xff\"}", "/phone syntax"},
+		"bad UTF-8 in a name":       {"{\"\xc3\x28\":1}", " syntax"},
+		"overlong UTF-8":            {"{\"phone\":\"\xc0\xaf\"}", "/phone syntax"},
+		"surrogate in UTF-8":        {"{\"phone\":\"\xed\xa0\x80\"}", "/phone syntax"},
+		"lone surrogate":            {`{"phone":"\ud800"}`, "/phone syntax"},
+		"lone low surrogate":        {`{"phone":"\udc00x"}`, "/phone syntax"},
+		"byte order mark":           {"\xef\xbb\xbf{}", " syntax"},
+		"UTF-16":                    {"\xfe\xff\x00{\x00}", " syntax"},
+		"bad escape":                {`{"phone":"\x41"}`, "/phone syntax"},
+		"deep array":                {strings.Repeat("[", 60000), ""},
+		"deep object":               {strings.Repeat(`{"a":`, 12000), ""},
+		"leading zero":              {`{"phone":01}`, ""},
+		"control character in name": {"{\"a\\u0007b\":1,\"a\\u0007b\":1}", "/a\uFFFDb duplicate_member"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, to := range []string{"PUT /openapi/v1/users/2", "POST /openapi/v1/users"} {
+				method, path, _ := strings.Cut(to, " ")
+				answer := s.Send(t, method, path, c.body)
+				require.Equal(t, 400, answer.Status, answer.Body)
+				require.Equal(t, "malformed_json", string(answer.Problem(t).Code))
+				require.Len(t, answer.Problem(t).Errors, 1)
+				if c.fault != "" {
+					require.Equal(t, []string{c.fault}, answer.Faults(t))
+				}
+				require.NotContains(t, answer.Body, "canary")
+				require.Less(t, len(answer.Body), 2500)
+			}
+		})
+	}
+	require.Equal(t, before, users(t, s))
+	require.NotContains(t, s.Log.String(), "canary")
+	require.Equal(t, 400, s.Send(t, "POST", "/openapi/v1/users", "").Status, "a body is required")
+}
+
+// JSON that is not what the schema asks for is 422, with every fault.
+func TestInvalidUpdate(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	before := users(t, s)
+	long := strings.Repeat("x", 200)
+	email := func(address string) string { return fmt.Sprintf(`{"email":%q}`, address) }
+	for name, c := range map[string]struct {
+		body   string
+		faults []string
+	}{
+		"null":             {`null`, []string{" null"}},
+		"array":            {`[]`, []string{" type"}},
+		"string":           {`"canary"`, []string{" type"}},
+		"number":           {`1`, []string{" type"}},
+		"deep value":       {strings.Repeat("[", 9000) + strings.Repeat("]", 9000), []string{" type"}},
+		"deep member":      {`{"x":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`, []string{"/x unknown_member"}},
+		"unknown":          {`{"is_actve":true}`, []string{"/is_actve unknown_member"}},
+		"wrong case":       {`{"PASSWORD":"canary-canary"}`, []string{"/PASSWORD unknown_member"}},
+		"both cases":       {`{"phone":"1","Phone":"canary"}`, []string{"/Phone unknown_member"}},
+		"read-only":        {`{"user_id":2,"nick_name":"eve","version":1}`, []string{"/nick_name unknown_member", "/user_id unknown_member", "/version unknown_member"}},
+		"empty name":       {`{"":1}`, []string{"/ unknown_member"}},
+		"slash and tilde":  {`{"a/b~c":1}`, []string{"/a~1b~0c unknown_member"}},
+		"long name":        {`{"` + long + `":1}`, []string{"/" + long[:64] + " unknown_member"}},
+		"control in name":  {`{"a\u0000\u009fb":1}`, []string{"/a\uFFFD\uFFFDb unknown_member"}},
+		"short password":   {`{"password":"canary7"}`, []string{"/password min_length"}},
+		"long password":    {`{"password":"` + long[:129] + `"}`, []string{"/password max_length"}},
+		"NUL in password":  {`{"password":"canary\u0000canary"}`, []string{"/password pattern"}},
+		"long phone":       {`{"phone":"` + long[:33] + `"}`, []string{"/phone max_length"}},
+		"NUL in phone":     {`{"phone":"1\u0000"}`, []string{"/phone pattern"}},
+		"line in phone":    {`{"phone":"1\n"}`, []string{"/phone pattern"}},
+		"C1 in phone":      {`{"phone":"1\u0085"}`, []string{"/phone pattern"}},
+		"long enterprise":  {`{"enterprise_id":"` + long[:65] + `"}`, []string{"/enterprise_id max_length"}},
+		"enterprise space": {`{"enterprise_id":"a b"}`, []string{"/enterprise_id pattern"}},
+		"enterprise slash": {`{"enterprise_id":"a/b"}`, []string{"/enterprise_id pattern"}},
+		"enterprise ü":     {`{"enterprise_id":"ü"}`, []string{"/enterprise_id pattern"}},
+		"big number":       {`{"is_active":1e999}`, []string{"/is_active type"}},
+		"everything": {
+			`{"password":"canary7","enterprise_id":null,"email":"canary","phone":1,"is_active":"canary","Is_active":null}`,
+			[]string{
+				"/Is_active unknown_member", "/email pattern", "/enterprise_id null",
+				"/is_active type", "/password min_length", "/phone type",
+			},
+		},
+		"display name":      {email("Canary <user@example.com>"), []string{"/email pattern"}},
+		"angle brackets":    {email("<user@example.com>"), []string{"/email pattern"}},
+		"quoted":            {`{"email":"\"us er\"@example.com"}`, []string{"/email pattern"}},
+		"comment":           {email("user(canary)@example.com"), []string{"/email pattern"}},
+		"space":             {email("us er@example.com"), []string{"/email pattern"}},
+		"space around":      {email(" user@example.com "), []string{"/email pattern"}},
+		"two @":             {email("user@canary@example.com"), []string{"/email pattern"}},
+		"no @":              {email("user.example.com"), []string{"/email pattern"}},
+		"no local part":     {email("@example.com"), []string{"/email pattern"}},
+		"no domain":         {email("user@"), []string{"/email pattern"}},
+		"two dots":          {email("us..er@example.com"), []string{"/email pattern"}},
+		"dot at the start":  {email(".user@example.com"), []string{"/email pattern"}},
+		"dots in domain":    {email("user@example..com"), []string{"/email pattern"}},
+		"dash at the start": {email("user@-example.com"), []string{"/email pattern"}},
+		"long label":        {email("user@" + long[:64] + ".com"), []string{"/email pattern"}},
+		"address literal":   {email("user@[192.0.2.1]"), []string{"/email pattern"}},
+		"list":              {email("a@example.com,b@example.com"), []string{"/email pattern"}},
+		"line":              {`{"email":"user@example.com\n"}`, []string{"/email pattern"}},
+		"header injection":  {`{"email":"user@example.com\r\nBcc: canary"}`, []string{"/email pattern"}},
+		"NUL in e-mail":     {`{"email":"user\u0000@example.com"}`, []string{"/email pattern"}},
+		"not ASCII":         {email("üser@example.com"), []string{"/email pattern"}},
+		"long local part":   {email(long[:65] + "@example.com"), []string{"/email format"}},
+		"255 characters":    {email("a@" + strings.Repeat("a.", 126) + "a"), []string{"/email max_length"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := s.Send(t, "PUT", "/openapi/v1/users/2", c.body)
+			require.Equal(t, 422, answer.Status, answer.Body)
+			require.Equal(t, c.faults, answer.Faults(t))
+			require.NotContains(t, answer.Body, "canary")
+		})
+	}
+	require.Equal(t, before, users(t, s))
+	require.NotContains(t, s.Log.String(), "canary")
+}
+
+func TestInvalidCreate(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	before := users(t, s)
+	for name, c := range map[string]struct {
+		body   string
+		faults []string
+	}{
+		"nothing": {`{}`, []string{"/enterprise_id required", "/nick_name required", "/password required"}},
+		"nulls": {
+			`{"nick_name":null,"password":null,"enterprise_id":null,"email":null,"phone":null,"origion":null,"is_active":null}`,
+			[]string{"/email null", "/enterprise_id null", "/nick_name null", "/origion null", "/password null", "/phone null"},
+		},
+		"unknown":    {newUser + `,"role":"canary"}`, []string{"/role unknown_member"}},
+		"empty name": {`{"nick_name":"","password":"correct horse","enterprise_id":"default"}`, []string{"/nick_name min_length", "/nick_name pattern"}},
+		"origion":    {newUser + `,"origion":"` + strings.Repeat("x", 33) + `"}`, []string{"/origion max_length"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := s.Send(t, "POST", "/openapi/v1/users", c.body)
+			require.Equal(t, 422, answer.Status, answer.Body)
+			require.Equal(t, c.faults, answer.Faults(t))
+			require.NotContains(t, answer.Body, "canary")
+		})
+	}
+	for _, name := range []string{"a b", "a/b", "a@b", "a\tb", "a\u00a0b", "a\u3000b", "a\u0085b", "a\u2028b", "a\u0000b", strings.Repeat("x", 65)} {
+		answer := s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":%s,"password":"correct horse","enterprise_id":"default"}`, quote(name)))
+		require.Equal(t, 422, answer.Status, name)
+	}
+	require.Equal(t, before, users(t, s))
+}
+
+// quote writes a JSON string in ASCII.
+func quote(s string) string {
+	var text bytes.Buffer
+	text.WriteByte('"')
+	for _, r := range s {
+		fmt.Fprintf(&text, `\u%04x`, r)
+	}
+	text.WriteByte('"')
+	return text.String()
+}
+
+func TestLimitsOfValues(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	for _, body := range []string{
+		`{"password":"` + strings.Repeat("😀", 128) + `"}`,
+		`{"password":"8 chars."}`,
+		`{"phone":"` + strings.Repeat("电", 32) + `"}`,
+		`{"email":"` + "a@" + strings.Repeat("a.", 125) + "ab" + `"}`,
+		`{"email":"` + strings.Repeat("x", 64) + `@localhost"}`,
+		`{"email":"!#$%&'*+/=?^_{|}~-` + "`" + `.a@xn--bcher-kva.example"}`,
+		`{"enterprise_id":"` + strings.Repeat("x", 64) + `"}`,
+		`{"phone":"\ud83d\ude00\"\\\/"}`,
+	} {
+		answer := s.Send(t, "PUT", "/openapi/v1/users/2", body)
+		require.Equal(t, 200, answer.Status, answer.Body)
+	}
+	require.Equal(t, 422, s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"`+strings.Repeat("😀", 129)+`"}`).Status)
+	require.Equal(t, 422, s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"`+strings.Repeat("😀", 7)+`"}`).Status)
+}
+
+func TestManyFaultsAnswerShort(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	var body strings.Builder
+	for i := range 6000 {
+		fmt.Fprintf(&body, `,"%d":0`, i)
+	}
+	answer := s.Send(t, "PUT", "/openapi/v1/users/2", "{"+body.String()[1:]+"}")
+	require.Equal(t, 422, answer.Status)
+	require.Len(t, answer.Problem(t).Errors, 32)
+	require.Less(t, len(answer.Body), 4000)
+}
+
+func TestMediaTypes(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	send := func(headers ...string) apitest.Answer {
+		return s.Send(t, "PUT", "/openapi/v1/users/2", `{"phone":"1"}`, headers...)
+	}
+	for _, accepted := range []string{
+		"application/json", "Application/JSON", "application/json;charset=utf-8", `application/json; Charset="UTF-8"`,
+	} {
+		require.Equal(t, 200, send("Content-Type: "+accepted).Status, accepted)
+	}
+	for _, refused := range []string{
+		"", "text/plain", "text/json", "application/json-patch+json", "application/merge-patch+json", "application/problem+json",
+		"application/x-www-form-urlencoded", "application/jsonx", "application/*", "*/*", "json", "application/json; charset=latin1",
+		"application/json; charset=utf-16", "application/json; charset", "application/json, application/json",
+	} {
+		answer := send("Content-Type: " + refused)
+		require.Equal(t, 415, answer.Status, refused)
+		require.Empty(t, answer.Header.Get("Accept-Encoding"))
+	}
+	require.Equal(t, 415, send("Content-Type: application/json", "Content-Type: text/plain").Status)
+	for _, encoding := range []string{"gzip", "identity", "br", "gzip, gzip", "x"} {
+		answer := send("Content-Encoding: " + encoding)
+		require.Equal(t, 415, answer.Status, encoding)
+		require.Equal(t, "identity", answer.Header.Get("Accept-Encoding"))
+	}
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", "Content-Type: text/plain", "Accept: text/html").Status)
+	require.Equal(t, 422, s.Send(t, "PUT", "/openapi/v1/users/2", "[]", "Accept: text/html").Status, "never 406")
+}
+
+func TestLongBodies(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	const limit = 64 << 10
+	spaces := func(n int) string { return "{" + strings.Repeat(" ", n-2) + "}" }
+	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", spaces(limit)).Status)
+	require.Equal(t, 413, s.Send(t, "PUT", "/openapi/v1/users/2", spaces(limit+1)).Status)
+	require.Equal(t, 413, s.Send(t, "POST", "/openapi/v1/users", spaces(limit+1)).Status)
+
+	const line = "PUT /openapi/v1/users/2 HTTP/1.1\nHost: localhost\nAuthorization: TOKEN\nTransfer-Encoding: chunked\nContent-Type: "
+	chunked := func(n int) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", n, spaces(n)) }
+	require.Equal(t, 200, s.SendRaw(t, line+"application/json", chunked(limit)).Status)
+	require.Equal(t, 413, s.SendRaw(t, line+"application/json", chunked(limit+1)).Status)
+	require.Equal(t, 415, s.SendRaw(t, line+"text/plain", chunked(limit+1)).Status)
+	require.Equal(t, 400, s.SendRaw(t, line+"application/json", "zz\r\n{}").Status, "malformed chunks")
+}

@@ -1,0 +1,110 @@
+package httpapi_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/httpapi/apitest"
+)
+
+const hidden = `{"code":"not_found","detail":"There is nothing at this path that you may see.","errors":[],` +
+	`"request_id":"","status":404,"title":"Not found","type":"urn:userapi:problem:not_found"}`
+
+// withoutID is a problem without the one member that differs each time.
+func withoutID(t *testing.T, a apitest.Answer) string {
+	t.Helper()
+	return strings.TrimSpace(strings.ReplaceAll(a.Body, a.Problem(t).RequestID, ""))
+}
+
+// Ids that name nobody, of any spelling, are 404: 1 is a user, but not in another spelling.
+func TestUnknownIDs(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for _, id := range []string{
+		"0", "-1", "+1", "01", "1.0", "1.5", "1e0", "0x1", "2", "2147483647", "2147483648", "4294967297",
+		strings.Repeat("9", 30), strings.Repeat("1", 65), "abc", "null", "true", "%00", "1%00", "%FF", "a%2Fb", "1%2F",
+		"%2531", "%20", "1%20", "%201", "%E2%82%AC", "１", "٣", "1;x=1", "*", "..", "1,2", "%2e%2e",
+	} {
+		for _, method := range []string{"GET", "PUT", "HEAD"} {
+			answer := s.Send(t, method, "/openapi/v1/users/"+id, "")
+			require.Equal(t, 404, answer.Status, "%s %s", method, id)
+			if method != "HEAD" {
+				require.Equal(t, hidden, withoutID(t, answer))
+			}
+		}
+	}
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/1", "").Status)
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/%31", "").Status, "RFC 3986 §2.3: the same path")
+}
+
+// Unknown routes are 404 and unknown methods 405, before any token is asked for.
+func TestUnknownRoutes(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	const none = "Authorization:"
+	for _, path := range []string{
+		"/", "/openapi", "/openapi/v1", "/openapi/v1/", "/openapi/v1/users/", "/openapi/v1/users/1/", "/openapi/v1/users/1/x",
+		"/openapi/v1//users/1", "/openapi/v2/users/1", "/Openapi/v1/users/1", "/openapi/v1/users/1/2/3", "/healthz/", "/docs/x", "/..",
+	} {
+		for _, method := range []string{"GET", "PUT", "DELETE", "BREW"} {
+			answer := s.Send(t, method, path, "", none)
+			require.Equal(t, 404, answer.Status, "%s %s", method, path)
+			require.Equal(t, hidden, withoutID(t, answer))
+		}
+	}
+	for path, allowed := range map[string]string{
+		"/openapi/v1/users/1": "OPTIONS, GET, HEAD, PUT",
+		"/openapi/v1/users/x": "OPTIONS, GET, HEAD, PUT",
+		"/openapi/v1/users":   "OPTIONS, POST",
+		"/healthz":            "OPTIONS, GET, HEAD",
+	} {
+		for _, method := range []string{"PATCH", "TRACE", "CONNECT", "BREW", "DELETE"} {
+			answer := s.Send(t, method, path, "", none)
+			require.Equal(t, 405, answer.Status, "%s %s", method, path)
+			require.Equal(t, allowed, answer.Header.Get("Allow"))
+			require.Equal(t, "method_not_allowed", string(answer.Problem(t).Code))
+		}
+		options := s.Send(t, "OPTIONS", path, "", none)
+		require.Equal(t, 204, options.Status)
+		require.Equal(t, allowed, options.Header.Get("Allow"))
+		require.Empty(t, options.Body)
+	}
+	require.Equal(t, 405, s.Send(t, "HEAD", "/openapi/v1/users", "").Status)
+}
+
+func TestHeadAnswersAsGet(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for _, path := range []string{"/openapi/v1/users/1", "/openapi/v1/users/2", "/healthz", "/openapi.json"} {
+		get, head := s.Send(t, "GET", path, ""), s.Send(t, "HEAD", path, "")
+		require.Equal(t, get.Status, head.Status)
+		require.Empty(t, head.Body)
+		for _, name := range []string{"Content-Type", "Content-Length", "ETag"} {
+			require.Equal(t, get.Header.Get(name), head.Header.Get(name), "%s %s", path, name)
+		}
+	}
+}
+
+func TestProbes(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	const none = "Authorization:"
+	contract, err := os.ReadFile("../../openapi.yaml")
+	require.NoError(t, err)
+	answer := s.Send(t, "GET", "/openapi.yaml", "", none)
+	require.Equal(t, 200, answer.Status)
+	require.Equal(t, "application/yaml", answer.Header.Get("Content-Type"))
+	require.Equal(t, string(contract), answer.Body, "byte for byte")
+
+	answer = s.Send(t, "GET", "/openapi.json", "", none)
+	require.Equal(t, 200, answer.Status)
+	require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
+	require.Contains(t, answer.Body, `"operationId":"updateUser"`)
+
+	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", none).Status)
+	require.Equal(t, 200, s.Send(t, "GET", "/readyz", "", none).Status)
+	apitest.Exec(t, s.SQL(t), `ALTER TABLE users RENAME TO gone`)
+	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", none).Status)
+	answer = s.Send(t, "GET", "/readyz", "", none)
+	require.Equal(t, 503, answer.Status)
+	require.Equal(t, "1", answer.Header.Get("Retry-After"))
+}
