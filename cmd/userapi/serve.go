@@ -39,20 +39,11 @@ and else a new one, written to the admin token file. SIGTERM ends the server cle
 // database: a port that is taken changes nothing.
 func (c *serveCommand) Run(ctx context.Context, out output) (err error) {
 	logger := telemetry.NewLogger(out.stderr, c.logLevel, c.LogFormat)
-	var listening net.ListenConfig
-	public, err := listening.Listen(ctx, "tcp", c.Listen)
+	public, ops, err := c.listen(ctx)
 	if err != nil {
 		return err
 	}
-	defer closeListener(public)
-	var ops net.Listener
-	if c.OpsListen != "off" {
-		if ops, err = listening.Listen(ctx, "tcp", c.OpsListen); err != nil {
-			return err
-		}
-		defer closeListener(ops)
-	}
-
+	defer closeListeners(public, ops)
 	kept, err := openForServing(ctx, c.path())
 	if err != nil {
 		return err
@@ -79,11 +70,36 @@ func (c *serveCommand) Run(ctx context.Context, out output) (err error) {
 	if ops != nil {
 		handler := telemetry.OpsHandler(metrics, c.Pprof)
 		servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), ops) })
+		logger.Info("listening for the operator", "address", ops.Addr().String())
 	}
 	logger.Info("listening", "address", public.Addr().String(), "database", c.path())
 	err = servers.Wait()
 	logger.Info("stopped")
 	return err
+}
+
+// listen opens both listeners; ops is nil if it is off.
+func (c *serveCommand) listen(ctx context.Context) (public, ops net.Listener, err error) {
+	var config net.ListenConfig
+	public, err = config.Listen(ctx, "tcp", c.Listen)
+	if err != nil || c.OpsListen == opsOff {
+		return public, nil, err
+	}
+	ops, err = config.Listen(ctx, "tcp", c.OpsListen)
+	if err != nil {
+		closeListeners(public)
+		return nil, nil, err
+	}
+	return public, ops, nil
+}
+
+// closeListeners ends listeners that may be nil, or closed by their servers already.
+func closeListeners(listeners ...net.Listener) {
+	for _, l := range listeners {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
 }
 
 // openForServing creates or migrates the database and opens it.
@@ -158,6 +174,3 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 	}
 	return nil
 }
-
-// closeListener ends a listener that may have been closed by its server already.
-func closeListener(l net.Listener) { _ = l.Close() }

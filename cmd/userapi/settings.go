@@ -33,6 +33,9 @@ func (s databaseSetting) Validate() error {
 	return nil
 }
 
+// opsOff stands for no listener for the operator.
+const opsOff = "off"
+
 // serveSettings are read as text and checked together, so that all faults are listed at once.
 type serveSettings struct {
 	databaseSetting `embed:""`
@@ -60,7 +63,7 @@ func (s *serveSettings) Validate() error {
 	if !isAddress(s.Listen) {
 		fault("USERAPI_LISTEN or --listen", "%q is not HOST:PORT, as in 127.0.0.1:8080", s.Listen)
 	}
-	if s.OpsListen != "off" && !isAddress(s.OpsListen) {
+	if s.OpsListen != opsOff && !isAddress(s.OpsListen) {
 		fault("USERAPI_OPS_LISTEN or --ops-listen", "%q is neither HOST:PORT, as in 127.0.0.1:8081, nor off", s.OpsListen)
 	}
 	if s.AdminTokenFile == "" {

@@ -1,0 +1,372 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain lets the test binary be userapi itself, as a process of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("BE_USERAPI") != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// command is userapi with these arguments, run in dir with these settings and no others.
+func command(t *testing.T, dir string, settings []string, args ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), os.Args[0], args...)
+	c.Dir = dir
+	c.Env = append([]string{"BE_USERAPI=1", "GOCOVERDIR=" + t.TempDir()}, settings...)
+	return c
+}
+
+// finish runs userapi to its end.
+func finish(t *testing.T, dir string, settings []string, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	c := command(t, dir, settings, args...)
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	err := c.Run()
+	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+		require.NoError(t, err)
+	}
+	return out.String(), errs.String(), c.ProcessState.ExitCode()
+}
+
+// server is a running userapi serve.
+type server struct {
+	url  string
+	log  *bytes.Buffer
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// serve starts userapi serve in dir on a free port and waits until it listens.
+func serve(t *testing.T, dir string, settings []string, args ...string) *server {
+	t.Helper()
+	s := &server{
+		cmd: command(t, dir, settings, append([]string{"serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"}, args...)...),
+		log: &bytes.Buffer{}, done: make(chan struct{}),
+	}
+	stderr, err := s.cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, s.cmd.Start())
+	listening := make(chan string, 1)
+	go func() {
+		defer close(s.done)
+		lines := bufio.NewScanner(stderr)
+		for lines.Scan() {
+			s.log.WriteString(lines.Text() + "\n")
+			if match := regexp.MustCompile(`msg=listening address=(\S+)`).FindStringSubmatch(lines.Text()); match != nil {
+				listening <- match[1]
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		if s.cmd.ProcessState == nil {
+			_ = s.cmd.Process.Kill()
+			<-s.done
+			_ = s.cmd.Wait()
+		}
+	})
+	select {
+	case address := <-listening:
+		s.url = "http://" + address
+	case <-s.done:
+		require.Fail(t, "userapi ended", s.log.String())
+	case <-time.After(time.Minute):
+		require.Fail(t, "userapi does not listen")
+	}
+	return s
+}
+
+// stop sends SIGTERM and returns the exit status and the log.
+func (s *server) stop(t *testing.T) (int, string) {
+	t.Helper()
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	<-s.done
+	_ = s.cmd.Wait()
+	return s.cmd.ProcessState.ExitCode(), s.log.String()
+}
+
+func (s *server) send(t *testing.T, token, method, path, body string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, response.Body.Close()) }()
+	answer, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response.StatusCode, string(answer)
+}
+
+func readToken(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	return strings.TrimSpace(string(content))
+}
+
+const (
+	newUser = `{"nick_name":"ada","password":"correct horse","enterprise_id":"default"}`
+	seed    = `{"password":"stringst","enterprise_id":"string","email":"user@example.com","phone":"string","is_active":true}`
+	stored  = `{"email":"user@example.com","enterprise_id":"string","is_active":true,"phone":"string"}`
+)
+
+// What was acknowledged is there after SIGTERM and a new start.
+func TestServeStopServe(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir, nil)
+	token := readToken(t, filepath.Join(dir, "userapi.token"))
+	status, answer := s.send(t, token, "POST", "/openapi/v1/users", newUser)
+	require.Equal(t, 201, status, answer)
+	status, answer = s.send(t, token, "PUT", "/openapi/v1/users/2", seed)
+	require.Equal(t, 200, status)
+	require.JSONEq(t, stored, answer)
+	code, log := s.stop(t)
+	require.Equal(t, 0, code, log)
+	require.Contains(t, log, "first start")
+	require.Contains(t, log, "userapi.token")
+	require.NotContains(t, log, token)
+	for _, name := range []string{"userapi.db-wal", "userapi.db-shm"} {
+		require.NoFileExists(t, filepath.Join(dir, name), "the log was moved into the database")
+	}
+
+	s = serve(t, dir, nil)
+	status, answer = s.send(t, token, "PUT", "/openapi/v1/users/2", "")
+	require.Equal(t, 200, status)
+	require.JSONEq(t, stored, answer)
+	code, log = s.stop(t)
+	require.Equal(t, 0, code)
+	require.NotContains(t, log, "first start")
+}
+
+// A request that was accepted is finished after SIGTERM.
+func TestStopFinishesWhatWasAccepted(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir, nil)
+	token := readToken(t, filepath.Join(dir, "userapi.token"))
+	body, sending := io.Pipe()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/openapi/v1/users", body)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", token)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Expect", "100-continue")
+	status := make(chan int)
+	go func() {
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Error(err)
+			status <- 0
+			return
+		}
+		_ = response.Body.Close()
+		status <- response.StatusCode
+	}()
+	// The first byte is taken once the server has asked for the body.
+	_, err = io.WriteString(sending, newUser[:1])
+	require.NoError(t, err)
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	for {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/healthz", nil)
+		require.NoError(t, err)
+		request.Close = true
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			break // it no longer accepts
+		}
+		require.NoError(t, response.Body.Close())
+	}
+	_, err = io.WriteString(sending, newUser[1:])
+	require.NoError(t, err)
+	require.NoError(t, sending.Close())
+	require.Equal(t, 201, <-status)
+	<-s.done
+	require.NoError(t, s.cmd.Wait())
+}
+
+func TestOperatorsToken(t *testing.T) {
+	dir := t.TempDir()
+	first, second := strings.Repeat("first-", 6), strings.Repeat("second", 6)
+	check := func(settings []string, want map[string]int) string {
+		t.Helper()
+		s := serve(t, dir, settings)
+		for token, status := range want {
+			got, _ := s.send(t, token, "GET", "/openapi/v1/users/1", "")
+			require.Equal(t, status, got)
+		}
+		code, log := s.stop(t)
+		require.Equal(t, 0, code)
+		require.NotContains(t, log, first)
+		return log
+	}
+	log := check([]string{"USERAPI_ADMIN_TOKEN=" + first}, map[string]int{first: 200, second: 401})
+	require.Contains(t, log, "first start")
+	require.NoFileExists(t, filepath.Join(dir, "userapi.token"))
+	check([]string{"USERAPI_ADMIN_TOKEN=" + first}, map[string]int{first: 200})
+	check([]string{"USERAPI_ADMIN_TOKEN=" + second}, map[string]int{first: 401, second: 200})
+	check(nil, map[string]int{first: 401, second: 401})
+
+	s := serve(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + first})
+	status, _ := s.send(t, first, "PUT", "/openapi/v1/users/1", `{"password":"new password"}`)
+	require.Equal(t, 200, status)
+	made, _, code := finish(t, dir, nil, "token", "create", "--user=1", "--name=ci")
+	require.Equal(t, 0, code)
+	status, _ = s.send(t, strings.TrimSpace(made), "PUT", "/openapi/v1/users/1", `{"password":"new password"}`)
+	require.Equal(t, 200, status)
+	status, _ = s.send(t, first, "GET", "/openapi/v1/users/1", "")
+	require.Equal(t, 200, status, "a password does not end the operator's token")
+	list, _, _ := finish(t, dir, nil, "token", "list")
+	number := regexp.MustCompile(`(?m)^(\d+) .* operator `).FindStringSubmatch(list)
+	require.NotNil(t, number, list)
+	_, stderr, code := finish(t, dir, nil, "token", "revoke", number[1])
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "there is no token "+number[1]+" that can be ended here")
+}
+
+func TestTokenCommands(t *testing.T) {
+	dir := t.TempDir()
+	_, stderr, code := finish(t, dir, nil, "token", "list")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "there is no database at userapi.db")
+
+	s := serve(t, dir, nil)
+	token, stderr, code := finish(t, dir, nil, "token", "create", "--user", "1", "--name", "nightly job", "--expires-in", "24h")
+	require.Equal(t, 0, code, stderr)
+	require.Regexp(t, `^ua_[A-Za-z0-9_-]{43}\n$`, token)
+	status, _ := s.send(t, strings.TrimSpace(token), "GET", "/openapi/v1/users/1", "")
+	require.Equal(t, 200, status)
+
+	list, _, code := finish(t, dir, []string{"USERAPI_DATABASE=sqlite:" + filepath.Join(dir, "userapi.db")}, "token", "list", "--user=1")
+	require.Equal(t, 0, code)
+	require.Regexp(t, `^ID +USER +KIND +CREATED +EXPIRES +NAME\n1 +1 +made +\S+Z +never +first start\n2 +1 +made +\S+Z +\S+Z +nightly job\n$`, list)
+	list, _, _ = finish(t, dir, nil, "token", "list", "--user=9")
+	require.Equal(t, 1, strings.Count(list, "\n"))
+
+	_, _, code = finish(t, dir, nil, "token", "revoke", "2")
+	require.Equal(t, 0, code)
+	status, _ = s.send(t, strings.TrimSpace(token), "GET", "/openapi/v1/users/1", "")
+	require.Equal(t, 401, status, "its next use, beside a running server")
+	_, stderr, code = finish(t, dir, nil, "token", "revoke", "2")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "there is no token 2")
+	_, stderr, code = finish(t, dir, nil, "token", "create", "--user=9", "--name=x")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "there is no user 9")
+}
+
+// All faults of the settings are listed at once, and nothing is started.
+func TestBadSettings(t *testing.T) {
+	dir := t.TempDir()
+	_, stderr, code := finish(t, dir, []string{
+		"USERAPI_ADMIN_TOKEN=too-short-canary", "USERAPI_DATABASE=postgres://user:canary@host/db", "USERAPI_LOG_LEVEL=loud",
+	}, "serve", "--listen=8080", "--ops-listen=nowhere", "--trusted-proxies=10.0.0.0/8, x,y/9", "--log-format=xml", "--admin-token-file=")
+	require.Equal(t, exitUsage, code)
+	for _, fault := range []string{
+		"USERAPI_DATABASE or --database: ", "USERAPI_LISTEN or --listen: ", "USERAPI_OPS_LISTEN or --ops-listen: ",
+		"USERAPI_ADMIN_TOKEN_FILE or --admin-token-file: ", "USERAPI_ADMIN_TOKEN: ", "openssl rand -hex 32",
+		`USERAPI_TRUSTED_PROXIES or --trusted-proxies: "x"`, `"y/9"`, "USERAPI_LOG_LEVEL or --log-level: ", "USERAPI_LOG_FORMAT or --log-format: ",
+	} {
+		require.Contains(t, stderr, fault)
+	}
+	require.NotContains(t, stderr, "canary")
+	for _, token := range []string{strings.Repeat("x", 31), strings.Repeat("x", 32) + " ", strings.Repeat("ü", 32), ""} {
+		_, stderr, code := finish(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + token}, "serve")
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, stderr, "32 or more visible ASCII characters")
+	}
+	for _, args := range [][]string{{}, {"serve", "--nonsense"}, {"nonsense"}, {"token", "create"}, {"token", "create", "--user=1", "--name=", "--expires-in=-1h"}} {
+		_, _, code := finish(t, dir, nil, args...)
+		require.Equal(t, exitUsage, code, args)
+	}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries, "nothing was started")
+}
+
+// A port that is taken ends the start, and changes nothing.
+func TestTakenPort(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, t.TempDir(), nil)
+	taken := strings.TrimPrefix(s.url, "http://")
+	for _, flag := range []string{"--listen", "--ops-listen"} {
+		_, stderr, code := finish(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", flag+"="+taken)
+		require.Equal(t, exitFailed, code)
+		require.Contains(t, stderr, "address already in use")
+	}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+// A token file that is already there may be another database's: it is left alone.
+func TestTokenFileIsNotReplaced(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "userapi.token")
+	require.NoError(t, os.WriteFile(path, []byte("precious"), 0o600))
+	_, stderr, code := finish(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "move it away")
+	require.Equal(t, "precious", readToken(t, path))
+
+	s := serve(t, dir, nil, "--admin-token-file=other.token")
+	status, _ := s.send(t, readToken(t, filepath.Join(dir, "other.token")), "GET", "/openapi/v1/users/1", "")
+	require.Equal(t, 200, status, "the start that failed left an empty database")
+}
+
+func TestOpsListener(t *testing.T) {
+	for _, pprof := range []bool{false, true} {
+		s := serve(t, t.TempDir(), nil, fmt.Sprintf("--pprof=%v", pprof), "--log-level=info", "--log-format=text")
+		ops := regexp.MustCompile(`operator" address=(\S+)`).FindStringSubmatch(s.log.String())
+		require.NotNil(t, ops, s.log.String())
+		status, _ := s.send(t, "", "GET", "/metrics", "")
+		require.Equal(t, 404, status, "not on the public listener")
+		status, _ = s.send(t, "", "GET", "/debug/pprof/", "")
+		require.Equal(t, 404, status)
+		s.url = "http://" + ops[1]
+		status, metrics := s.send(t, "", "GET", "/metrics", "")
+		require.Equal(t, 200, status)
+		require.Contains(t, metrics, `http_requests_total{code="404"`)
+		status, _ = s.send(t, "", "GET", "/debug/pprof/", "")
+		require.Equal(t, map[bool]int{false: 404, true: 200}[pprof], status)
+	}
+}
+
+func TestMigrateAndVersionAndHelp(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		stdout, stderr, code := finish(t, dir, nil, "migrate", "--database=x.db")
+		require.Equal(t, 0, code, stderr)
+		require.Equal(t, "x.db has schema 1\n", stdout)
+	}
+	stdout, _, code := finish(t, dir, nil, "version")
+	require.Equal(t, 0, code)
+	require.Regexp(t, `^userapi \S+, contract \d+\.\d+\.\d+, go\S+\n$`, stdout)
+	for _, args := range [][]string{{}, {"serve"}, {"migrate"}, {"token"}, {"token", "create"}, {"token", "list"}, {"token", "revoke"}, {"version"}} {
+		stdout, _, code := finish(t, dir, nil, append(args, "--help")...)
+		require.Equal(t, 0, code)
+		require.Contains(t, stdout, "Usage: userapi")
+	}
+}

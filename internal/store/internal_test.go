@@ -1,0 +1,84 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"net/netip"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/directory"
+)
+
+// A user with every field filled survives the row; so does one with none.
+func TestUserRoundTrip(t *testing.T) {
+	text, active := "text", false
+	full := directory.User{
+		ID: 7, Version: 3, NickName: "Ada", EnterpriseID: "default", Role: directory.RoleUser,
+		Email: &text, Phone: "1", IsActive: &active, Origion: &text,
+		CreateTime: time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC), ClientIP: netip.MustParseAddr("2001:db8::1"),
+	}
+	for _, value := range []any{full, newUser(full, "hash"), newToken(directory.NewToken{
+		Token: directory.Token{UserID: 1, Name: "n", Kind: directory.TokenMade, Created: full.CreateTime, Expires: full.CreateTime},
+	})} {
+		for i := range reflect.ValueOf(value).NumField() {
+			if name := reflect.TypeOf(value).Field(i).Name; name != "ID" {
+				require.False(t, reflect.ValueOf(value).Field(i).IsZero(), "%T.%s", value, name)
+			}
+		}
+	}
+	for _, u := range []directory.User{full, {ID: 1, CreateTime: time.Unix(0, 0).UTC()}} {
+		back, err := newUser(u, "").user()
+		require.NoError(t, err)
+		require.Equal(t, u, back)
+	}
+	broken := "no address"
+	_, err := User{ClientIP: &broken}.user()
+	require.Error(t, err)
+}
+
+// A setting that did not take is a refusal to run.
+func TestSettingsAreReadBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	_, err := Migrate(t.Context(), path)
+	require.NoError(t, err)
+	for pragma, parameter := range map[string]string{
+		"journal_mode": "_journal_mode", "synchronous": "_synchronous",
+		"foreign_keys": "_foreign_keys", "busy_timeout": "_busy_timeout",
+	} {
+		a := readWrite()
+		switch a.parameters.Set(parameter, "0"); pragma {
+		case "journal_mode":
+			a.parameters.Set(parameter, "DELETE")
+		case "synchronous":
+			a.parameters.Set(parameter, "NORMAL")
+		}
+		_, err := connect(t.Context(), path, a, 1)
+		require.ErrorContains(t, err, "PRAGMA "+pragma)
+	}
+}
+
+// The pool for reads cannot write, and the writer has one connection.
+func TestReadersCannotWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	_, err := Migrate(t.Context(), path)
+	require.NoError(t, err)
+	s, err := Open(t.Context(), path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	require.Error(t, s.read(t.Context()).Exec(`DELETE FROM users`).Error)
+	pool, err := s.writer.DB()
+	require.NoError(t, err)
+	require.Equal(t, 1, pool.Stats().MaxOpenConnections)
+}
+
+func TestTranslateLeavesTheUnknownAlone(t *testing.T) {
+	require.NoError(t, translate(nil))
+	require.Equal(t, sql.ErrConnDone, translate(sql.ErrConnDone))
+	known := errors.Join(&directory.Error{Code: directory.CodeForbidden})
+	require.Equal(t, known, translate(known))
+}

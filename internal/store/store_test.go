@@ -1,0 +1,143 @@
+package store_test
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"userapi/internal/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// exec runs statements on the file as another process would.
+func exec(t *testing.T, path string, statements ...string) error {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	for _, statement := range statements {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestMigrateMakesAPrivateFile(t *testing.T) {
+	// A name with everything that a URI would take for its own.
+	path := filepath.Join(t.TempDir(), "a b?c=d#e%41&f.db")
+	version, err := store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), version)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "no other file stays")
+
+	again, err := store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	require.Equal(t, version, again)
+	kept, err := store.Open(t.Context(), path)
+	require.NoError(t, err)
+	require.NoError(t, kept.Ready(t.Context()))
+	require.NoError(t, kept.Close())
+}
+
+// Servers that start at the same moment take turns.
+func TestMigrateAtTheSameMoment(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	const servers = 8
+	results := make(chan error, servers)
+	for range servers {
+		go func() {
+			_, err := store.Migrate(t.Context(), path)
+			results <- err
+		}()
+	}
+	for range servers {
+		require.NoError(t, <-results)
+	}
+}
+
+func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	_, err := store.Open(t.Context(), path)
+	require.ErrorContains(t, err, "there is no database at "+path)
+
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	_, err = store.Open(t.Context(), path)
+	require.ErrorContains(t, err, "run 'userapi migrate'")
+
+	_, err = store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	require.NoError(t, exec(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`))
+	_, err = store.Open(t.Context(), path)
+	require.ErrorContains(t, err, "schema 99999 and this userapi knows 1: run a newer userapi")
+	_, err = store.Migrate(t.Context(), path)
+	require.ErrorContains(t, err, "run a newer userapi")
+}
+
+func TestWhatIsNoDatabaseIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	require.NoError(t, os.WriteFile(path, []byte("This is a letter, and a long one."), 0o600))
+	_, err := store.Migrate(t.Context(), path)
+	require.ErrorContains(t, err, "not a database")
+	_, err = store.Open(t.Context(), path)
+	require.ErrorContains(t, err, "not a database")
+	_, err = store.Migrate(t.Context(), filepath.Join(path, "below"))
+	require.Error(t, err)
+}
+
+// The tables hold their own: no row that the directory could not have made.
+func TestTablesRefuseImpossibleRows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	_, err := store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	const user = `INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time, `
+	require.NoError(t, exec(t, path, user+`is_active) VALUES (1, 'a', 'a', 'e', 'user', '', 0, NULL)`))
+	for _, row := range []string{
+		`is_active) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 2)`,
+		`is_active) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 'null')`,
+		`is_active) VALUES (1, 'b', 'b', 'e', 'root', '', 0, 1)`,
+		`is_active) VALUES (0, 'b', 'b', 'e', 'user', '', 0, 1)`,
+		`is_active) VALUES (1, 'b', 'b', 'e/f', 'user', '', 0, 1)`,
+		`is_active) VALUES (1, 'b', 'b', '', 'user', '', 0, 1)`,
+		`is_active) VALUES (1, '', '', 'e', 'user', '', 0, 1)`,
+		`is_active) VALUES (1, 'b', 'b', 'e', 'user', NULL, 0, 1)`,
+		`is_active) VALUES (1, 'b', 'a', 'e', 'user', '', 0, 1)`,
+		`password_hash) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 'secret')`,
+		`id) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 2147483648)`,
+		`id) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 0)`,
+	} {
+		require.Error(t, exec(t, path, user+row), row)
+	}
+}
+
+func TestSQLitePath(t *testing.T) {
+	for database, want := range map[string]string{
+		"userapi.db":             "userapi.db",
+		"sqlite:userapi.db":      "userapi.db",
+		"sqlite:/var/lib/u/u.db": "/var/lib/u/u.db",
+		"./odd:name":             "./odd:name",
+		"":                       "",
+		"sqlite:":                "",
+		":memory:":               "",
+		"file:userapi.db":        "",
+		"postgres://u:p@host/db": "",
+		"mysql://u:p@host/db":    "",
+	} {
+		path, err := store.SQLitePath(database)
+		require.Equal(t, want, path, database)
+		require.Equal(t, want == "", err != nil, database)
+		if err != nil {
+			require.NotContains(t, err.Error(), "u:p", "it may hold a password")
+		}
+	}
+}
