@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"userapi/internal/httpapi/apitest"
 )
 
 // TestMain lets the test binary be userapi itself, as a process of its own.
@@ -32,7 +34,7 @@ func command(t *testing.T, dir string, settings []string, args ...string) *exec.
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0], args...)
 	c.Dir = dir
-	c.Env = append([]string{"BE_USERAPI=1", "GOCOVERDIR=" + t.TempDir()}, settings...)
+	c.Env = append([]string{"BE_USERAPI=1", "GOCOVERDIR=" + t.TempDir(), "GORACE=atexit_sleep_ms=0"}, settings...)
 	return c
 }
 
@@ -52,7 +54,7 @@ func finish(t *testing.T, dir string, settings []string, args ...string) (stdout
 // server is a running userapi serve.
 type server struct {
 	url  string
-	log  *bytes.Buffer
+	log  *apitest.Log
 	cmd  *exec.Cmd
 	done chan struct{}
 }
@@ -62,7 +64,7 @@ func serve(t *testing.T, dir string, settings []string, args ...string) *server 
 	t.Helper()
 	s := &server{
 		cmd: command(t, dir, settings, append([]string{"serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"}, args...)...),
-		log: &bytes.Buffer{}, done: make(chan struct{}),
+		log: &apitest.Log{}, done: make(chan struct{}),
 	}
 	stderr, err := s.cmd.StderrPipe()
 	require.NoError(t, err)
@@ -72,7 +74,7 @@ func serve(t *testing.T, dir string, settings []string, args ...string) *server 
 		defer close(s.done)
 		lines := bufio.NewScanner(stderr)
 		for lines.Scan() {
-			s.log.WriteString(lines.Text() + "\n")
+			fmt.Fprintln(s.log, lines.Text())
 			if match := regexp.MustCompile(`msg=listening address=(\S+)`).FindStringSubmatch(lines.Text()); match != nil {
 				listening <- match[1]
 			}
