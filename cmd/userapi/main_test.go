@@ -44,9 +44,9 @@ func finish(t *testing.T, dir string, settings []string, args ...string) (stdout
 	c := command(t, dir, settings, args...)
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
-	err := c.Run()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited {
-		require.NoError(t, err)
+	if err := c.Run(); err != nil {
+		var exited *exec.ExitError
+		require.ErrorAs(t, err, &exited)
 	}
 	return out.String(), errs.String(), c.ProcessState.ExitCode()
 }
@@ -74,7 +74,7 @@ func serve(t *testing.T, dir string, settings []string, args ...string) *server 
 		defer close(s.done)
 		lines := bufio.NewScanner(stderr)
 		for lines.Scan() {
-			fmt.Fprintln(s.log, lines.Text())
+			_, _ = fmt.Fprintln(s.log, lines.Text())
 			if match := regexp.MustCompile(`msg=listening address=(\S+)`).FindStringSubmatch(lines.Text()); match != nil {
 				listening <- match[1]
 			}

@@ -79,20 +79,26 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 	})
 }
 
-// Each example of a request is answered with success, as its example says where there is one.
+// Each example of a request, sent to a server of its own, is answered with success, and
+// as the example of the answer says where there is one of the same name.
 func TestExamplesWork(t *testing.T) {
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
-		s := apitest.Start(t, apitest.Config{})
-		s.CreateUser(t, "example")
-		path = strings.ReplaceAll(path, "{user_id}", "2")
-		if op.RequestBody == nil {
-			require.Equal(t, 200, s.Send(t, method, path, "").Status)
-			return
+		examples := openapi3.Examples{"no body": nil}
+		if op.RequestBody != nil {
+			examples = op.RequestBody.Value.Content["application/json"].Examples
 		}
-		for name, example := range op.RequestBody.Value.Content["application/json"].Examples {
-			body, err := json.Marshal(example.Value.Value)
-			require.NoError(t, err)
-			answer := s.Send(t, method, path, string(body))
+		for name, example := range examples {
+			s := apitest.Start(t, apitest.Config{})
+			var body []byte
+			if strings.Contains(path, "{user_id}") {
+				s.CreateUser(t, "example")
+			}
+			if example != nil {
+				var err error
+				body, err = json.Marshal(example.Value.Value)
+				require.NoError(t, err)
+			}
+			answer := s.Send(t, method, strings.ReplaceAll(path, "{user_id}", "2"), string(body))
 			require.Contains(t, []int{200, 201}, answer.Status, answer.Body)
 			documented := op.Responses.Status(answer.Status).Value.Content["application/json"].Examples[name]
 			if documented == nil {

@@ -64,7 +64,7 @@ func TestNothingLeaks(t *testing.T) {
 	const secret, value = "canary-secret-1234", "canary-value-1234"
 	var answers strings.Builder
 	send := func(method, path, body string, headers ...string) {
-		answers.WriteString(fmt.Sprintf("%+v\n", s.Send(t, method, path, body, headers...)))
+		fmt.Fprintf(&answers, "%+v\n", s.Send(t, method, path, body, headers...))
 	}
 	send("POST", "/openapi/v1/users", `{"nick_name":"bob","password":"`+secret+`","enterprise_id":"default"}`)
 	for _, body := range []string{

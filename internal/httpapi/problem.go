@@ -25,14 +25,13 @@ type requestError struct {
 
 func (e *requestError) Error() string { return fmt.Sprintf("%s: %v", e.Code, e.Err) }
 
-func (e *requestError) Unwrap() error { return e.Err }
-
 // problem is how a code is answered: its status, and what it says to a person.
 type problem struct {
 	status        int
 	title, detail string
 	fault         api.FaultCode // of the members that a *directory.Error names
 	mend          string        // what to do about such a member
+	header        map[string]string
 }
 
 // problems has every code of the contract.
@@ -48,6 +47,7 @@ var problems = map[api.ProblemCode]problem{
 	api.ProblemCodeUnauthenticated: {
 		status: http.StatusUnauthorized, title: "Unauthenticated",
 		detail: "Send a token that is in force: Authorization: Bearer TOKEN.",
+		header: map[string]string{echo.HeaderWWWAuthenticate: "Bearer"},
 	},
 	api.ProblemCodeForbidden: {
 		status: http.StatusForbidden, title: "Forbidden",
@@ -100,6 +100,7 @@ var problems = map[api.ProblemCode]problem{
 	api.ProblemCodeUnavailable: {
 		status: http.StatusServiceUnavailable, title: "Unavailable",
 		detail: "The server is busy. Nothing was changed; try again after Retry-After seconds.",
+		header: map[string]string{echo.HeaderRetryAfter: "1"},
 	},
 }
 
@@ -139,7 +140,7 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	described := problems[failure.Code]
 	ctx, header := c.Request().Context(), c.Response().Header()
 	requestID := header.Get(echo.HeaderXRequestID)
-	if described.status >= http.StatusInternalServerError {
+	if described.status >= http.StatusInternalServerError && ctx.Err() == nil {
 		s.Logger.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", requestID), slog.Any("error", failure.Err))
 	}
@@ -161,11 +162,8 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	if body.Errors == nil {
 		body.Errors = []api.Fault{}
 	}
-	switch failure.Code {
-	case api.ProblemCodeUnauthenticated:
-		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
-	case api.ProblemCodeUnavailable:
-		header.Set(echo.HeaderRetryAfter, "1")
+	for name, value := range described.header {
+		header.Set(name, value)
 	}
 	header.Set(echo.HeaderContentType, "application/problem+json")
 	c.Response().WriteHeader(described.status)

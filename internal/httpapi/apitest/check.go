@@ -126,7 +126,7 @@ func checkProblem(request *http.Request, response *http.Response, received []byt
 	case problem.Errors == nil || len(problem.Errors) > 32:
 		return fmt.Errorf("errors has %d members", len(problem.Errors))
 	case (response.StatusCode == http.StatusMethodNotAllowed) != (header.Get("Allow") != ""):
-		return fmt.Errorf("Allow is %q", header.Get("Allow"))
+		return fmt.Errorf("header Allow is %q", header.Get("Allow"))
 	}
 	return nil
 }
