@@ -1,6 +1,9 @@
 package directory
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Principal is who acts, through which token, in which request.
 type Principal struct {
@@ -8,4 +11,12 @@ type Principal struct {
 	Token     Token
 	RequestID string
 	Address   netip.Addr
+}
+
+// Valid returns CodeUnauthenticated if the token has expired or its owner is not active.
+func (p Principal) Valid(now time.Time) error {
+	if !p.User.active() || !p.Token.Expires.IsZero() && !now.Before(p.Token.Expires) {
+		return &Error{Code: CodeUnauthenticated}
+	}
+	return nil
 }

@@ -56,14 +56,6 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (Principal, e
 	return p, p.Valid(s.Now())
 }
 
-// Valid returns CodeUnauthenticated if the token has expired or its owner is not active.
-func (p Principal) Valid(now time.Time) error {
-	if !p.User.active() || !p.Token.Expires.IsZero() && !now.Before(p.Token.Expires) {
-		return &Error{Code: CodeUnauthenticated}
-	}
-	return nil
-}
-
 // User returns a user. System administrators and the user may call it.
 // CodeNotFound: none has this number, or the principal may not see it.
 func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error) {

@@ -20,8 +20,8 @@ type contract struct {
 
 // operation is what the contract asks of the requests of one operation.
 type operation struct {
-	headers      map[string]*openapi3.Schema // by canonical name
-	body         *openapi3.Schema            // nil: none is read
+	headers      map[string]*openapi3.Parameter // by canonical name
+	body         *openapi3.Schema               // nil: none is read
 	bodyRequired bool
 }
 
@@ -59,13 +59,13 @@ func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3
 	if described.Security != nil || len(spec.Security) == 0 {
 		return nil, errors.New("only the contract's own security is known")
 	}
-	op := &operation{headers: map[string]*openapi3.Schema{}}
+	op := &operation{headers: map[string]*openapi3.Parameter{}}
 	for _, p := range append(item.Parameters[:len(item.Parameters):len(item.Parameters)], described.Parameters...) {
 		switch {
 		case p.Value.In == openapi3.ParameterInPath:
 			// Any string is a path; what names no user is 404, by ParseUserID.
 		case p.Value.In == openapi3.ParameterInHeader && p.Value.Schema.Value.Type.Is(openapi3.TypeString) && !p.Value.Required:
-			op.headers[http.CanonicalHeaderKey(p.Value.Name)] = p.Value.Schema.Value
+			op.headers[http.CanonicalHeaderKey(p.Value.Name)] = p.Value
 		default:
 			return nil, fmt.Errorf("parameters like %s are not checked", p.Value.Name)
 		}
@@ -140,14 +140,17 @@ func (c *contract) check(next echo.HandlerFunc) echo.HandlerFunc {
 // checkHeaders joins the lines of a list (RFC 9110 §5.3) and checks it.
 func (c *contract) checkHeaders(op *operation, e echo.Context) error {
 	header := e.Request().Header
-	for name, schema := range op.headers {
+	for name, parameter := range op.headers {
 		lines, sent := header[name]
 		if !sent {
 			continue
 		}
 		value := strings.Join(lines, ", ")
-		if err := schema.VisitJSON(value, c.options...); err != nil {
-			return &requestError{Code: api.ProblemCodeMalformedHeader, Detail: name + " does not match " + schema.Pattern}
+		if err := parameter.Schema.Value.VisitJSON(value, c.options...); err != nil {
+			return &requestError{
+				Code:   api.ProblemCodeMalformedHeader,
+				Detail: fmt.Sprintf("%s is malformed. Send it as in %s: %v", name, name, parameter.Example),
+			}
 		}
 		header[name] = []string{value}
 	}

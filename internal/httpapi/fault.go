@@ -84,9 +84,9 @@ func newFault(at []string, e *openapi3.SchemaError) (api.Fault, error) {
 	case "maxLength":
 		fault.Code, fault.Detail = api.FaultCodeMaxLength, fmt.Sprintf("Send at most %d characters.", *e.Schema.MaxLength)
 	case "pattern":
-		fault.Code, fault.Detail = api.FaultCodePattern, "Send what matches "+e.Schema.Pattern
+		fault.Code, fault.Detail = api.FaultCodePattern, formOf(e.Schema)
 	case "format":
-		fault.Code, fault.Detail = api.FaultCodeFormat, "Send what the format "+e.Schema.Format+" allows."
+		fault.Code, fault.Detail = api.FaultCodeFormat, formOf(e.Schema)
 	default:
 		return api.Fault{}, fmt.Errorf("validate a body: no fault code for %s", e.SchemaField)
 	}
@@ -107,6 +107,15 @@ func typeOf(schema *openapi3.Schema) string {
 		types = append(types, "null")
 	}
 	return strings.Join(types, " or ")
+}
+
+// formOf says what a string has to look like. The example says more than a long pattern.
+func formOf(schema *openapi3.Schema) string {
+	form := "what matches " + schema.Pattern
+	if schema.Format != "" {
+		form = "the format " + schema.Format
+	}
+	return fmt.Sprintf("Send %s, as in %v", form, schema.Example)
 }
 
 // pointer writes a JSON Pointer (RFC 6901 §3) whose names are cut and made printable.
