@@ -17,9 +17,7 @@ build: compiler ## Build bin/userapi
 	go build -trimpath -o bin/userapi ./cmd/userapi
 
 test: compiler ## Run all tests with the race detector; needs Go and a C compiler
-	@mkdir -p bin
-	go test -race -shuffle=on -coverpkg=./internal/... -coverprofile=bin/cover.out ./...
-	@go tool cover -func=bin/cover.out | tail -n 1
+	go test -race -shuffle=on $(TESTFLAGS) ./...
 
 lint: compiler ## Run the linters
 	go run $(GOLANGCI_LINT) run

@@ -29,6 +29,7 @@ func main() {
 	fmt.Fprintln(os.Stderr, "userapi:", err)
 	var usage *usageError
 	if errors.As(err, &usage) {
+		fmt.Fprintln(os.Stderr, "See 'userapi --help'.")
 		os.Exit(exitUsage)
 	}
 	os.Exit(exitFailed)

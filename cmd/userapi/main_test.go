@@ -229,7 +229,8 @@ func TestOperatorsToken(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(dir, "userapi.token"))
 	check([]string{"USERAPI_ADMIN_TOKEN=" + first}, map[string]int{first: 200})
 	check([]string{"USERAPI_ADMIN_TOKEN=" + second}, map[string]int{first: 401, second: 200})
-	check(nil, map[string]int{first: 401, second: 401})
+	log = check(nil, map[string]int{first: 401, second: 401})
+	require.Contains(t, log, "has ended")
 
 	s := serve(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + first})
 	status, _ := s.send(t, first, "PUT", "/openapi/v1/users/1", `{"password":"new password"}`)
@@ -245,7 +246,7 @@ func TestOperatorsToken(t *testing.T) {
 	require.NotNil(t, number, list)
 	_, stderr, code := finish(t, dir, nil, "token", "revoke", number[1])
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "there is no token "+number[1]+" that can be ended here")
+	require.Contains(t, stderr, "there is no token "+number[1]+", or it is the operator's")
 }
 
 func TestTokenCommands(t *testing.T) {
@@ -274,6 +275,13 @@ func TestTokenCommands(t *testing.T) {
 	_, stderr, code = finish(t, dir, nil, "token", "revoke", "2")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "there is no token 2")
+	status, _ = s.send(t, readToken(t, filepath.Join(dir, "userapi.token")), "POST", "/openapi/v1/users",
+		strings.Replace(newUser, "{", `{"is_active":null,`, 1))
+	require.Equal(t, 201, status)
+	token, stderr, code = finish(t, dir, nil, "token", "create", "--user=2", "--name=x")
+	require.Equal(t, 0, code)
+	require.Regexp(t, `^ua_`, token)
+	require.Contains(t, stderr, "user 2 is not active")
 	_, stderr, code = finish(t, dir, nil, "token", "create", "--user=9", "--name=x")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "there is no user 9")
@@ -299,9 +307,16 @@ func TestBadSettings(t *testing.T) {
 		require.Equal(t, exitUsage, code)
 		require.Contains(t, stderr, "32 or more visible ASCII characters")
 	}
-	for _, args := range [][]string{{}, {"serve", "--nonsense"}, {"nonsense"}, {"token", "create"}, {"token", "create", "--user=1", "--name=", "--expires-in=-1h"}} {
+	for _, args := range [][]string{{}, {"serve", "--nonsense"}, {"nonsense"}, {"token", "create"}, {"token", "create", "--user=1", "--name="}} {
 		_, _, code := finish(t, dir, nil, args...)
 		require.Equal(t, exitUsage, code, args)
+	}
+	for _, name := range []string{"a\nb", "\x1b[31m", "\u0085", strings.Repeat("x", 65)} {
+		_, stderr, code := finish(t, dir, nil, "token", "create", "--user=0", "--name="+name, "--expires-in=0")
+		require.Equal(t, exitUsage, code)
+		for _, flag := range []string{"--user: ", "--name: ", "--expires-in: "} {
+			require.Contains(t, stderr, flag)
+		}
 	}
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
@@ -316,6 +331,7 @@ func TestTakenPort(t *testing.T) {
 	for _, flag := range []string{"--listen", "--ops-listen"} {
 		_, stderr, code := finish(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", flag+"="+taken)
 		require.Equal(t, exitFailed, code)
+		require.Contains(t, stderr, flag)
 		require.Contains(t, stderr, "address already in use")
 	}
 	entries, err := os.ReadDir(dir)

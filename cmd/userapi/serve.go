@@ -81,14 +81,15 @@ func (c *serveCommand) Run(ctx context.Context, out output) (err error) {
 // listen opens both listeners; ops is nil if it is off.
 func (c *serveCommand) listen(ctx context.Context) (public, ops net.Listener, err error) {
 	var config net.ListenConfig
-	public, err = config.Listen(ctx, "tcp", c.Listen)
-	if err != nil || c.OpsListen == opsOff {
-		return public, nil, err
+	if public, err = config.Listen(ctx, "tcp", c.Listen); err != nil {
+		return nil, nil, fmt.Errorf("USERAPI_LISTEN or --listen: %w", err)
 	}
-	ops, err = config.Listen(ctx, "tcp", c.OpsListen)
-	if err != nil {
+	if c.OpsListen == opsOff {
+		return public, nil, nil
+	}
+	if ops, err = config.Listen(ctx, "tcp", c.OpsListen); err != nil {
 		closeListeners(public)
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("USERAPI_OPS_LISTEN or --ops-listen: %w", err)
 	}
 	return public, ops, nil
 }
@@ -122,18 +123,24 @@ func newService(kept *store.Store) *directory.Service {
 // start makes user 1 on an empty database and says where its token is.
 func (c *serveCommand) start(ctx context.Context, service *directory.Service, logger *slog.Logger) error {
 	written := false
-	first, err := service.Start(ctx, c.adminToken, func(secret string) error {
-		written = true
-		return writeSecret(c.AdminTokenFile, secret)
-	})
-	switch {
-	case err != nil && written && !errors.Is(err, os.ErrExist):
-		return errors.Join(err, os.Remove(c.AdminTokenFile))
-	case err != nil:
+	started, err := service.Start(ctx, c.adminToken, func(secret string) (err error) {
+		err = writeSecret(c.AdminTokenFile, secret)
+		written = err == nil
 		return err
+	})
+	if err != nil && written {
+		return errors.Join(err, os.Remove(c.AdminTokenFile))
+	}
+	if err != nil {
+		return err
+	}
+	if started.OperatorEnded {
+		logger.Warn("the USERAPI_ADMIN_TOKEN of an earlier start has ended; 'userapi token create --user=1' makes another token")
+	}
+	switch {
 	case written:
 		logger.Info("first start: user 1, admin, was created; its token is in a file", "file", c.AdminTokenFile)
-	case first:
+	case started.First:
 		logger.Info("first start: user 1, admin, was created; its token is USERAPI_ADMIN_TOKEN")
 	}
 	return nil
@@ -141,20 +148,20 @@ func (c *serveCommand) start(ctx context.Context, service *directory.Service, lo
 
 // writeSecret writes a file that only its owner may read. It replaces none: the file
 // may hold the only copy of another database's token.
-func writeSecret(path, secret string) (err error) {
+func writeSecret(path, secret string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("the database is empty, but there is already a token in %s: "+
-			"move it away, or name another file with --admin-token-file: %w", path, os.ErrExist)
+		return fmt.Errorf("the database is empty, but there is a token in %s already: "+
+			"move it away, or name another file with --admin-token-file", path)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("write the admin token: %w", err)
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	if _, err := file.WriteString(secret + "\n"); err != nil {
-		return err
+	_, err = file.WriteString(secret + "\n")
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return errors.Join(fmt.Errorf("write the admin token: %w", err), os.Remove(path))
 	}
-	return file.Sync()
+	return nil
 }
 
 // serveUntil serves until the listener fails, which is an error, or ctx ends: then it

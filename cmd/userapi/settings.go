@@ -56,7 +56,6 @@ type serveSettings struct {
 
 // Validate is called by kong.
 func (s *serveSettings) Validate() error {
-	var err error
 	faults := []error{s.databaseSetting.Validate()}
 	fault := func(name, format string, args ...any) {
 		faults = append(faults, fmt.Errorf(name+": "+format, args...))
@@ -75,8 +74,12 @@ func (s *serveSettings) Validate() error {
 		fault("USERAPI_ADMIN_TOKEN", "it needs 32 or more visible ASCII characters; this makes one: openssl rand -hex 32")
 	}
 	s.adminToken = token
-	if s.trustedProxies, err = httpapi.ParsePrefixes(s.TrustedProxies); err != nil {
-		fault("USERAPI_TRUSTED_PROXIES or --trusted-proxies", "%w", err)
+	for _, proxy := range s.TrustedProxies {
+		prefix, err := httpapi.ParsePrefix(proxy)
+		if err != nil {
+			fault("USERAPI_TRUSTED_PROXIES or --trusted-proxies", "%w", err)
+		}
+		s.trustedProxies = append(s.trustedProxies, prefix)
 	}
 	if err := s.logLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		fault("USERAPI_LOG_LEVEL or --log-level", "%q is none of debug, info, warn and error", s.LogLevel)

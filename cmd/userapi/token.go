@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"userapi/internal/directory"
 	"userapi/internal/store"
@@ -19,19 +22,22 @@ type tokenCommands struct {
 
 type createTokenCommand struct {
 	databaseSetting `embed:""`
-	User            int32         `required:"" help:"The number of the user."`
-	Name            string        `required:"" help:"What the token is for, in 1 to 64 characters; the audit shows it."`
-	ExpiresIn       time.Duration `placeholder:"720h" help:"How long the token lives (no end)."`
+	User            int32          `required:"" placeholder:"ID" help:"The number of the user."`
+	Name            string         `required:"" help:"What the token is for, in 1 to 64 characters."`
+	ExpiresIn       *time.Duration `placeholder:"720h" help:"How long the token lives (no end)."`
 }
 
 // Validate is called by kong.
 func (c createTokenCommand) Validate() error {
 	var faults []error
-	if characters := len([]rune(c.Name)); characters < 1 || characters > 64 {
-		faults = append(faults, errors.New("--name: it needs 1 to 64 characters"))
+	if c.User < 1 {
+		faults = append(faults, errors.New("--user: it needs the number of a user"))
 	}
-	if c.ExpiresIn < 0 {
-		faults = append(faults, errors.New("--expires-in: it lies in the past"))
+	if characters := utf8.RuneCountInString(c.Name); characters < 1 || characters > 64 || strings.ContainsFunc(c.Name, unicode.IsControl) {
+		faults = append(faults, errors.New("--name: it needs 1 to 64 characters, and no control characters"))
+	}
+	if c.ExpiresIn != nil && *c.ExpiresIn <= 0 {
+		faults = append(faults, errors.New("--expires-in: it needs a duration, as in 720h"))
 	}
 	return errors.Join(append(faults, c.databaseSetting.Validate())...)
 }
@@ -39,12 +45,19 @@ func (c createTokenCommand) Validate() error {
 // Run prints the token alone, for $(…).
 func (c createTokenCommand) Run(ctx context.Context, out output) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
-		secret, _, err := service.CreateToken(ctx, directory.UserID(c.User), c.Name, c.ExpiresIn)
+		var life time.Duration
+		if c.ExpiresIn != nil {
+			life = *c.ExpiresIn
+		}
+		secret, owner, err := service.CreateToken(ctx, directory.UserID(c.User), c.Name, life)
 		if isNotFound(err) {
 			return fmt.Errorf("there is no user %d", c.User)
 		}
 		if err != nil {
 			return err
+		}
+		if !owner.Active() {
+			_, _ = fmt.Fprintf(out.stderr, "user %d is not active: the token is refused until is_active is true\n", c.User)
 		}
 		_, err = fmt.Fprintln(out.stdout, secret)
 		return err
@@ -86,7 +99,7 @@ func (c revokeTokenCommand) Run(ctx context.Context, _ output) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		err := service.RevokeToken(ctx, c.ID)
 		if isNotFound(err) {
-			return fmt.Errorf("there is no token %d that can be ended here", c.ID)
+			return fmt.Errorf("there is no token %d, or it is the operator's, which only a start of the server ends", c.ID)
 		}
 		return err
 	})

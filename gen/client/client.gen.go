@@ -246,7 +246,7 @@ type Problem struct {
 	//
 	// - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
 	// - `malformed_header`: a header has not the form that its RFC gives.
-	// - `unauthenticated`: no token, or one that is unknown, ended or expired.
+	// - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
 	// - `forbidden`: your role does not allow this.
 	// - `not_found`: no such path, or no user that you may see.
 	// - `method_not_allowed`: the path exists, the method does not; see `Allow`.
@@ -284,7 +284,7 @@ type Problem struct {
 //
 // - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
 // - `malformed_header`: a header has not the form that its RFC gives.
-// - `unauthenticated`: no token, or one that is unknown, ended or expired.
+// - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
 // - `forbidden`: your role does not allow this.
 // - `not_found`: no such path, or no user that you may see.
 // - `method_not_allowed`: the path exists, the method does not; see `Allow`.
@@ -305,7 +305,7 @@ type ProblemCode string
 // `is_active` has three states and all can be stored: `true`, `false` and `null`.
 // Leaving `is_active` out is none of them: it changes nothing.
 // No other member takes `null`.
-// `phone` is cleared by `""`.
+// `phone` is cleared by `""`. The others can be changed, not removed.
 //
 // In an answer, `is_active` is always there, also when it is `null`.
 // `email` is absent when the user has none. `password` is never there.
@@ -556,7 +556,8 @@ type ClientInterface interface {
 	// Nobody sets their own `is_active` to false or null: 409.
 	//
 	// A new password ends all tokens of the user, but for the token that sent it.
-	// An `is_active` that becomes false or null ends all tokens of the user for good.
+	// An `is_active` that is set to false or null ends all tokens of the user for good.
+	// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 	//
 	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 	//
@@ -579,7 +580,8 @@ type ClientInterface interface {
 	// Nobody sets their own `is_active` to false or null: 409.
 	//
 	// A new password ends all tokens of the user, but for the token that sent it.
-	// An `is_active` that becomes false or null ends all tokens of the user for good.
+	// An `is_active` that is set to false or null ends all tokens of the user for good.
+	// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 	//
 	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 	//
@@ -659,7 +661,8 @@ func (c *Client) GetUser(ctx context.Context, userID UserIDInPath, params *GetUs
 // Nobody sets their own `is_active` to false or null: 409.
 //
 // A new password ends all tokens of the user, but for the token that sent it.
-// An `is_active` that becomes false or null ends all tokens of the user for good.
+// An `is_active` that is set to false or null ends all tokens of the user for good.
+// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 //
 // The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 //
@@ -692,7 +695,8 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserIDInPath, pa
 // Nobody sets their own `is_active` to false or null: 409.
 //
 // A new password ends all tokens of the user, but for the token that sent it.
-// An `is_active` that becomes false or null ends all tokens of the user for good.
+// An `is_active` that is set to false or null ends all tokens of the user for good.
+// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 //
 // The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 //
@@ -948,7 +952,8 @@ type ClientWithResponsesInterface interface {
 	// Nobody sets their own `is_active` to false or null: 409.
 	//
 	// A new password ends all tokens of the user, but for the token that sent it.
-	// An `is_active` that becomes false or null ends all tokens of the user for good.
+	// An `is_active` that is set to false or null ends all tokens of the user for good.
+	// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 	//
 	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 	//
@@ -971,7 +976,8 @@ type ClientWithResponsesInterface interface {
 	// Nobody sets their own `is_active` to false or null: 409.
 	//
 	// A new password ends all tokens of the user, but for the token that sent it.
-	// An `is_active` that becomes false or null ends all tokens of the user for good.
+	// An `is_active` that is set to false or null ends all tokens of the user for good.
+	// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 	//
 	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 	//
@@ -1553,7 +1559,8 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID Us
 // Nobody sets their own `is_active` to false or null: 409.
 //
 // A new password ends all tokens of the user, but for the token that sent it.
-// An `is_active` that becomes false or null ends all tokens of the user for good.
+// An `is_active` that is set to false or null ends all tokens of the user for good.
+// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 //
 // The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 //
@@ -1582,7 +1589,8 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 // Nobody sets their own `is_active` to false or null: 409.
 //
 // A new password ends all tokens of the user, but for the token that sent it.
-// An `is_active` that becomes false or null ends all tokens of the user for good.
+// An `is_active` that is set to false or null ends all tokens of the user for good.
+// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 //
 // The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 //

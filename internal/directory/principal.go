@@ -15,7 +15,7 @@ type Principal struct {
 
 // Valid returns CodeUnauthenticated if the token has expired or its owner is not active.
 func (p Principal) Valid(now time.Time) error {
-	if !p.User.active() || !p.Token.Expires.IsZero() && !now.Before(p.Token.Expires) {
+	if !p.User.Active() || !p.Token.Expires.IsZero() && !now.Before(p.Token.Expires) {
 		return &Error{Code: CodeUnauthenticated}
 	}
 	return nil

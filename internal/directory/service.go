@@ -23,9 +23,9 @@ type Store interface {
 	// CreateUser reads the actor, asks Creation.Plan and stores the user; codes as UpdateUser.
 	CreateUser(ctx context.Context, c Creation) (User, error)
 	// Start prepares the directory for a server, see Service.Start.
-	Start(ctx context.Context, s Start) (first bool, err error)
-	// CreateToken stores a token. CodeNotFound: no such user.
-	CreateToken(ctx context.Context, t NewToken, event Event) (Token, error)
+	Start(ctx context.Context, s Start) (Started, error)
+	// CreateToken stores a token and returns its owner. CodeNotFound: no such user.
+	CreateToken(ctx context.Context, t NewToken, event Event) (User, error)
 	// Tokens lists tokens by number, of one user or, for 0, of all.
 	Tokens(ctx context.Context, user UserID) ([]Token, error)
 	// RevokeToken ends a token. CodeNotFound: no such token, or the operator's.
@@ -118,11 +118,16 @@ type Start struct {
 	KeepMade func() error // hands the made token to the operator, inside the unit
 }
 
+// Started is what a start has changed.
+type Started struct {
+	First         bool // the directory was empty
+	OperatorEnded bool // an operator's token of an earlier start has ended
+}
+
 // Start prepares the directory for a server. On an empty directory it creates user 1,
 // a system administrator named admin in the enterprise default, without password; its
 // token is the operator's, or else a new one, which keep receives before it counts.
-// It reports whether the directory was empty.
-func (s *Service) Start(ctx context.Context, operator string, keep func(secret string) error) (bool, error) {
+func (s *Service) Start(ctx context.Context, operator string, keep func(secret string) error) (Started, error) {
 	now := s.Now()
 	active := true
 	admin := User{
@@ -140,7 +145,7 @@ func (s *Service) Start(ctx context.Context, operator string, keep func(secret s
 	}
 	secret, err := s.newSecret()
 	if err != nil {
-		return false, err
+		return Started{}, err
 	}
 	start.Made = &NewToken{
 		Token: Token{UserID: admin.ID, Name: "first start", Kind: TokenMade, Created: now},
@@ -150,12 +155,12 @@ func (s *Service) Start(ctx context.Context, operator string, keep func(secret s
 	return s.Store.Start(ctx, start)
 }
 
-// CreateToken makes a token for a user, for the command line. A life of 0 has no end.
-// CodeNotFound: no such user.
-func (s *Service) CreateToken(ctx context.Context, user UserID, name string, life time.Duration) (string, Token, error) {
+// CreateToken makes a token for a user, for the command line, and returns it with its
+// owner, who may be not active. A life of 0 has no end. CodeNotFound: no such user.
+func (s *Service) CreateToken(ctx context.Context, user UserID, name string, life time.Duration) (string, User, error) {
 	secret, err := s.newSecret()
 	if err != nil {
-		return "", Token{}, err
+		return "", User{}, err
 	}
 	now := s.Now()
 	t := NewToken{
@@ -165,8 +170,8 @@ func (s *Service) CreateToken(ctx context.Context, user UserID, name string, lif
 	if life > 0 {
 		t.Expires = now.Add(life)
 	}
-	token, err := s.Store.CreateToken(ctx, t, Event{At: now, Operation: OperationCreateToken})
-	return secret, token, err
+	owner, err := s.Store.CreateToken(ctx, t, Event{At: now, Operation: OperationCreateToken})
+	return secret, owner, err
 }
 
 // RevokeToken ends a token, for the command line. CodeNotFound: no such token, or the operator's.

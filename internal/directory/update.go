@@ -36,7 +36,7 @@ func (u Update) Plan(actor Principal, target User) (Change, error) {
 		return Change{User: target}, nil
 	}
 	changed := u.Patch.apply(target)
-	deactivates := u.Patch.IsActive.Set && !changed.active()
+	deactivates := u.Patch.IsActive.Set && !changed.Active()
 	own := actor.User.ID == target.ID
 	if own && deactivates {
 		return Change{}, &Error{Code: CodeOwnAccount, Fields: []Field{FieldIsActive}}

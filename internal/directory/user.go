@@ -54,8 +54,8 @@ type User struct {
 	ClientIP     netip.Addr // of the client that created the user; zero: the server itself
 }
 
-// active reports whether the user may log in and use tokens.
-func (u User) active() bool { return u.IsActive != nil && *u.IsActive }
+// Active reports whether the user may log in and use tokens.
+func (u User) Active() bool { return u.IsActive != nil && *u.IsActive }
 
 // Field names a member of a user, as the contract spells it.
 type Field string

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,24 +9,17 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// ParsePrefixes reads addresses and CIDRs. The error lists all that are neither.
-func ParsePrefixes(texts []string) ([]netip.Prefix, error) {
-	var (
-		prefixes []netip.Prefix
-		faults   []error
-	)
-	for _, text := range texts {
-		text = strings.TrimSpace(text)
-		prefix, err := netip.ParsePrefix(text)
-		if address, addressErr := netip.ParseAddr(text); addressErr == nil {
-			prefix, err = address.Prefix(address.BitLen())
-		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%q is no address or CIDR, as in 10.0.0.0/8", text))
-		}
-		prefixes = append(prefixes, prefix)
+// ParsePrefix reads an address or a CIDR.
+func ParsePrefix(text string) (netip.Prefix, error) {
+	text = strings.TrimSpace(text)
+	if address, err := netip.ParseAddr(text); err == nil {
+		return address.Prefix(address.BitLen())
 	}
-	return prefixes, errors.Join(faults...)
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is no address or CIDR, as in 10.0.0.0/8", text)
+	}
+	return prefix, nil
 }
 
 // clientAddress tells who is at the other end: the peer, or what a trusted proxy says.

@@ -81,6 +81,11 @@ func checkMediaType(request, response http.Header) error {
 // decode reads one JSON text strictly (RFC 8259; RFC 7493 §2.1 and §2.3): valid UTF-8
 // without byte order mark or lone surrogates, no member twice, nothing behind it.
 func decode(body []byte) (any, error) {
+	if len(body) == 0 {
+		return nil, &requestError{Code: api.ProblemCodeMalformedJSON, Faults: []api.Fault{{
+			Code: api.FaultCodeSyntax, Detail: "Send a body.",
+		}}}
+	}
 	var value any
 	err := json.Unmarshal(body, &value)
 	if err == nil {

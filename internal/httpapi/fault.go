@@ -80,9 +80,9 @@ func newFault(at []string, e *openapi3.SchemaError) (api.Fault, error) {
 	case "nullable":
 		fault.Code, fault.Detail = api.FaultCodeNull, "Send "+typeOf(e.Schema)+", or leave it out."
 	case "minLength":
-		fault.Code, fault.Detail = api.FaultCodeMinLength, fmt.Sprintf("Send at least %d characters.", e.Schema.MinLength)
+		fault.Code, fault.Detail = api.FaultCodeMinLength, fmt.Sprintf("Send %d or more characters.", e.Schema.MinLength)
 	case "maxLength":
-		fault.Code, fault.Detail = api.FaultCodeMaxLength, fmt.Sprintf("Send at most %d characters.", *e.Schema.MaxLength)
+		fault.Code, fault.Detail = api.FaultCodeMaxLength, fmt.Sprintf("Send %d characters or fewer.", *e.Schema.MaxLength)
 	case "pattern":
 		fault.Code, fault.Detail = api.FaultCodePattern, formOf(e.Schema)
 	case "format":

@@ -167,7 +167,9 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	}
 	header.Set(echo.HeaderContentType, "application/problem+json")
 	c.Response().WriteHeader(described.status)
-	if err := json.NewEncoder(c.Response()).Encode(body); err != nil {
+	encoder := json.NewEncoder(c.Response())
+	encoder.SetEscapeHTML(false) // it is read by people too
+	if err := encoder.Encode(body); err != nil {
 		s.Logger.LogAttrs(ctx, slog.LevelDebug, "the client left before its answer",
 			slog.String("request_id", requestID))
 	}

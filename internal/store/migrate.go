@@ -20,7 +20,7 @@ var migrations embed.FS
 func Migrate(ctx context.Context, path string) (version int64, err error) {
 	file, err := createFile(path)
 	if err != nil {
-		return 0, fmt.Errorf("create the database: %w", err)
+		return 0, fmt.Errorf("open the database: %w", err)
 	}
 	// Closing the file would drop SQLite's own locks on it (fcntl(2)): it is closed
 	// after the connection below, and before any other is opened.

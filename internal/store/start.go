@@ -11,14 +11,14 @@ import (
 )
 
 // Start implements directory.Store.
-func (s *Store) Start(ctx context.Context, start directory.Start) (first bool, err error) {
+func (s *Store) Start(ctx context.Context, start directory.Start) (started directory.Started, err error) {
 	err = s.unit(ctx, func(tx *gorm.DB) error {
 		users, err := exists(tx.Model(&User{}))
 		if err != nil {
 			return err
 		}
-		first = !users
-		if first {
+		started.First = !users
+		if started.First {
 			if _, err := insertUser(tx, start.Admin, ""); err != nil {
 				return err
 			}
@@ -26,11 +26,9 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (first bool, e
 				return err
 			}
 		}
-		if err := replaceOperatorToken(tx, start.Operator); err != nil {
+		started.OperatorEnded, err = replaceOperatorToken(tx, start.Operator)
+		if err != nil || !started.First || start.Made == nil {
 			return err
-		}
-		if !first || start.Made == nil {
-			return nil
 		}
 		made := newToken(*start.Made)
 		if err := tx.Create(&made).Error; err != nil {
@@ -38,27 +36,32 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (first bool, e
 		}
 		return start.KeepMade()
 	})
-	return first && err == nil, err
+	if err != nil {
+		return directory.Started{}, err
+	}
+	return started, nil
 }
 
-// replaceOperatorToken ends the operator's tokens but for this one, and stores it if it
-// is new and its owner still exists.
-func replaceOperatorToken(tx *gorm.DB, given *directory.NewToken) error {
+// replaceOperatorToken ends the operator's tokens but for this one, reports whether
+// there were any, and stores the one that is given, if its owner still exists.
+func replaceOperatorToken(tx *gorm.DB, given *directory.NewToken) (ended bool, err error) {
 	old := tx.Where("kind = ?", directory.TokenOperator)
-	if given == nil {
-		return old.Delete(&Token{}).Error
+	if given != nil {
+		old = old.Where("hash <> ?", given.Hash[:])
 	}
-	if err := old.Where("hash <> ?", given.Hash[:]).Delete(&Token{}).Error; err != nil {
-		return err
+	old = old.Delete(&Token{})
+	ended = old.RowsAffected > 0
+	if old.Error != nil || given == nil {
+		return ended, old.Error
 	}
 	if owner, err := exists(tx.Model(&User{}).Where("id = ?", given.UserID)); err != nil || !owner {
-		return err
+		return ended, err
 	}
 	row := newToken(*given)
 	if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
-		return fmt.Errorf("store the operator's token: %w", err)
+		return ended, fmt.Errorf("store the operator's token: %w", err)
 	}
-	return nil
+	return ended, nil
 }
 
 // exists reports whether the query finds a row, without counting them.

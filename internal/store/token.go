@@ -98,11 +98,10 @@ func endTokens(tx *gorm.DB, user directory.UserID, scope directory.TokenScope, u
 }
 
 // CreateToken implements directory.Store.
-func (s *Store) CreateToken(ctx context.Context, t directory.NewToken, event directory.Event) (directory.Token, error) {
+func (s *Store) CreateToken(ctx context.Context, t directory.NewToken, event directory.Event) (owner directory.User, err error) {
 	row := newToken(t)
-	err := s.unit(ctx, func(tx *gorm.DB) error {
-		owner, err := findUser(tx, t.UserID)
-		if err != nil {
+	err = s.unit(ctx, func(tx *gorm.DB) error {
+		if owner, err = findUser(tx, t.UserID); err != nil {
 			return err
 		}
 		if err := tx.Create(&row).Error; err != nil {
@@ -111,7 +110,7 @@ func (s *Store) CreateToken(ctx context.Context, t directory.NewToken, event dir
 		event.TargetID, event.EnterpriseID = owner.ID, owner.EnterpriseID
 		return insertEvent(tx, event)
 	})
-	return row.token(), err
+	return owner, err
 }
 
 // Tokens implements directory.Store.

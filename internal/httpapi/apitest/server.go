@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -67,8 +68,12 @@ func Start(t testing.TB, config Config) *Server {
 	logger := telemetry.NewLogger(s.Log, -8, telemetry.FormatJSON)
 	registry := telemetry.NewRegistry()
 	s.metrics = telemetry.OpsHandler(registry, false)
-	proxies, err := httpapi.ParsePrefixes(config.TrustedProxies)
-	require.NoError(t, err)
+	var proxies []netip.Prefix
+	for _, proxy := range config.TrustedProxies {
+		prefix, err := httpapi.ParsePrefix(proxy)
+		require.NoError(t, err)
+		proxies = append(proxies, prefix)
+	}
 	handler, err := (&httpapi.Server{
 		Directory: s.Service, Ready: kept.Ready, Logger: logger, Metrics: registry, TrustedProxies: proxies,
 	}).Handler()
