@@ -20,10 +20,11 @@ const (
 )
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // the server outlives the reader of its log
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
-	if err == nil {
+	if err == nil || errors.Is(err, context.Canceled) { // by a signal
 		return
 	}
 	fmt.Fprintln(os.Stderr, "userapi:", err)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -53,10 +54,11 @@ func finish(t *testing.T, dir string, settings []string, args ...string) (stdout
 
 // server is a running userapi serve.
 type server struct {
-	url  string
-	log  *apitest.Log
-	cmd  *exec.Cmd
-	done chan struct{}
+	url    string
+	log    *apitest.Log
+	cmd    *exec.Cmd
+	stderr io.Closer
+	done   chan struct{} // closed when the log ends
 }
 
 // serve starts userapi serve in dir on a free port and waits until it listens.
@@ -68,6 +70,7 @@ func serve(t *testing.T, dir string, settings []string, args ...string) *server 
 	}
 	stderr, err := s.cmd.StderrPipe()
 	require.NoError(t, err)
+	s.stderr = stderr
 	require.NoError(t, s.cmd.Start())
 	listening := make(chan string, 1)
 	go func() {
@@ -206,6 +209,42 @@ func TestStopFinishesWhatWasAccepted(t *testing.T) {
 	require.NoError(t, sending.Close())
 	require.Equal(t, 201, <-status)
 	<-s.done
+	require.NoError(t, s.cmd.Wait())
+}
+
+// A client that never finishes its request delays the end, but does not spoil it.
+func TestStopDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := serve(t, dir, nil)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	_, err = fmt.Fprintf(conn, "PUT /openapi/v1/users/1 HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+		readToken(t, filepath.Join(dir, "userapi.token")))
+	require.NoError(t, err)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "100 Continue")
+	begin := time.Now()
+	code, log := s.stop(t)
+	require.Equal(t, 0, code, log)
+	require.Less(t, time.Since(begin), 10*time.Second)
+}
+
+// The server outlives the reader of its log.
+func TestLogReaderDies(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir, nil)
+	token := readToken(t, filepath.Join(dir, "userapi.token"))
+	require.NoError(t, s.stderr.Close())
+	<-s.done
+	for range 2 {
+		status, _ := s.send(t, token, "GET", "/openapi/v1/users/1", "")
+		require.Equal(t, 200, status)
+	}
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, s.cmd.Wait())
 }
 

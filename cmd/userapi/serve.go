@@ -21,6 +21,9 @@ import (
 	"userapi/internal/telemetry"
 )
 
+// patience is how long a request waits for its turn before it is answered 503.
+const patience = 15 * time.Second
+
 // grace is how long accepted requests may take to end after SIGTERM.
 const grace = 8 * time.Second
 
@@ -59,6 +62,7 @@ func (c *serveCommand) Run(ctx context.Context, out output) (err error) {
 		Ready:          kept.Ready,
 		Logger:         logger,
 		Metrics:        metrics,
+		Patience:       patience,
 		TrustedProxies: c.trustedProxies,
 	}).Handler()
 	if err != nil {

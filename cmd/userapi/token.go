@@ -33,7 +33,7 @@ func (c createTokenCommand) Validate() error {
 	if c.User < 1 {
 		faults = append(faults, errors.New("--user: it needs the number of a user"))
 	}
-	if characters := utf8.RuneCountInString(c.Name); characters < 1 || characters > 64 || strings.ContainsFunc(c.Name, unicode.IsControl) {
+	if characters := utf8.RuneCountInString(c.Name); characters < 1 || characters > 64 || !utf8.ValidString(c.Name) || strings.ContainsFunc(c.Name, unicode.IsControl) {
 		faults = append(faults, errors.New("--name: it needs 1 to 64 characters, and no control characters"))
 	}
 	if c.ExpiresIn != nil && *c.ExpiresIn <= 0 {

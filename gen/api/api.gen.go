@@ -259,7 +259,7 @@ type Problem struct {
 	// - `email_taken`: another user has this e-mail address.
 	// - `nick_name_taken`: another user of the enterprise has this name.
 	// - `own_account`: nobody does this to their own account.
-	// - `precondition_failed`: the user has another version than `If-Match` says.
+	// - `precondition_failed`: the user has not the version that `If-Match` or `If-None-Match` asks for.
 	// - `content_too_large`: the body is over 64 KiB.
 	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 	// - `invalid_request`: the request is not what the schema asks for; see `errors`.
@@ -297,7 +297,7 @@ type Problem struct {
 // - `email_taken`: another user has this e-mail address.
 // - `nick_name_taken`: another user of the enterprise has this name.
 // - `own_account`: nobody does this to their own account.
-// - `precondition_failed`: the user has another version than `If-Match` says.
+// - `precondition_failed`: the user has not the version that `If-Match` or `If-None-Match` asks for.
 // - `content_too_large`: the body is over 64 KiB.
 // - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 // - `invalid_request`: the request is not what the schema asks for; see `errors`.
@@ -440,6 +440,10 @@ type UpdateUserParams struct {
 	// IfMatch Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *EntityTags `json:"If-Match,omitempty"`
+
+	// IfNoneMatch Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
+	// `*` stands for any version.
+	IfNoneMatch *EntityTags `json:"If-None-Match,omitempty"`
 }
 
 // CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
@@ -540,6 +544,21 @@ func (w *ServerInterfaceWrapper) UpdateUser(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch EntityTags
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1406,108 +1425,108 @@ func (sh *strictHandler) UpdateUser(ctx echo.Context, userID UserIDInPath, param
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7Hz7chu5sferIJN8FUs7pIYXyRZdX2W1ipRVdlf2WcvHm5haEZoBScRDgAtgRDGO8jp5jzzZqW5gZjAX",
-	"UZLFpPJHqraWpohLo7vR/evLzOcgloulFEwYHYw+B3NGE6bwnycXdAafCdOx4kvDpQhGwcWckRumNJeC",
-	"yCkxc0YyzVRItFFSzMiLH0+PyWGvF5F//uNV91V3sNMNwoDd0sUyZcEoGAcvx0EQBor9knHFkmBkVMbC",
-	"QMdztqCw34Lefs/EzMyD0aAfBktqDFOw9c/j4GPUObz8ahz8JggDs17CgtooLmbB3V0Y/Mh+yZg2Z0mT",
-	"7HO6YJqYOddE2VFdAkfRTN0w9VtNUjkjc6rxQJouGBF0waqkD//nzwd/+u7t73/68OHDhzdvvr04vvjD",
-	"T/87+OO37x57nv5BGCy48L+2ncKo9dHUMNU8xjsWS5FoYiRZUW7INZtKxZBowW4NMWpdkUAv6vbrIug9",
-	"QCxfZItgNDiIIiTWfu0VlHJh2Iyp4A5oXVJFF8w4jXmvmTpLzsRbCqdr05yExXxBUyKyxTVToEAU1ac7",
-	"Fh/m1LAbpghLNSNcE82EIXOmrCg0ERKHEioS+HkYDbtjURFQPwgDDlstgYAwgHnBKIBZVzx5rJAOhhUh",
-	"9ZoyuoOV9FIKzfDc39DEqR58i6UwTOA/6XKZ8pgCA/aWSl6nbPHVXzRw43NJNsxIYP0FTadSLVhyhWPC",
-	"IGGG8hTFLhIiBSN/fPfmnBiQNBfk/cVp5xUxc2ochxiN52TBLGtFbNVXKQnS+Vhsk2SWKHZlh/obwTWx",
-	"t6S2zFKC3FUwCvaWcylYcHdp2cm0Ad4+cDu0oSbTwWgISmW4QXH9kJ8Xj1Xe6EyJEciMLvnIcW1U482d",
-	"L7vfKDYNRsGv90pTtmd/1Xtv7XwrtKY+XstkDcokpEEiQiIVocRaQfih2BeY4BnHnzpO4h1rbdpocMP3",
-	"SrOEVBxLMU15/DxdYQvK0ytDP7GKohwJaeZM2YtizRnXhHVgNKFJopjWXXIuzZyLGVlRTeI5FTN7vKaq",
-	"NNZHRaRukxuaZnXlQLq+WDkOS+U4qdBMcko2qIjPkm3phzsESSSzSjKTZMXNnKzg1oGRMlJtWTlAIS6k",
-	"/J6qGXuWjriJV0bKqxRXa0jSkIXUhhwMyXf8m4oOfJkEe4NSgu4oxEhJ8u03iK9J7bYvuQTvUh51OwI7",
-	"leqaJwkTzxLVtFjFE9GfZKaIkikr1Y+mqVzhpX7CLRbSXOFElvjLf8/oTc3YZ6Z+neEfS8U1Ay340mvt",
-	"KcWpd9ANylDyYxtKsJmRW1OFM2CWoOk7xJQnIIdnKQV3612hSH3RlciVTClPWdIlP7KlVIZwY+2T8YwX",
-	"T55/s/d9x50flOSEbZBk7RDbEOebDI6dpebeO7AdeZ5LcyozkTxLiHD5prhKVX6KOdyB9FNjLyIAV4vo",
-	"1jIjC7ommrEt2OVoWErvXBqSU7RBcCXh25DZuQPv9bOVIMWGBNuT3luFsRIHAk7xkjxLjktvuSt76eo3",
-	"Eg/oaSLRHNBzm5K+JorRpIiebUxjNIGYm9AZ5WIbzrhfCt3nBinI3yD+tvNuyyEX6LRAki6hYOZUkMnZ",
-	"tPMDNfF8QjRdb9E+g13mMXsv6A3lKb1OnwevMm+ddtvMNbnO9PoeDYBYHUVNKAT7BOP+Dgb+RNs4fxt2",
-	"23O+7ysUbxC+f7RtCP2bTK8xtNLzzBjgRCJX4jHm22PKw9Iu8iZ34XP05L2gmZlLxf/6TJuR4UJMGAy3",
-	"kyb8JkZ+YsIaRa4hpp9KFbMROXIE4E4j8g2jiily8ea7k/NteINeRSdqNG7Wi8rgLXkG5ALqhxSs4EYm",
-	"Pgm5EiFhImEJ/Mpul1yxBEeu5lIzIlfC3jPEdLHhN6ymQB8+fOgceUS356WQTkYMeimbQTt4uR+Rf/7D",
-	"Js/uTxwxkS2C0cfAiii4bMvoPUsXl0rGTGu4i8elIj4DVN7QlCdXTm18nfwBdBJckg0HNEm5NiwBtbQK",
-	"94SYwwmvJcXkYR+isyJhVQs8uL6isbkB81Pmx7i4Sm1Wrn6TXoFKLKRiQJWisWFK19NWVOuVVF8cxfT7",
-	"PgBGJpKSiRsRcJXj2w5rbd7qOjN4CTAxYXKVpoTqTxqsyvbc6HuhsyUEGyz5gSWcXuDRn2UmiwWvFrDi",
-	"FXKzLmOn/R3Yb0T8LWDpIiEaYgAkM1NMOBGxTLiYbQNS7fuWsyCbINnEkb3RgLYe9V+RzlymAC0mdT5N",
-	"CkbVNOIojtmyZFZb7UGAesHtndRZO4FdUfXAMig2zTRLqpWI/e5+t3eA1rRpPXkC9tmst2w/C77iCY8V",
-	"o4a91xZK0MSCW5q+VXLJlOFMB6MpTTWrs/aICLaydQqwKd7wzzYR+5DYTmxWNAyq+ZSHZhWDz9DVWpvI",
-	"b5wPwxA4d0hVgifwx0lIJnicCRjHicjSdEIoooz3y8Rx4jWh11hoWTAqNLETK+Uiuz7MtojZfndCupYy",
-	"ZRSzNILHn65sxWXzsc55/Okcxt2FgVR8xq1d2DTljRuGFSdnxh+6KYW5DwNbsXhogi1r3PnO/qN3Km/r",
-	"uhxLpZXXf2ExmviTXC9quQvBaul4kMfRu+OzM3td9gf9HvnnP4bdXre/U9qyhOtlStdY6AFx/pJJwNHh",
-	"WGC6x0vklg7Qrw5Ovp6QF7DsfnfQ7XV7O92xOHMwi/+SMZscpWmKao5EUbEmKTMQjsRUYxyL9gUCtxum",
-	"+JQDNjD1IhzM/9p97cZyEYTBVKoFNXnVIggrJdH9YaXG+/Go82fa+WvUOfzVr3/z/8ZZFPUPfrv71d7/",
-	"/93PV5PPf7v7e+fyqxfjcfcx43Z2vy6HXb4o/925/ByFB70779ed31VXfXD4zm5LEToMKpe2FWuWuuPV",
-	"P8mRLaeU6BcMKLvl2uhqFTq/+OHmmmUrS7tXncuv7iObm/UFnekm0UcIBIFYa6SJoTONIHyyO2kr+JMj",
-	"sbY4Ma/lDqOoW6W4F/Wrgn8xHu/+7SMZj014ufviw97O78bBx1/9uvP38fj2VdQZj7PT09PTy91x8AJH",
-	"Xe6Gjxq9s5sP22k9+ak1o20XFRlthZQ3DTTsv8Uwm00LbnEMA+9KUFPf8IMTPLtdshgwhQFXW+PaPuZ0",
-	"6kcoUG6bui1TGjO4zyYHCDa8OYx6O6/JZByMA/Te8PNqLlM7qDsWR9bYcEE4EhZnBuxMxcSEmLUC5Kdk",
-	"6pseqhhRDPdOrIXw73w0fNXm533Dm58ptBwu+NZma0v+tnLgExcJSBHFGQIYJkslZ4oudJfANE0+MbYE",
-	"DnCFjhDA4liMRYdM9FoYejsZFSViMlVyYfsSpOjimHpFfTJCbloCXW3er7OYFY+ZnVqNk9xEB92Ltgcv",
-	"THrt/mr5S5PcQl/ntjp0oubOauMuOWPd+o4MIIhrbQ/bIRPg62REqLNEoPcuPwe/+LppxyOiGBH4KEJw",
-	"W2ZC9thBZdAGeGRBb/NvIywM6rlUJrQ1QpkT4qwCAhh0HUiVVRSfLPixSRZWgN1J7UmuGayNXTNaLpgE",
-	"H5zmvPGqY5NRkZqGw9gA1xaJrJNzaNXqBOhks5WiEfgWSu0U12KpIKyGsyVjgtIqFp4zLCrxfi3vssUU",
-	"FOCq9SZY9JA7nTD3/XjFte+YWtz/WJxLMtmbhKCRk6/t52rODSN6SVGfK36KJvQpPurnva/H49sITPdt",
-	"PxqPb1+ewj+PovE46x28go9+hD/D5xF+9F/Zj0P7cYof+/AxiKLoHk/3poScdQPMHFjC/HQMvIK7jjdq",
-	"qhjDxhvbNmYto70/S5aa3L5qmamYvSZxysED2CvKDdGy6sT5AoLAKn9qzW4ffy740Tst+HF4etmOO956",
-	"uLjuvnPgmovV/tolFgCCw6LK5nneCw7mlpyfHmNNQmBHFp7imsafqoeIpVJg4OZSaebDPA8o+x6//6qi",
-	"AK+eddwc0jfOCj/k/WW54ICybu7rbKQjpKi19301HJJ+RF4eDg9IFEXRVqXj4vZ2r7/CyNprnxzuv9z5",
-	"MqjhNnoU2DCSJJLQa4gvuHkU0sjTJ23GBd0r4ELBwB1JwV4TtliatUsawP1weZDcXYA+Fs0H0wKhACnc",
-	"sIV+FLACuhb09sxOGJRkU6XoOrirJnpas79wm6kmEz/RMKkxpKVZs0wMta367cXFW2IHuKVsK+X+4aHX",
-	"WGk74mqtlUWSaROccbxE8wS3TXdb7luDYuOydQ+uOyKTtgzWBO0CSArUsetf+0zxhymowbw8ZYbHLfhZ",
-	"KG6B/jwRFlrYBgV9/X8c954GB6t9iA5l+Gm39i5NjJYccmtBgeWqNo2FeMc1IUK4DQvDRgh4bIRoNAFT",
-	"MeM3TOdQslKcQci65dIK7lP05li4tKGzpsBX2EdgCUIsu6RmbllyT1uAYwszc5lcVREamhFq5i44Dh2i",
-	"hZEFEa+xtWByBJMmdi2vOxC4+5g+SUt+ngBqn+uslgedyoYGunDnADxI41hmwiATUF+QVhxopNM1uRLE",
-	"jXNAuFmEdxx4WgkdF2s02NW012+PcwrVlqxu0fmHU824Xq0Q4hYqupT0xvqFE6m9+pN8Qb+3aDIiMu8M",
-	"eo1L5D39WBjKRIKKVumLyi9OXu2ejLBi3yhVN6v1E68yPSnq9ZUwodHPXb/mGC7Uy69+K6DfPNS8DLBV",
-	"pQ24pqtBGHiah3CirYelrU303pJMs3zY6FLzmwfaQpQy+fzENPyFV5osghhrOmIqyDXLS5Kh7YSXS7sw",
-	"2u4zUWZxQkJFmfdGY6wNXWvMjoMmdsdiUmTbJ+5KA5AE/wQ2XCSYK3Xb2ibgEamn3WGYjZK7Y/E9ozeg",
-	"Tv7CiLwsFnWWZDECCuw5ivYwG3vZe547D/qJ6XLxCcJezOPEKUM0f712gNdGLDhbNxgFV06xhbzB6Nmy",
-	"Cf7TK4gPfVq5JjRdAZcwMRUSmmoIAFmeHyqJQa20MyyTcVTFbCH8hkjfRgo42AYbxuUO/oMqLc3Syggd",
-	"FdgXDKkSbBtAX4u6Y+U/InrFTTwHDzudwt/zjIk0+CQM+N41cykpF4gQLm64YcnrIg1hd6mF14+tyizv",
-	"Dws1yWPGPBK0AuCeClQjJHuH8db/22K9MFgpbtgbka7tKZ9ez2mARPuc0j0pkvqTSeQ8syaHKuY4hLn5",
-	"sksv50/fYwsXZtD3UX+/N3w5fDU4GL7c/FSVo05MZVt0ayk6uWFq7WXx/HvZEjZiLuKKL9sPXDxhgXYU",
-	"S6SJ91gfgLQsTVFFjdfaZjRLp7WIY7h/r0qW5t9ucWV4W5LqQ8VQYJeJowgD48FgcBiS9xfHO5XAA/xJ",
-	"Bxeshuz7bRFse10OCzMV+Bc6bwBEAMoWVV7k+YN6KevB8//XMDXLxe2ZyoYEus2EYoO98unpvVyseZrC",
-	"dTHAETW1zfO1RNCDQl62p6ewHuMlqO7JSdV2a6yeP9D4gPI4M1cPucvHIf3idl6atZT7mlZX2ZLH1csc",
-	"epamGZrfhYFmcaa4Wb/DZju0TddUsQvQznZe2fZImkrBRmRSa4rEbkjM0uAznwWkdk99VkaXboUu+XcM",
-	"s0LX2LF3z+55B2BzW78X02Er1z3I83xvM3meN73gJbCdggVFc2OWtqGH32P1E65YbKRag1vC+rxDuFxg",
-	"WF/KBzHc7u6FvfC7u85VgDtA8olgLNF54+kDh8ObYapicBv8KFOG64OOkV5IVnO58P2DVQwdonsieq0N",
-	"WxCagOfTRlEDAZ3tNMD7Br41t/ToZ6XJd7KQHTc7KmPVSpYFfcOr/v7hDmmNQ8Pag24W9sKNAUOPyPcH",
-	"F1dYaooQ0QWhRXID8/629oYtTiNCyxoA/rjItHHWUX4iKf/EiM7i2OYT3lkAZY8LQVk16+71LoJerclc",
-	"pgkRsqXA6rhzYvsyC0FjDEakIAy/Yp4EJZAnXsv8coNVfqMewPgj8HSY07VoCHmPqEfb/FMeoSuWd4pS",
-	"gw8MhyRbEiPJoO/01PaoWIm9tYVdrwptwxuv/QGsL8YNeKOWqBbdsQAMWOYHML2a8mtF1dqJQ0PQY5GJ",
-	"SyeMygd4cUII8ir+YiDaNaHNfPQOQDXgqK6VDFgg8lRZwcphNIRFvD/aw4k8PMNEFA7ctz+Vaah3mN10",
-	"1dvcz2LlCFRaJUyNYH302zA9x1xKZoaFZBj1QjLs7cP/BvA1Csmw3w/HAiblgy1sG0YwoteHfx0WV4li",
-	"G2ShLRbjYzw2OabxnHWOraIBEuhgVOuC2J86fvdl5w3aJg3DtODTKRzu25Oj37sVMZD+w8lF2b5UZPbJ",
-	"m7cXZ2/O3xUj+9Gwzqb8LgLOuEaACrKSJAfGSNLbPEvNZyJvcpKCacwiJhKvIAjJwpOUx0xo9Mi5e1ji",
-	"gfvdKAiDTKXOEOvR3t5qtepS/Lkr1WzPzdV7358dn5y/O8E5ZYo+cBnyIAxcDi4YBVG3ZwfJJRPw4ygY",
-	"dKPuwBZ35+j79txveze9PTSF8Mel1C3NKLZzURchybsWewpGMcXSSWHtIcZxLhrTLUUa/RuZrDe07NZa",
-	"dZGwEnbqbLGgal3EI2D7PdQJfICr7IXsAU1orSWshoK9riYPGLoachnDNkqODmc1a3fgTjPh7th9VGuX",
-	"0Mlzjx70rZziXlo9OA6QsEr8TNGYVcm/xhh4DbsCWPYaVB/Ccl7v6l0V0LmYuPJCin7U+2LxFsf24sag",
-	"d9jvRt1+92UN842CftQ/6PR6nf7gotcfRdEoiv5cwMmnSd7jposiGqpQoHvL7nvF72Hk/hO4XITemx5c",
-	"86LSWgv199Jy+B7gD87C1Qv8fuIyv9KwCHv9jc+e+JW3jmJTppiI2YNB0vOeSBlG0X0zCh3c896IglN6",
-	"D0+pPHWFkwYPTzr1nxMfRocPzyjevgETeoNHTai8kQHn7T/mPC2PScDkfv8xk1se+7kLg/3HML/tOXSc",
-	"+4jTtjwjidensJ7WEDlPhI1JM51HlTq4hMFNNf7sbuMdEDBjLR7uyMGByhOxxnvXFGCUkws6Q2Rqh/i9",
-	"Wpoxm5UvXVIB2rFQiBmE8u1OLr2J4KDqL2fMOGfpv9zoYzvBZBANCS9fg0W04WmKiKrM6eviFLr6SMQA",
-	"m7y7YzHZnYBPEAmWujB6dDPqXVX567NaQ96zaedcCmZLf8FjjZ7X+ntnn42qeJLoiZ6k4nW36kyszf9C",
-	"b7zRf/wr/UXNR+RvVdtkcXHM86z0IBq2eyGv4s38orHLedHmq47+TRT/+/zK8OFJxasf/iNsLgRu91vc",
-	"hqFq260csld5Sxtc+GXWFnK4EqT/PKjJY29MBbh2FpGQlNEbN9SVGfNc0QVEttxrYMnSNO8LX+DLgWBJ",
-	"zyYedgfdIeonF2TBRWIr+WUCCx+TnjPFjatYVt7wk1d8ybnEP2Kl1zahgT3GWPbz3QQDcNsQw8VsVLyG",
-	"w9VdbU+Ji45da/xSMUxJYMCAPiivxLqeGrw6Ntlil8krpPnrWGyCgxs4ncstYCUc54BRZYlrwMfyAjbb",
-	"0zTtkmPXTGorNLYpOeFThHumEI7LvZBriTkJgcxpDxTBabp1mFdKCu23vD3aa0op67Qhyau7yEtbdvbZ",
-	"0dJAnSdnyicM3MGRNcNogAkglKFmeM5iX6/+bCTB6kWerh8VmQ37eF7R5MrAjdI0dWWP6lsqrzNTZEq8",
-	"h+9ttslYsVR2zd/zxUyDgk074SYzKZOu1VBk6m3MlrkSlwTkrcP5myg1w74TbTsBZAaiX81ZUXpUpIcq",
-	"k7dk2Q28XI6QDipV0AberJ3XRUsyMv8PJxdtGCgrWzQegEHHeY+8O7YU6RoAkVXzdhAUWvVyFA97/SYq",
-	"wqTgBTYZLpZUcW2ZZt8x2iXbw0vPhUpfnE5J02pWwq/ptqVQWh6rqyOhomLeCKS9FIRXw8/RjxcXctGW",
-	"50GtrxYNfRK97XAkLCTkVVEDKxfCDK7Ji2AhWc15PPeaVl6TYi2vewQsDfbn+JsW0M3uhva7utl51ah7",
-	"kzckh6xlwfvYkhm659Qw6Smosbxdd82XiT4dcTtd2rLKNJWjHdk/AY97MvtCZm1qCbOYdo2+3XZkESFX",
-	"XXKetxUVLmJ770L4T06GPBHmfkH25BGJjJa3cP038fJFQYC9CNbLcmFTf66yXU/BeLV2dNmVSvfHy7uw",
-	"Unj/eAmuzMKPNhePGN7+XJRK9jBwcBvXJ7zHuq5L4HDlIHP1fcw6uLu8+78AAAD//w==",
+	"7Hz7ciO3sfer4Jvkq6zkITW8SLvi1qlYVqRYsa3d49WedbKURWgGJJEdAjSAEcVsdF4n75EnO9UNzAzm",
+	"IkpaMSn/kSqXuRRxaXQ3un99mfkcxHKxlIIJo4PR52DOaMIU/vPkgs7gM2E6VnxpuBTBKLiYM3LDlOZS",
+	"EDklZs5IppkKiTZKihl58ePpMTns9SLyz3+86r7qDna6QRiwW7pYpiwYBePg5TgIwkCxXzKuWBKMjMpY",
+	"GOh4zhYU9lvQ2++ZmJl5MBr0w2BJjWEKtv55HHyMOoeXX42D3wZhYNZLWFAbxcUsuLsLgx/ZLxnT5ixp",
+	"kn1OF0wTM+eaKDuqS+Aomqkbpn6nSSpnZE41HkjTBSOCLliV9OF//+Xgz9+9/cNPHz58+PDmzbcXxxd/",
+	"/Ol/Bn/69t1jz9M/CIMFF/7XtlMYtT6aGqaax3jHYikSTYwkK8oNuWZTqRgSLditIUatKxLoRd1+XQS9",
+	"B4jli2wRjAYHUYTE2q+9glIuDJsxFdwBrUuq6IIZpzHvNVNnyZl4S+F0bZqTsJgvaEpEtrhmChSIovp0",
+	"x+LDnBp2wxRhqWaEa6KZMGTOlBWFJkLiUEJFAj8Po2F3LCoC6gdhwGGrJRAQBjAvGAUw64onjxXSwbAi",
+	"pF5TRnewkl5KoRme+xuaONWDb7EUhgn8J10uUx5TYMDeUsnrlC2++qsGbnwuyYYZCay/oOlUqgVLrnBM",
+	"GCTMUJ6i2EVCpGDkT+/enBMDkuaCvL847bwiZk6N4xCj8ZwsmGWtiK36KiVBOh+LbZLMEsWu7FB/I7gm",
+	"9pbUlllKkLsKRsHeci4FC+4uLTuZNsDbB26HNtRkOhgNQakMNyiuH/Lz4rHKG50pMQKZ0SUfOa6Nary5",
+	"82X3W8WmwSj4zV5pyvbsr3rvrZ1vhdbUx2uZrEGZhDRIREikIpRYKwg/FPsCEzzj+FPHSbxjrU0bDW74",
+	"XmmWkIpjKaYpj5+nK2xBeXpl6CdWUZQjIc2cKXtRrDnjmrAOjCY0SRTTukvOpZlzMSMrqkk8p2Jmj9dU",
+	"lcb6qIjUbXJD06yuHEjXFyvHYakcJxWaSU7JBhXxWbIt/XCHIIlkVklmkqy4mZMV3DowUkaqLSsHKMSF",
+	"lN9TNWPP0hE38cpIeZXiag1JGrKQ2pCDIfmOf1PRgS+TYG9QStAdhRgpSb79BvE1qd32JZfgXcqjbkdg",
+	"p1Jd8yRh4lmimhareCL6s8wUUTJlpfrRNJUrvNRPuMVCmiucyBJ/+e8ZvakZ+8zUrzP8Y6m4ZqAFX3qt",
+	"PaU49Q66QRlKfmxDCTYzcmuqcAbMEjR9h5jyBOTwLKXgbr0rFKkvuhK5kinlKUu65Ee2lMoQbqx9Mp7x",
+	"4snzb/a+77jzg5KcsA2SrB1iG+J8k8Gxs9Tcewe2I89zaU5lJpJnCREu3xRXqcpPMYc7kH5q7EUE4GoR",
+	"3VpmZEHXRDO2BbscDUvpnUtDcoo2CK4kfBsyO3fgvX62EqTYkGB70nurMFbiQMApXpJnyXHpLXdlL139",
+	"RuIBPU0kmgN6blPS10QxmhTRs41pjCYQcxM6o1xswxn3S6H73CAF+RvE33bebTnkAp2CJTZeQgG1Y3I2",
+	"7fxATTyfABiHb+dSsPxPVH/SZCq3qChgrnnM3gt6Q3lKr9Pnoa7MW6fdZHNNrjO9vkcxIIRHDSB0apgi",
+	"mA7oYD6AaBv+b8Ocez75fYXiDTrhH20buvBNptcYcel5ZgxwIpEr8Rir7jHlYWkX6ZS78Dl68l7QzMyl",
+	"4n97pinJcCEmDEbhSROVEyM/MXcbuIZQfypVzEbkyBGAO43IN4wqpsjFm+9OzrfhJHoVnajRuFkvKoO3",
+	"5DCQC6gfUrCCG5n4JORKhISJhCXwK7tdcsUSHLmaS82IXAl7zxDqxYbfsJoCffjwoXPkEd2erkI6GTHo",
+	"vGxi7eDlfkT++Q+bU7s/n8REtghGHwMrouCyLdH3LF1cKhkzreEuHpeK+AyseUNTnlw5tfF18gfQSbDS",
+	"NkrQJOXasATU0ircE0IRJ7yWzJMHiYjOijxWLR7h+orG5gbMT5k24+Iqtcm6+k16BSqxkIoBVYrGhild",
+	"z2ZRrVdSfXFw0+/7uBiZSEombgTGVY5vO9q16azrzOAlwHyFyVWa/gvc6HuhsyXEICz5gSWcXuDRn2Um",
+	"iwWvFrDiFXKzLmOn/R3Yb0T8LWDpIk8aYlwkM1NMOBGxTLiYbQNp7fuWsyCbINnEkb3RgLYe9V+R5Vym",
+	"AC0mdT5NCkbVNOIojtmyZFZbSUKAesHtndRZO4FdUfXAMig2zTRLqgWK/e5+t3eA1rRpPXkC9tmst2w/",
+	"C77iCY8Vo4a91xZK0MRiXpq+VXLJlOFMB6MpTTWrs/aICLay5QuwKd7wzzY/+5DYTmyyNAyqaZaHZhWD",
+	"z9DVWpvIb5wPw8g4d0hVgifwx0lIJngcC69FlqaAqlH+y8Rx4jWh11h/WTAqNLETK1Ukuz7MtojZfndC",
+	"upYyZRSTN4LHn65sIWbzsc55/Okcxt2FgVR8xq1d2DTljRuGhShnxh+6KYW5DwNbyHhogq123PnO/qN3",
+	"Km/ruhxLpZXXf2UxmviTXC9qKQ3Ball6kMfRu+OzM3td9gf9HvnnP4bdXre/U9qyhOtlStdY/wFx/pJJ",
+	"wNHhWGAWyMvvlg7QLxpOvp6QF7DsfnfQ7XV7O92xOHMwi/+SMZszpWmKao5EUbEmKTMQjsRUY3iL9gXi",
+	"uRum+JQDNjD12hzM/9p97cZyEYTBVKoFNXkxIwgrldL9YaX0+/Go8xfa+VvUOfx/v/nt/x9nUdQ/+N3u",
+	"V3v/9fufryaf/373v53Lr16Mx93HjNvZ/bocdvmi/Hfn8nMUHvTuvF93fl9d9cHhO7sttekwqFzaVqxZ",
+	"6o5XFiVHtspSol8woOyWa6Orxen84oebS5mtLO1edS6/uo9sbtYXdKabRB8hEARirZEmhs40gvDJ7qSt",
+	"D4AcibXFiXmJdxhF3SrFvahfFfyL8Xj37x/JeGzCy90XH/Z2fj8OPv48Dsbj2yjqjMe3/Wg8vn15erk7",
+	"Dl7guMvd8JHjd3bzgTutpz+1prTtsiKzraDyfoKGD7A4ZrN5wS2OYeBdCWzqG35wwme3SxYDrjDgbmuc",
+	"28d0T/0IBdJtU7llSmMGd9rkIMGGOIdRb+c1mYyDcYAeHH5ezWVqB3XH4sgaHC4IR8LizICtqZiZEBNa",
+	"gP6UTH3zQxUjiuHeibUS/r2Phq/afL1vfPMzhZbDBd/a7G3J31YOfOIiASmiOEMAxGSp5EzRhe4SmKbJ",
+	"J8aWwAGu0BkCYByLseiQiV4LQ28no6J6TKZKLmzLghRdHFMvtk9GyE1LoCvb+yUYs+Ixs1OrsZKb6OB7",
+	"0RHhhUqv3V8tf2mSW+nr3F6HTtTcWW7cJWesW9+RAQRxre1hO2QCfJ2MCHXWCPTeFYHhF1837XhEFSMC",
+	"H0UYbitQyB47qAzcAJMs6G3+bYQ1Qz2XyoS2fChzQpxlQBCD7gOpsorikwU/NsnC4rA7qT3JNYO1saFG",
+	"ywWT4IfTnDde4WwyKrLWcBgb5Nr6kXV0DrFanQCdbHZZNILfQqmd4lo8FYTVkLZkTFBaxsJ7hkWR3i/z",
+	"XbaYggJgtd4EiyByxxPm/h+vuPadUwsEGItzSSZ7kxA0cvK1/VzNuWFELynqc8VX0YQ+xU/9vPd13XrD",
+	"P4+i8TjrHbyCj36EP8PnEX70X9mPQ/txih/78DGIougeb/emhJ11A8wcYMLUdQy8gruON2qqGMOeHNtR",
+	"Zi2jvT9LlprcvmqZqZi9JnHKwQPYK8oN0bLqyPkCAsEqf2p9cB9/LvjROy34cXh62Y493nrYuO7Cc/Ca",
+	"i9X+2iUWBILDosrmet4LDuaWnJ8eY7lCYLMWnuKaxp+qh4ilUmDg5lJp5kM9Dyz7Xr//qqIAr5513BzW",
+	"N84KP+StZ7nggLJu7utstCOkqHX+fTUckn5EXh4OD0gURdFWpeNi93avv8Lo2uusHO6/3PkyqOE2ehTY",
+	"MJIkktBriDG4eRTSyFMobcYF3StgQ8HAHUnBXhO2WJq1SxzA/XC5kNxdgD4WfQnTAqEAKdywhX4UsAK6",
+	"FvT2zE4YlGRTpeg6uKsme1ozwHCbqSYTP9kwqTGkpY+zTA61rfrtxcVbYge4pWyX5f7hoddzaZvlal2X",
+	"RaJpE5xxvETzBLdNd1vuW4Ni4zJ2D647IpO2LNYE7QJICtSx61/7TPGHKajBvDxthsct+FkoboH+PBEW",
+	"WtgGBX39fxz3ngYHqy2KDmX4qbf2Bk6MmBxya0GB5ao2lYV4x/Un+iVUBDw2SjSagKmY8RumcyhZKdAg",
+	"ZN1yeQX3Kdp2LFza0HRT4CtsMbAEIZZdUjO3LLmnY8CxhZm5TK6qCA3NCDVzFyCHDtHCyIKI19h1MDmC",
+	"SRO7ltc4CNx9TAulJT9PArXPdVbLg05lrwNduHMAHqRxLDNhkAmoL0grDjTS6ZpcCeLGOSDcrM87Dmyl",
+	"uo57NFryakrtN9Q5PWvLY7dchYez0LherUbiFir6mvTG0oaTtLUIk3xBvxtpMiIy7yV6jUvkTwFgzSgT",
+	"CepfpZMqv095IXwywmJ+o4rdLORPvKL1pCjlV6KHRgd4/fZjFFGvzPrNg367UfOOwFaVxuGaCgdh4Ckk",
+	"ooy2rpe2xtJ7qzXNymKjr83vK2iLXMq89BMz9Bde1bKIbew9iKkg1yyvVoa2d14u7cJo0s9EmdwJCRVl",
+	"ShxttDZ0rTFxDprYHYtJkYifuJsO+BLcFph2kWAa1W1r24ZHpJ6Rh2E2eO6OxfeM3oA6+QsjILMQ1RmY",
+	"xQgosOcoGspsSGaNUe5T6Cemy8UniIYxvROnDEH+9drhYBvI4GzdYBRcOcUW8gaDassm+E+vIGz0aeWa",
+	"0HQFXMJ8VUhoqiEuZHnaqCQGtdLOsEzGUTVrJliXTPIAAgfbGMS4lMKvqAjTrLqM0H+BfcFIK8GOAnTB",
+	"qDtW/iOiV9zEc3C80yn8PU+kSIPPzoBLXjOXqXLxCeHihhuWvC6yE3aXWtT92ILN8v5oUZM8lMwDRCsA",
+	"7qlANXCydxhv/b8tBAyDleKGvRHp2p7y6aWeBna0TzbdkzmpP8tEzjNrcqhijkOYti/7+nL+9D22cGEG",
+	"fT8Y6PeGL4evBgfDl5ufw3LUialsC3otRSc3TK295J5/L1uiSUxRXPFl+4GLZzLQjmL1NPEeBATslqUp",
+	"qqjxut6MZum0FogM9+9VydL82y2uDG/LXX2oGApsQHEUYbw8GAwOQ/L+4ninEo+AP+nggtVIfr8tsG0v",
+	"2WHNpoIKQ+cNgAgA36LKizytUK9yPXj+/ximZiW5PYHZkEC3mWdssFc+PeuXizXPXrgGBziiprbdvpYf",
+	"elDIy/asFZZpvLzVPamq2m6N1fNHIB9QHmfm6pF4+QClX/fOq7aWcl/T6ipb8rh6mUPP0jQj9rsw0CzO",
+	"FDfrd9iHh7bpmip2AdrZzivbOUlTKdiITGr9ktgoickbfEq0gNTuOdHK6NKt0CX/jmGy6Bqb+e7ZPW8O",
+	"bG7rt2k6bOUaC3meBm7m1PN+GLwEtomwoGhuzNL2+vB7rH7CFYuNVGtwS1i6dwiXC4z2S/kghtvdvbAX",
+	"fnfXuQpwB0g+EYwlOu9JfeBweDNMVQxugx9lynB90DHSC8lqLhe+f7CKoUN0T0SvtWELQhPwfNooaiCg",
+	"s00IeN/At+aWHv2sNPlOFrLjZkdlrFpJvqBveNXfP9whrXFoWHs0zsJeuDFg6BH5/uDiCktNESK6ILTI",
+	"eWA5wJbksPtpRGhZGsAfF5k2zjrKTyTlnxjRWRzbNMM7C6DscSEoqybjvbZG0Ks1mcs0IUK21F0dd05s",
+	"y2YhaIzBiBSE4VdMn6AE8nxsmXZusMrv4QMYfwSeDlO9Fg0h7xH1aJuWyiN0xfImUmrwEeOQZEtiJBn0",
+	"nZ7a9hUrsbe23usVp21443VGgPXFuAFv1BLVojsWgAHL/ABmXVN+rahaO3FoCHosMnHphFH5yC9OCEFe",
+	"xV8MRLsmtJmP3gGoBhzVdZkBC0SeQStYOYyGsIj3R3s4kYdnmJ/Cgfv2pzI79Q6Tnq6om/tZLCiBSquE",
+	"qRGsj34bpueYS8nMsJAMo15Ihr19+N8AvkYhGfb74VjApHywhW3DCEb0+vCvw+IqUeyQLLTFYnyMxybH",
+	"NJ6zzrFVNEACHYxqXRD7U8dvzOy8QdukYZgWfDqFw317cvQHtyIG0n88uSg7m4qEP3nz9uLszfm7YmQ/",
+	"GtbZlN9FwBnXCFBBVpLkwBhJepsnr/lM5P1PUjCNycVE4hUEIVl4kvKYCY0eOXcPSzxwvxsFYZCp1Bli",
+	"PdrbW61WXYo/d6Wa7bm5eu/7s+OT83cnOKfM3AcucR6EgUvNBaMg6vbsILlkAn4cBYNu1B3Ymu8cfd+e",
+	"+23vpreHphD+uJS6pUfFNjXqIiR512JPwSimWFEprD3EOM5FY7qlyK5/I5P1hm7eWhcvElbCTp0tFlSt",
+	"i3gEbL+HOoEPcJW9kD2gCa11i9VQsNfw5AFDV1ouY9hGJdLhrGZJD9xpJtwdu49q7RI6ee7Rg76VU9xL",
+	"qwfHARJWiZ8pGrMq+dcYA69hVwDLXu/qQ1jOa2u9qwI6FxNXXmHRj3pfLN7i2F7cGPQO+92o2+++rGG+",
+	"UdCP+gedXq/TH1z0+qMoGkXRXwo4+TTJe9x0UURDFQp0b9l9r/g9jNx/ApeL0HvTo25eVFrrrv5eWg7f",
+	"A/zBWbgygt9qXOZXGhZhr7/xsRS/INdRbMoUEzF7MEh63sMqwyi6b0ahg3veO1RwSu/hKZUHsnDS4OFJ",
+	"p/6T5cPo8OEZxfs6YEJv8KgJlXc44Lz9x5yn5QkKmNzvP2ZyyxNBd2Gw/xjmtz25jnMfcdqWxyfx+hTW",
+	"0xoi54mwX2mm86hSB5cwuKnGn91tvAMCZqzFwx05OFB5htYvdwFGObmgM0SmdojfwqUZs1n50iUVoB3r",
+	"h5hBKN8H5dKbCA6q/nLGjHOW/uuQPrYTTAbRkPDyxVlEG56miKjKnL4uTqGrT0sMsP+7OxaT3Qn4BJFg",
+	"qQujRzej3myVv3CrNeStlP+Cxxo9ryv4zj42VfEk0RM9ScXrbtWZWJv/hd54o//4V/qLmo/I38O2yeLi",
+	"mOdZ6UE0bPdCXiG8VkvGnBdtvhzp30Txv8+vDB+eVLws4ldhcyFwu9/iNgxV227lkL3Ke93gwi+ztpDD",
+	"lSD9R0VNHntjKsB1uYiEpIzeuKGuzJjnii4gsuVeX0uWpnm7+AJfJwRLejbxsDvoDlE/uSALLhJbyS8T",
+	"WPgE9ZwpblzFsvJOoLziS84l/hErvbY3DewxxrKf7yYYgNs+GS5mo+LFHa7ualtNXHTsOuaXimFKAgMG",
+	"9EF5Jda12uDVsckWu0xeIc1f4GITHNzA6VxuASvhOAeMKktcXz6WF7AHn6Zplxy7HlNbobG9ygmfItwz",
+	"hXBc7oVcS8xJCGROe6AITtOtw7xSUmi/5V3TXq9KWacNSV7dRV7asrPPjpa+6jw5Uz544A6OrBlGA0wA",
+	"oQw1w3MW+3r1ZyMJVi/ydP2oyGzYJ/eK3lcGbpSmqSt7VN9reZ2ZIlPiPZdvs03GiqWya/5mMGYaFGza",
+	"CTeZSZl0rYYiU29jtsyVuCQg7yjO312pGfadaNsJIDMQ/WrOitKjIj1UmbxTy27g5XKEdFCpgjbwZu28",
+	"LjqVkfl/PLlow0BZ2aLxAAw6zlvn3bGlSNcAiKyat4Og0KqXo3jY6zdRESYFL7D3cLGkimvLNPtW0i7Z",
+	"Hl56BlQKn8gL8aXM+DVCxC9OI6VpNRvj17LbUkctTxrWEWDRKdBIIHipF693IUd9XjzMRVt+C297tVjq",
+	"k+hthyNhISGvitpfuRBmrk1e/AvJas7judes85oUa3ldM2BhsS/J37SArHY39FvVzc6rzsybvCEpZi0q",
+	"2qGWjNg9p4ZJT0HLpVW5a7529emRhtOlLatMUznaI5onxCGezL6QWZta4SyWXyOmsZ1oRMhVl5zn7VSF",
+	"a9ze6yF+zUmgJ8L7L8gaPSKB0/K+sv8knL4o+LEXwXpULmzK01X066knr8cAoUqlwv/xEjy213Dw8RJc",
+	"mYVdbdAGYxf7c1Ei2sOAyW1cn/Ae69kuccWVCxWqb67Wwd3l3f8FAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

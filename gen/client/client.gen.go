@@ -253,7 +253,7 @@ type Problem struct {
 	// - `email_taken`: another user has this e-mail address.
 	// - `nick_name_taken`: another user of the enterprise has this name.
 	// - `own_account`: nobody does this to their own account.
-	// - `precondition_failed`: the user has another version than `If-Match` says.
+	// - `precondition_failed`: the user has not the version that `If-Match` or `If-None-Match` asks for.
 	// - `content_too_large`: the body is over 64 KiB.
 	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 	// - `invalid_request`: the request is not what the schema asks for; see `errors`.
@@ -291,7 +291,7 @@ type Problem struct {
 // - `email_taken`: another user has this e-mail address.
 // - `nick_name_taken`: another user of the enterprise has this name.
 // - `own_account`: nobody does this to their own account.
-// - `precondition_failed`: the user has another version than `If-Match` says.
+// - `precondition_failed`: the user has not the version that `If-Match` or `If-None-Match` asks for.
 // - `content_too_large`: the body is over 64 KiB.
 // - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 // - `invalid_request`: the request is not what the schema asks for; see `errors`.
@@ -434,6 +434,10 @@ type UpdateUserParams struct {
 	// IfMatch Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *EntityTags `json:"If-Match,omitempty"`
+
+	// IfNoneMatch Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
+	// `*` stands for any version.
+	IfNoneMatch *EntityTags `json:"If-None-Match,omitempty"`
 }
 
 // CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
@@ -859,6 +863,17 @@ func NewUpdateUserRequestWithBody(server string, userID UserIDInPath, params *Up
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}

@@ -34,12 +34,17 @@ type Creation struct {
 	Principal    Principal
 	User         NewUser // without the password
 	PasswordHash string
-	At           time.Time
+	Now          func() time.Time // read in the unit
 }
 
 // Plan decides the creation on the actor as it stands in the unit that will carry it
-// out, and returns the user without a number. It fails with CodeForbidden.
+// out, and returns the user without a number. It fails with CodeUnauthenticated or
+// CodeForbidden.
 func (c Creation) Plan(actor Principal) (User, error) {
+	now := c.Now()
+	if err := actor.Valid(now); err != nil {
+		return User{}, err
+	}
 	if err := Allow(OperationCreateUser, actor.User, 0); err != nil {
 		return User{}, err
 	}
@@ -52,12 +57,12 @@ func (c Creation) Plan(actor Principal) (User, error) {
 		Phone:        c.User.Phone,
 		IsActive:     c.User.IsActive,
 		Origion:      c.User.Origion,
-		CreateTime:   c.At,
+		CreateTime:   now,
 		ClientIP:     c.Principal.Address,
 	}, nil
 }
 
 // Event describes the creation of this user.
 func (c Creation) Event(actor Principal, created User) Event {
-	return actor.event(OperationCreateUser, c.At, created, c.User.fields())
+	return actor.event(OperationCreateUser, created.CreateTime, created, c.User.fields())
 }

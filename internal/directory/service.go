@@ -72,7 +72,7 @@ func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error
 // CreateUser creates a user. System administrators may call it.
 // CodeForbidden, CodeEmailTaken, CodeNickNameTaken, CodeUnavailable.
 func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User, error) {
-	c := Creation{Principal: p, User: n, At: s.Now()}
+	c := Creation{Principal: p, User: n, Now: s.Now}
 	// Hashing is dear: nobody spends it on what is refused anyway. The unit decides again.
 	if _, err := c.Plan(p); err != nil {
 		return User{}, err
@@ -90,7 +90,7 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User,
 // CodeNotFound, CodeForbidden, CodePreconditionFailed, CodeOwnAccount, CodeEmailTaken,
 // CodeNickNameTaken, CodeUnavailable.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id UserID, patch Patch, cond Condition) (User, error) {
-	u := Update{Principal: p, ID: id, Patch: patch, Condition: cond, At: s.Now()}
+	u := Update{Principal: p, ID: id, Patch: patch, Condition: cond, Now: s.Now}
 	if patch.Password.Set {
 		target, err := s.Store.User(ctx, id)
 		if err != nil {

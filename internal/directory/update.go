@@ -9,7 +9,7 @@ type Update struct {
 	Patch        Patch
 	PasswordHash string // set if Patch.Password is; the patch itself then has no password any more
 	Condition    Condition
-	At           time.Time
+	Now          func() time.Time // read in the unit
 }
 
 // Change is what an allowed update comes to.
@@ -22,14 +22,18 @@ type Change struct {
 }
 
 // Plan decides the update on the actor and the target as they stand in the unit that
-// will carry it out. It fails with CodeNotFound, CodeForbidden, CodePreconditionFailed
-// or CodeOwnAccount, in this order.
+// will carry it out. It fails with CodeUnauthenticated, CodeNotFound, CodeForbidden,
+// CodePreconditionFailed or CodeOwnAccount, in this order.
 func (u Update) Plan(actor Principal, target User) (Change, error) {
+	now := u.Now()
+	if err := actor.Valid(now); err != nil {
+		return Change{}, err
+	}
 	fields := u.Patch.Fields()
 	if err := Allow(OperationUpdateUser, actor.User, target.ID, fields...); err != nil {
 		return Change{}, err
 	}
-	if !u.Condition.holds(target.Version) {
+	if !u.Condition.Holds(target.Version) {
 		return Change{}, &Error{Code: CodePreconditionFailed}
 	}
 	if len(fields) == 0 {
@@ -46,7 +50,7 @@ func (u Update) Plan(actor Principal, target User) (Change, error) {
 		User:         changed,
 		Fields:       fields,
 		PasswordHash: u.PasswordHash,
-		Event:        actor.event(OperationUpdateUser, u.At, target, fields),
+		Event:        actor.event(OperationUpdateUser, now, target, fields),
 	}
 	switch {
 	case deactivates, u.Patch.Password.Set && !own:

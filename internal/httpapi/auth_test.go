@@ -172,6 +172,7 @@ func TestRightsAreReadInTheUnit(t *testing.T) {
 		status    int
 	}{
 		"token ended":       {`DELETE FROM tokens WHERE user_id = 1`, 401},
+		"token expired":     {`UPDATE tokens SET expires = 1 WHERE user_id = 1`, 401},
 		"actor deactivated": {`UPDATE users SET is_active = 0 WHERE id = 1`, 401},
 		"role lost":         {`UPDATE users SET role = 'user' WHERE id = 1`, 404},
 		"target gone":       {`DELETE FROM users WHERE id = 2`, 404},

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -21,6 +23,14 @@ const maxBody = 64 << 10
 // readBody returns the body; nil if it is empty, however that is said. Its media type
 // is looked at before it is read, and only if it is not empty.
 func readBody(r *http.Request, w http.ResponseWriter) ([]byte, error) {
+	body, err := readWhole(r, w)
+	if err == nil {
+		w.Header().Del(echo.HeaderConnection)
+	}
+	return body, err
+}
+
+func readWhole(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
@@ -56,8 +66,8 @@ func readError(err error) error {
 	case errors.As(err, &tooLarge):
 		return &requestError{Code: api.ProblemCodeContentTooLarge}
 	}
-	// The connection broke, or the chunks are malformed (RFC 9112 §7.1).
-	return &requestError{Code: api.ProblemCodeMalformedJSON, Err: err}
+	// The connection broke or timed out, or the chunks are malformed (RFC 9112 §7.1).
+	return &requestError{Code: api.ProblemCodeMalformedJSON, Detail: "The body did not arrive whole, or not in time.", Err: err}
 }
 
 // checkMediaType accepts application/json in UTF-8, not encoded.
@@ -88,6 +98,10 @@ func decode(body []byte) (any, error) {
 	}
 	var value any
 	err := json.Unmarshal(body, &value)
+	var semantic *json.SemanticError
+	if errors.As(err, &semantic) {
+		err = json.Unmarshal(body, &value, hugeNumbers())
+	}
 	if err == nil {
 		return value, nil
 	}
@@ -103,16 +117,21 @@ func decode(body []byte) (any, error) {
 		}
 		return nil, &requestError{Code: api.ProblemCodeMalformedJSON, Faults: []api.Fault{fault}}
 	}
-	var semantic *json.SemanticError
-	if errors.As(err, &semantic) {
-		// JSON, but a number beyond the 64-bit floats (RFC 8259 §6).
-		return nil, &requestError{Code: api.ProblemCodeInvalidRequest, Faults: []api.Fault{{
-			Pointer: pointer(semantic.JSONPointer.Tokens()),
-			Code:    api.FaultCodeType,
-			Detail:  "No such number is expected here.",
-		}}}
-	}
 	return nil, err
+}
+
+// hugeNumbers reads a number beyond the 64-bit floats as the largest one: it is JSON
+// (RFC 8259 §6), and for the schema to refuse.
+func hugeNumbers() json.Options {
+	return json.WithUnmarshalers(json.UnmarshalFromFunc(func(from *jsontext.Decoder, into *any) error {
+		if from.PeekKind() != '0' {
+			return errors.ErrUnsupported
+		}
+		number, err := from.ReadValue()
+		value, _ := strconv.ParseFloat(string(number), 64) // infinite if it is beyond
+		*into = max(-math.MaxFloat64, min(value, math.MaxFloat64))
+		return err
+	}))
 }
 
 // bind reads JSON that decode and the contract have passed into a generated struct.

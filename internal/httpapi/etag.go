@@ -2,8 +2,8 @@ package httpapi
 
 import (
 	"regexp"
-	"slices"
 	"strconv"
+	"strings"
 
 	"userapi/internal/directory"
 )
@@ -14,35 +14,27 @@ var entityTag = regexp.MustCompile(`(W/)?("[^"]*")`)
 // etag is the strong validator of a version.
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-// ifMatch reads If-Match. The comparison is strong (RFC 9110 §13.1.1): a weak tag, or
-// one that is not ours, matches no version.
-func ifMatch(header *string) directory.Condition {
-	switch {
-	case header == nil:
-		return directory.Condition{}
-	case !entityTag.MatchString(*header):
-		return directory.Condition{Set: true, Any: true}
+// comparison is how entity tags are compared (RFC 9110 §8.8.3.2): our own are strong,
+// so a weak one that was sent can match in a weak comparison only.
+type comparison int
+
+const (
+	strong comparison = iota
+	weak
+)
+
+// versions reads If-Match or If-None-Match. A tag that is not ours names no version.
+func versions(header *string, compared comparison) *directory.Versions {
+	if header == nil {
+		return nil
 	}
-	condition := directory.Condition{Set: true}
-	for _, match := range entityTag.FindAllStringSubmatch(*header, -1) {
-		version, err := strconv.ParseInt(match[2][1:len(match[2])-1], 10, 64)
-		if match[1] == "" && err == nil && match[2] == etag(version) {
-			condition.Versions = append(condition.Versions, version)
+	tags := entityTag.FindAllStringSubmatch(*header, -1)
+	set := &directory.Versions{Any: tags == nil} // "*"
+	for _, tag := range tags {
+		version, err := strconv.ParseInt(strings.Trim(tag[2], `"`), 10, 64)
+		if err == nil && tag[2] == etag(version) && (tag[1] == "" || compared == weak) {
+			set.Listed = append(set.Listed, version)
 		}
 	}
-	return condition
-}
-
-// noneMatch reports whether If-None-Match lets a GET of this version answer 200. The
-// comparison is weak (RFC 9110 §13.1.2).
-func noneMatch(header *string, version int64) bool {
-	switch {
-	case header == nil:
-		return true
-	case !entityTag.MatchString(*header):
-		return false
-	}
-	return !slices.ContainsFunc(entityTag.FindAllStringSubmatch(*header, -1), func(match []string) bool {
-		return match[2] == etag(version)
-	})
+	return set
 }

@@ -38,8 +38,14 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		begin := time.Now()
 		address, _ := netip.ParseAddr(c.RealIP())
 		x := &exchange{requestID: rand.Text(), address: address.Unmap().WithZone("")}
-		c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), exchangeKey{}, x)))
+		ctx, cancel := context.WithTimeout(context.WithValue(c.Request().Context(), exchangeKey{}, x), s.Patience)
+		defer cancel()
+		c.SetRequest(c.Request().WithContext(ctx))
 		header := c.Response().Header()
+		if c.Request().ContentLength != 0 {
+			// Until the body has been read: without this, net/http waits for it before it answers.
+			header.Set(echo.HeaderConnection, "close")
+		}
 		header.Set(echo.HeaderXRequestID, x.requestID)
 		header.Set(echo.HeaderCacheControl, "no-store")
 		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
@@ -48,7 +54,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(err)
 		}
 
-		s.Logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
+		s.Logger.LogAttrs(ctx, slog.LevelInfo, "request",
 			slog.String("request_id", x.requestID),
 			slog.String("method", knownMethod(c.Request().Method)),
 			slog.String("route", c.Path()),

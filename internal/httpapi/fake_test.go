@@ -12,18 +12,24 @@ import (
 
 // heldHasher lets a test do something while a request hashes its password.
 type heldHasher struct {
-	waiting chan struct{} // receives when a request has come to hash
-	release chan struct{} // closed to let all go on
+	waiting   chan struct{} // receives when a request has come to hash
+	release   chan struct{} // closed to let all go on
+	abandoned chan struct{} // receives when a request that waits has ended
 }
 
 func newHeldHasher() heldHasher {
-	return heldHasher{waiting: make(chan struct{}, 8), release: make(chan struct{})}
+	return heldHasher{waiting: make(chan struct{}, 8), release: make(chan struct{}), abandoned: make(chan struct{}, 8)}
 }
 
 // Hash implements directory.Hasher.
 func (h heldHasher) Hash(ctx context.Context, password string) (string, error) {
 	h.waiting <- struct{}{}
-	<-h.release
+	select {
+	case <-h.release:
+	case <-ctx.Done():
+		h.abandoned <- struct{}{}
+		<-h.release
+	}
 	return apitest.CheapGate().Hash(ctx, password)
 }
 

@@ -78,7 +78,7 @@ func newFault(at []string, e *openapi3.SchemaError) (api.Fault, error) {
 	case "type":
 		fault.Code, fault.Detail = api.FaultCodeType, "Send "+typeOf(e.Schema)+"."
 	case "nullable":
-		fault.Code, fault.Detail = api.FaultCodeNull, "Send "+typeOf(e.Schema)+", or leave it out."
+		fault.Code, fault.Detail = api.FaultCodeNull, "Send "+typeOf(e.Schema)+"."
 	case "minLength":
 		fault.Code, fault.Detail = api.FaultCodeMinLength, fmt.Sprintf("Send %d or more characters.", e.Schema.MinLength)
 	case "maxLength":

@@ -3,12 +3,15 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/httpapi/apitest"
+	"userapi/internal/password"
 )
 
 // panickingHasher fails as badly as code can.
@@ -54,6 +57,63 @@ func TestBusyDatabaseIsUnavailable(t *testing.T) {
 	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "").Status, "reading goes on")
 	apitest.Exec(t, db, `COMMIT`)
 	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"phone":"1"}`).Status)
+}
+
+// Who waits in vain to hash is told so before the connection would be cut.
+func TestImpatience(t *testing.T) {
+	full := password.NewGate(password.Params(), 0)
+	s := apitest.Start(t, apitest.Config{Hasher: full, Patience: 20 * time.Millisecond})
+	answer := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
+	require.Equal(t, 503, answer.Status)
+	require.Equal(t, "1", answer.Header.Get("Retry-After"))
+	require.Equal(t, "1", apitest.Value(t, s.SQL(t), `SELECT count(*) FROM users`))
+}
+
+// A client that leaves before its unit begins changes nothing, and is no failure of ours.
+func TestClientThatLeaves(t *testing.T) {
+	held := newHeldHasher()
+	s := apitest.Start(t, apitest.Config{Hasher: held})
+	ctx, leave := context.WithCancel(t.Context())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/openapi/v1/users", strings.NewReader(newUser+`}`))
+	require.NoError(t, err)
+	request.Header.Set("Authorization", s.Token)
+	request.Header.Set("Content-Type", "application/json")
+	left := make(chan error)
+	go func() {
+		response, err := http.DefaultTransport.RoundTrip(request)
+		if err == nil {
+			err = response.Body.Close()
+		}
+		left <- err
+	}()
+	<-held.waiting
+	leave()
+	require.ErrorIs(t, <-left, context.Canceled)
+	<-held.abandoned
+	close(held.release)
+	require.Eventually(t, func() bool { return strings.Contains(s.Log.String(), `"status":499`) }, time.Minute, time.Millisecond)
+	require.NotContains(t, s.Log.String(), "request failed")
+	require.Equal(t, "1", apitest.Value(t, s.SQL(t), `SELECT count(*) FROM users`))
+}
+
+// A refusal does not wait for a body that it does not need.
+func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for head, status := range map[string]int{
+		"PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\nContent-Length: 9":                                                           401,
+		"PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\nTransfer-Encoding: chunked":                                                  401,
+		"PUT /nowhere HTTP/1.1\nHost: x\nContent-Length: 9":                                                                      404,
+		"PATCH /openapi/v1/users/1 HTTP/1.1\nHost: x\nContent-Length: 9":                                                         405,
+		"PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\nAuthorization: TOKEN\nContent-Length: 9":                                     415,
+		"PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\nAuthorization: TOKEN\nContent-Type: application/json\nContent-Length: 99999": 413,
+		"GET /openapi/v1/users/1 HTTP/1.1\nHost: x\nAuthorization: TOKEN\nContent-Length: 9":                                     200,
+	} {
+		answer := s.SendRaw(t, head, "")
+		require.Equal(t, status, answer.Status)
+		require.Equal(t, "close", answer.Header.Get("Connection"), head)
+	}
+	require.Empty(t, s.Send(t, "PUT", "/openapi/v1/users/1", "{}").Header.Get("Connection"))
+	require.Empty(t, s.Send(t, "PUT", "/openapi/v1/users/1", "[]").Header.Get("Connection"))
 }
 
 // Secrets stand in no answer, log, metric or file, wherever they are sent; other values

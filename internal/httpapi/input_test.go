@@ -56,6 +56,9 @@ func TestMalformedJSON(t *testing.T) {
 		"deep array":                {strings.Repeat("[", 60000), ""},
 		"deep object":               {strings.Repeat(`{"a":`, 12000), ""},
 		"leading zero":              {`{"phone":01}`, ""},
+		"huge, then trailing":       {`{"phone":1e999} canary`, " syntax"},
+		"huge, then duplicate":      {`{"phone":1e999,"phone":1}`, "/phone duplicate_member"},
+		"huge, then bad UTF-8":      {"{\"phone\":1e999,\"email\":\"\xff\"}", "/email syntax"},
 		"control character in name": {"{\"a\\u0007b\":1,\"a\\u0007b\":1}", "/a\uFFFDb duplicate_member"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +117,7 @@ func TestInvalidUpdate(t *testing.T) {
 		"enterprise space": {`{"enterprise_id":"a b"}`, []string{"/enterprise_id pattern"}},
 		"enterprise slash": {`{"enterprise_id":"a/b"}`, []string{"/enterprise_id pattern"}},
 		"enterprise ü":     {`{"enterprise_id":"ü"}`, []string{"/enterprise_id pattern"}},
-		"big number":       {`{"is_active":1e999}`, []string{"/is_active type"}},
+		"huge numbers":     {`{"is_active":1e999,"phone":-1e999,"email":"canary"}`, []string{"/email pattern", "/is_active type", "/phone type"}},
 		"everything": {
 			`{"password":"canary7","enterprise_id":null,"email":"canary","phone":1,"is_active":"canary","Is_active":null}`,
 			[]string{

@@ -104,6 +104,10 @@ var problems = map[api.ProblemCode]problem{
 	},
 }
 
+// statusClientClosedRequest stands in logs and metrics for a client that did not wait;
+// nobody receives it. The number is nginx's.
+const statusClientClosedRequest = 499
+
 // classify finds the code of an error, and what else the client learns of it.
 func classify(err error) *requestError {
 	var (
@@ -140,7 +144,11 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	described := problems[failure.Code]
 	ctx, header := c.Request().Context(), c.Response().Header()
 	requestID := header.Get(echo.HeaderXRequestID)
-	if described.status >= http.StatusInternalServerError && ctx.Err() == nil {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		c.Response().Status = statusClientClosedRequest
+		return
+	}
+	if described.status >= http.StatusInternalServerError {
 		s.Logger.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", requestID), slog.Any("error", failure.Err))
 	}

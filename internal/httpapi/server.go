@@ -25,6 +25,9 @@ type Server struct {
 	Ready     func(context.Context) error // nil if the database answers
 	Logger    *slog.Logger
 	Metrics   prometheus.Registerer
+	// Patience is how long a request may wait for its turn to hash or to write; then it is
+	// answered 503. It has to end before NewHTTPServer's limits cut the connection.
+	Patience time.Duration
 	// TrustedProxies may name their client in X-Forwarded-For; none: nobody may.
 	TrustedProxies []netip.Prefix
 }
@@ -86,7 +89,7 @@ func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
+		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,

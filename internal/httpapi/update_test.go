@@ -342,6 +342,9 @@ func TestConditions(t *testing.T) {
 		`If-Match: "2" , "1`:               400,
 		`If-Match: ,`:                      400,
 		`If-Match: "99999999999999999999"`: 412,
+		`If-None-Match: *`:                 412,
+		`If-None-Match: "1", W/"2"`:        412,
+		`If-None-Match: nonsense`:          400,
 	} {
 		answer := s.Send(t, "PUT", path, `{"phone":"never"}`, header)
 		require.Equal(t, status, answer.Status, header)
@@ -352,7 +355,7 @@ func TestConditions(t *testing.T) {
 	require.Equal(t, 400, s.SendRaw(t, "PUT "+path+" HTTP/1.1\nHost: x\nAuthorization: TOKEN\nIf-Match:", "").Status, "empty")
 	require.Equal(t, `"2"`, s.Send(t, "GET", path, "").Header.Get("ETag"))
 
-	for _, header := range []string{`If-Match: "2"`, `If-Match: "1" , "3"`, `If-Match: *`} {
+	for _, header := range []string{`If-Match: "2"`, `If-Match: "1" , "3"`, `If-Match: *`, `If-None-Match: "1"`} {
 		answer := s.Send(t, "PUT", path, `{"phone":"2"}`, header)
 		require.Equal(t, 200, answer.Status, header)
 		require.Empty(t, answer.Header.Get("ETag"))

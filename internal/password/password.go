@@ -36,7 +36,9 @@ func (g *Gate) Hash(ctx context.Context, password string) (string, error) {
 	case g.places <- struct{}{}:
 		defer func() { <-g.places }()
 	case <-ctx.Done():
-		return "", fmt.Errorf("wait to hash a password: %w", ctx.Err())
+	}
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("wait to hash a password: %w", err)
 	}
 	hash, err := argon2id.CreateHash(norm.NFC.String(password), g.params)
 	if err != nil {

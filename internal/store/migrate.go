@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"syscall"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"gorm.io/gorm"
@@ -25,7 +27,7 @@ func Migrate(ctx context.Context, path string) (version int64, err error) {
 	// Closing the file would drop SQLite's own locks on it (fcntl(2)): it is closed
 	// after the connection below, and before any other is opened.
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+	if err := lock(ctx, file); err != nil {
 		return 0, fmt.Errorf("lock %s: %w", path, err)
 	}
 	db, err := connect(ctx, path, readWrite(), 1)
@@ -45,6 +47,23 @@ func Migrate(ctx context.Context, path string) (version int64, err error) {
 		current = migration.Source.Version
 	}
 	return current, nil
+}
+
+// lock waits until this process alone migrates the file, or ctx ends.
+func lock(ctx context.Context, file *os.File) error {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // schema returns the migrations and the version of the database's schema, 0 for an

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ func SQLitePath(database string) (string, error) {
 	case path == "", strings.HasPrefix(path, ":memory:"), strings.HasPrefix(path, "file:"):
 		return "", errors.New("name a file, as in userapi.db or sqlite:userapi.db")
 	}
-	return path, nil
+	return filepath.Clean(path), nil
 }
 
 // access is how a connection may use the file.

@@ -71,7 +71,9 @@ func (s *Store) unit(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
 	case <-ctx.Done():
-		return fmt.Errorf("wait to write: %w", ctx.Err())
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("wait to write: %w", err)
 	}
 	return translate(s.writer.WithContext(context.WithoutCancel(ctx)).Transaction(fn))
 }

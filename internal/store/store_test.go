@@ -1,9 +1,11 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,6 +68,19 @@ func TestMigrateAtTheSameMoment(t *testing.T) {
 	}
 }
 
+// A start that waits for another's migration ends when it is told to.
+func TestMigrateStopsWaiting(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, file.Close()) }()
+	require.NoError(t, syscall.Flock(int(file.Fd()), syscall.LOCK_EX))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = store.Migrate(ctx, path)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
 func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := store.Open(t.Context(), path)
@@ -125,7 +140,8 @@ func TestSQLitePath(t *testing.T) {
 		"userapi.db":             "userapi.db",
 		"sqlite:userapi.db":      "userapi.db",
 		"sqlite:/var/lib/u/u.db": "/var/lib/u/u.db",
-		"./odd:name":             "./odd:name",
+		"./odd:name":             "odd:name",
+		"//tmp//x.db":            "/tmp/x.db",
 		"":                       "",
 		"sqlite:":                "",
 		":memory:":               "",

@@ -75,13 +75,13 @@ func (s *Store) Principal(ctx context.Context, hash directory.TokenHash) (direct
 }
 
 // findActor reads the principal anew: what it was when the request came in no longer counts.
-func findActor(tx *gorm.DB, p directory.Principal, now time.Time) (directory.Principal, error) {
+func findActor(tx *gorm.DB, p directory.Principal) (directory.Principal, error) {
 	actor, err := findPrincipal(tx, "t.id = ?", p.Token.ID)
 	if err != nil {
 		return directory.Principal{}, err
 	}
 	actor.RequestID, actor.Address = p.RequestID, p.Address
-	return actor, actor.Valid(now)
+	return actor, nil
 }
 
 // endTokens ends the tokens of a user in the scope; used is the one that stays for TokensOthers.

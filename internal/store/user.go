@@ -93,7 +93,7 @@ func (s *Store) User(ctx context.Context, id directory.UserID) (directory.User, 
 func (s *Store) CreateUser(ctx context.Context, c directory.Creation) (directory.User, error) {
 	var created directory.User
 	err := s.unit(ctx, func(tx *gorm.DB) error {
-		actor, err := findActor(tx, c.Principal, c.At)
+		actor, err := findActor(tx, c.Principal)
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ func insertUser(tx *gorm.DB, u directory.User, passwordHash string) (directory.U
 func (s *Store) UpdateUser(ctx context.Context, u directory.Update) (directory.User, error) {
 	var change directory.Change
 	err := s.unit(ctx, func(tx *gorm.DB) error {
-		actor, err := findActor(tx, u.Principal, u.At)
+		actor, err := findActor(tx, u.Principal)
 		if err != nil {
 			return err
 		}

@@ -105,6 +105,9 @@ func read(t testing.TB, response *http.Response) Answer {
 	if err := errors.Join(err, response.Body.Close()); err != nil {
 		t.Error(err)
 	}
+	if response.Close {
+		response.Header.Set("Connection", "close") // net/http takes it out
+	}
 	return Answer{Status: response.StatusCode, Header: response.Header, Body: string(body)}
 }
 

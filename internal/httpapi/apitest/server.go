@@ -32,6 +32,7 @@ type Config struct {
 	Hasher         directory.Hasher // nil: argon2id at the lowest cost
 	TrustedProxies []string
 	Now            func() time.Time // nil: time.Now
+	Patience       time.Duration    // 0: a minute
 }
 
 // Server is a running server.
@@ -58,6 +59,9 @@ func Start(t testing.TB, config Config) *Server {
 	if config.Hasher == nil {
 		config.Hasher = CheapGate()
 	}
+	if config.Patience == 0 {
+		config.Patience = time.Minute
+	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
@@ -75,7 +79,8 @@ func Start(t testing.TB, config Config) *Server {
 		proxies = append(proxies, prefix)
 	}
 	handler, err := (&httpapi.Server{
-		Directory: s.Service, Ready: kept.Ready, Logger: logger, Metrics: registry, TrustedProxies: proxies,
+		Directory: s.Service, Ready: kept.Ready, Logger: logger, Metrics: registry,
+		Patience: config.Patience, TrustedProxies: proxies,
 	}).Handler()
 	require.NoError(t, err)
 	server := httpapi.NewHTTPServer(handler, logger)
