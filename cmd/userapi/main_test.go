@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"net"
@@ -33,7 +35,9 @@ func TestMain(m *testing.M) {
 // command is userapi with these arguments, run in dir with these settings and no others.
 func command(t *testing.T, dir string, settings []string, args ...string) *exec.Cmd {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), os.Args[0], args...)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	c := exec.CommandContext(ctx, os.Args[0], args...)
 	c.Dir = dir
 	c.Env = append([]string{"BE_USERAPI=1", "GOCOVERDIR=" + t.TempDir(), "GORACE=atexit_sleep_ms=0"}, settings...)
 	return c
@@ -78,7 +82,7 @@ func serve(t *testing.T, dir string, settings []string, args ...string) *server 
 		lines := bufio.NewScanner(stderr)
 		for lines.Scan() {
 			_, _ = fmt.Fprintln(s.log, lines.Text())
-			if match := regexp.MustCompile(`msg=listening address=(\S+)`).FindStringSubmatch(lines.Text()); match != nil {
+			if match := regexp.MustCompile(`"?msg"?[=:]"?listening"?[ ,]"?address"?[=:]"?([0-9.:]+)`).FindStringSubmatch(lines.Text()); match != nil {
 				listening <- match[1]
 			}
 		}
@@ -104,7 +108,12 @@ func serve(t *testing.T, dir string, settings []string, args ...string) *server 
 // stop sends SIGTERM and returns the exit status and the log.
 func (s *server) stop(t *testing.T) (int, string) {
 	t.Helper()
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	return s.end(t, syscall.SIGTERM)
+}
+
+func (s *server) end(t *testing.T, signal os.Signal) (int, string) {
+	t.Helper()
+	require.NoError(t, s.cmd.Process.Signal(signal))
 	<-s.done
 	_ = s.cmd.Wait()
 	return s.cmd.ProcessState.ExitCode(), s.log.String()
@@ -159,13 +168,75 @@ func TestServeStopServe(t *testing.T) {
 		require.NoFileExists(t, filepath.Join(dir, name), "the log was moved into the database")
 	}
 
+	db, err := sql.Open("sqlite3", filepath.Join(dir, "userapi.db"))
+	require.NoError(t, err)
+	var hash string
+	require.NoError(t, db.QueryRowContext(t.Context(), `SELECT password_hash FROM users WHERE id = 2`).Scan(&hash))
+	require.NoError(t, db.Close())
+	require.Contains(t, hash, "$argon2id$v=19$m=19456,t=2,p=1$")
+
 	s = serve(t, dir, nil)
 	status, answer = s.send(t, token, "PUT", "/openapi/v1/users/2", "")
 	require.Equal(t, 200, status)
 	require.JSONEq(t, stored, answer)
-	code, log = s.stop(t)
+	code, log = s.end(t, syscall.SIGINT)
 	require.Equal(t, 0, code)
 	require.NotContains(t, log, "first start")
+}
+
+// The flags of the log and of the proxies reach the server.
+func TestFlagsReachTheServer(t *testing.T) {
+	dir := t.TempDir()
+	operator := strings.Repeat("operator", 4)
+	s := serve(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + operator}, "--log-format=json", "--trusted-proxies=127.0.0.1")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/openapi/v1/users", strings.NewReader(newUser))
+	require.NoError(t, err)
+	request.Header = http.Header{
+		"Authorization": {operator}, "Content-Type": {"application/json"}, "X-Forwarded-For": {"192.0.2.7"},
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	answer, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Contains(t, string(answer), `"client_ip":"192.0.2.7"`)
+	_, log := s.stop(t)
+	require.Contains(t, log, `"msg":"listening"`)
+
+	quiet := command(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off", "--log-level=warn")
+	stderr, err := quiet.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, quiet.Start())
+	lines := bufio.NewReader(stderr)
+	line, err := lines.ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "level=WARN")
+	require.NoError(t, quiet.Process.Signal(syscall.SIGTERM))
+	rest, err := io.ReadAll(lines)
+	require.NoError(t, err)
+	require.Empty(t, string(rest))
+	require.NoError(t, quiet.Wait())
+}
+
+// A first start that fails after its token was written leaves no token that never counted.
+func TestFailedFirstStartLeavesNoToken(t *testing.T) {
+	dir := t.TempDir()
+	_, _, code := finish(t, dir, nil, "migrate")
+	require.Equal(t, 0, code)
+	db, err := sql.Open("sqlite3", filepath.Join(dir, "userapi.db"))
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), `CREATE TABLE fault (id INTEGER REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED);
+		CREATE TRIGGER fault AFTER INSERT ON tokens BEGIN INSERT INTO fault VALUES (99); END`)
+	require.NoError(t, err)
+	_, stderr, code := finish(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "FOREIGN KEY")
+	require.NoFileExists(t, filepath.Join(dir, "userapi.token"))
+	_, err = db.ExecContext(t.Context(), `DROP TRIGGER fault`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	serve(t, dir, nil)
+	readToken(t, filepath.Join(dir, "userapi.token"))
 }
 
 // A request that was accepted is finished after SIGTERM.

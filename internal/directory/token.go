@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -17,7 +18,7 @@ func HashToken(secret string) TokenHash { return sha256.Sum256([]byte(secret)) }
 // newSecret draws 256 random bits and returns them as a token.
 func (s *Service) newSecret() (string, error) {
 	bits := make([]byte, 32)
-	if _, err := s.Random.Read(bits); err != nil {
+	if _, err := io.ReadFull(s.Random, bits); err != nil {
 		return "", fmt.Errorf("draw a token: %w", err)
 	}
 	return "ua_" + base64.RawURLEncoding.EncodeToString(bits), nil
@@ -54,6 +55,6 @@ type TokenScope int
 // The scopes.
 const (
 	TokensNone   TokenScope = iota
-	TokensOthers            // all but the one that was used
+	TokensOthers            // all but the one that was used, if it is among them
 	TokensAll
 )

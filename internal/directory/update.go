@@ -53,7 +53,7 @@ func (u Update) Plan(actor Principal, target User) (Change, error) {
 		Event:        actor.event(OperationUpdateUser, now, target, fields),
 	}
 	switch {
-	case deactivates, u.Patch.Password.Set && !own:
+	case deactivates:
 		change.EndTokens = TokensAll
 	case u.Patch.Password.Set:
 		change.EndTokens = TokensOthers

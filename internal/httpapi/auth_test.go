@@ -103,8 +103,8 @@ func tokenID(t *testing.T, s *apitest.Server, user directory.UserID) int64 {
 	return tokens[0].ID
 }
 
-// Tokens are stored as SHA-256, passwords as argon2id; the secrets stand in no file.
-func TestSecretsAreNotStored(t *testing.T) {
+// Tokens are stored as SHA-256, passwords as argon2id.
+func TestTokensAndPasswordsAreHashed(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	db := s.SQL(t)
 	require.Equal(t, "blob 32", apitest.Value(t, db, `SELECT typeof(hash) || ' ' || length(hash) FROM tokens`))
@@ -169,33 +169,61 @@ func TestNobodyDeactivatesOneself(t *testing.T) {
 func TestRightsAreReadInTheUnit(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile string
-		status    int
+		put, post int
 	}{
-		"token ended":       {`DELETE FROM tokens WHERE user_id = 1`, 401},
-		"token expired":     {`UPDATE tokens SET expires = 1 WHERE user_id = 1`, 401},
-		"actor deactivated": {`UPDATE users SET is_active = 0 WHERE id = 1`, 401},
-		"role lost":         {`UPDATE users SET role = 'user' WHERE id = 1`, 404},
-		"target gone":       {`DELETE FROM users WHERE id = 2`, 404},
-		"target changed":    {`UPDATE users SET version = 2 WHERE id = 2`, 412},
+		"token ended":       {`DELETE FROM tokens WHERE user_id = 1`, 401, 401},
+		"token expired":     {`UPDATE tokens SET expires = 1 WHERE user_id = 1`, 401, 401},
+		"actor deactivated": {`UPDATE users SET is_active = 0 WHERE id = 1`, 401, 401},
+		"actor undecided":   {`UPDATE users SET is_active = NULL WHERE id = 1`, 401, 401},
+		"role lost":         {`UPDATE users SET role = 'user' WHERE id = 1`, 404, 403},
+		"target gone":       {`DELETE FROM users WHERE id = 2`, 404, 201},
+		"target changed":    {`UPDATE users SET version = 2 WHERE id = 2`, 412, 201},
 	} {
-		t.Run(name, func(t *testing.T) {
-			held := newHeldHasher()
-			s := apitest.Start(t, apitest.Config{Hasher: held})
-			db := s.SQL(t)
-			apitest.Exec(t, db, `INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time)
-				VALUES (1, 'ada', 'ada', 'default', 'user', '1', 0)`)
-			answered := make(chan apitest.Answer)
-			go func() {
-				answered <- s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password"}`, `If-Match: "1"`)
-			}()
-			<-held.waiting
-			apitest.Exec(t, db, c.meanwhile)
-			close(held.release)
-			require.Equal(t, c.status, (<-answered).Status)
-			require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM users WHERE password_hash IS NOT NULL`))
-			require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM events WHERE operation = 'updateUser'`))
-		})
+		for _, method := range []string{"PUT", "POST"} {
+			t.Run(name+" "+method, func(t *testing.T) {
+				held := newHeldHasher()
+				s := apitest.Start(t, apitest.Config{Hasher: held})
+				db := s.SQL(t)
+				apitest.Exec(t, db, `INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time)
+					VALUES (1, 'ada', 'ada', 'default', 'user', '1', 0)`)
+				answered := make(chan apitest.Answer)
+				go func() {
+					if method == "PUT" {
+						answered <- s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password"}`, `If-Match: "1"`)
+						return
+					}
+					answered <- s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
+				}()
+				held.wait(t)
+				apitest.Exec(t, db, c.meanwhile)
+				close(held.release)
+				want := map[string]int{"PUT": c.put, "POST": c.post}[method]
+				require.Equal(t, want, (<-answered).Status)
+				if want != 201 {
+					require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM users WHERE password_hash IS NOT NULL`))
+					require.Equal(t, "1", apitest.Value(t, db, `SELECT count(*) FROM events`))
+				}
+			})
+		}
 	}
+}
+
+// A token that expires while its request waits no longer counts.
+func TestClockIsReadInTheUnit(t *testing.T) {
+	var now atomic.Int64
+	now.Store(time.Now().Unix())
+	held := newHeldHasher()
+	s := apitest.Start(t, apitest.Config{Hasher: held, Now: func() time.Time { return time.Unix(now.Load(), 0) }})
+	token, _, err := s.Service.CreateToken(t.Context(), 1, "short", time.Minute)
+	require.NoError(t, err)
+	answered := make(chan apitest.Answer)
+	go func() {
+		answered <- s.Send(t, "PUT", "/openapi/v1/users/1", `{"password":"new password"}`, "Authorization: "+token)
+	}()
+	held.wait(t)
+	now.Add(3600)
+	close(held.release)
+	require.Equal(t, 401, (<-answered).Status)
 }
 
 // Nobody makes the server hash a password for an update that is refused anyway.
@@ -239,6 +267,7 @@ func TestCreateUser(t *testing.T) {
 	minimal := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"cy","password":"correct horse","enterprise_id":"default"}`)
 	require.Equal(t, 201, minimal.Status)
 	require.Contains(t, minimal.Body, `"is_active":true`)
+	require.Equal(t, true, apitest.Contract().Components.Schemas["CreateUser"].Value.Properties["is_active"].Value.Default)
 	require.Contains(t, minimal.Body, `"email":null`)
 	require.Contains(t, minimal.Body, `"origion":null`)
 	require.Contains(t, minimal.Body, `"client_ip":"127.0.0.1"`)
@@ -262,15 +291,55 @@ func TestNickNames(t *testing.T) {
 		require.Equal(t, 409, create(same, "default"), same)
 	}
 	require.Equal(t, 201, create("strasse", "default"))
+	require.Equal(t, 201, create("\u1f84", "default"))
+	require.Equal(t, 409, create("\u03b1\u0345\u0313\u0301", "default"), "canonically equivalent")
 	require.Equal(t, 201, create("strasse\u00e9", "Default"))
 	require.Equal(t, 409, create("ADMIN", "default"))
 	require.Equal(t, 201, create(strings.Repeat("\u00e9", 64), "default"))
+}
+
+// The number of a user who is gone is not given again, and user 1 is not made anew.
+func TestNumbersAreNeverUsedAgain(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	require.EqualValues(t, 2, s.CreateUser(t, "ada").UserID)
+	require.EqualValues(t, 3, s.CreateUser(t, "bob").UserID)
+	db := s.SQL(t)
+	s.TokenOf(t, 3)
+	apitest.Exec(t, db, `DELETE FROM users WHERE id = 3`)
+	require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE user_id = 3`))
+	require.EqualValues(t, 4, s.CreateUser(t, "bob").UserID)
+
+	apitest.Exec(t, db, `DELETE FROM users WHERE id = 1`)
+	started, err := s.Service.Start(t.Context(), strings.Repeat("operator", 4), nil)
+	require.NoError(t, err)
+	require.Equal(t, directory.Started{}, started)
+	require.Equal(t, 401, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+strings.Repeat("operator", 4)).Status)
+}
+
+// A token that is given to the server in its settings is the operator's, whatever it was.
+func TestKnownTokenBecomesTheOperators(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	status := func() int { return s.Send(t, "GET", "/openapi/v1/users/1", "").Status }
+	for _, c := range []struct {
+		operator string
+		status   int
+	}{{s.Token, 200}, {s.Token, 200}, {"", 401}} {
+		_, err := s.Service.Start(t.Context(), c.operator, nil)
+		require.NoError(t, err)
+		require.Equal(t, c.status, status())
+	}
 }
 
 func TestForwardedAddressIsBelievedOnlyFromProxies(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	answer := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: 192.0.2.7", "X-Real-Ip: 192.0.2.7")
 	require.Contains(t, answer.Body, `"client_ip":"127.0.0.1"`)
+	elsewhere := apitest.Start(t, apitest.Config{TrustedProxies: []string{"192.0.2.0/24"}})
+	answer = elsewhere.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: 192.0.2.7")
+	require.Contains(t, answer.Body, `"client_ip":"127.0.0.1"`, "neither loopback nor private addresses are proxies by themselves")
+	mapped := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.1"}})
+	answer = mapped.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: ::ffff:192.0.2.7")
+	require.Contains(t, answer.Body, `"client_ip":"192.0.2.7"`)
 	trusting := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.0/8", "2001:db8::/32"}})
 	answer = trusting.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: 198.51.100.1, 2001:db9::1, 2001:db8::1")
 	require.Contains(t, answer.Body, `"client_ip":"2001:db9::1"`, "the last one that is no proxy")

@@ -64,7 +64,7 @@ func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3
 		switch {
 		case p.Value.In == openapi3.ParameterInPath:
 			// Any string is a path; what names no user is 404, by ParseUserID.
-		case p.Value.In == openapi3.ParameterInHeader && p.Value.Schema.Value.Type.Is(openapi3.TypeString) && !p.Value.Required:
+		case p.Value.In == openapi3.ParameterInHeader && p.Value.Schema.Value.Type.Is(openapi3.TypeString) && !p.Value.Required && p.Value.Example != nil:
 			op.headers[http.CanonicalHeaderKey(p.Value.Name)] = p.Value
 		default:
 			return nil, fmt.Errorf("parameters like %s are not checked", p.Value.Name)

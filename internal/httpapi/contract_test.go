@@ -33,6 +33,14 @@ func TestContractIsValid(t *testing.T) {
 	require.Equal(t, password.MinLength, twin.MinLength)
 	require.Equal(t, *password.MaxLength, *twin.MaxLength)
 	require.Equal(t, password.Pattern, twin.Pattern)
+	for _, name := range []string{"UserInfo", "Problem", "Fault"} {
+		for member, property := range schemas[name].Value.Properties {
+			require.Contains(t, schemas[name].Value.Required, member, "every member is always there")
+			if property.Value.Type.Is("string") && property.Value.Enum == nil && property.Value.Format != "date-time" {
+				require.NotNil(t, property.Value.MaxLength, member)
+			}
+		}
+	}
 }
 
 // Each operation is described, and names every error by its status.
@@ -57,6 +65,7 @@ func TestOperationsAreDescribed(t *testing.T) {
 			for name, property := range schema.Properties {
 				if property.Value.Type.Is("string") {
 					require.NotNil(t, property.Value.MaxLength, name)
+					require.NotNil(t, property.Value.Example, name)
 				}
 			}
 			require.NotEmpty(t, op.RequestBody.Value.Content["application/json"].Examples)
@@ -80,25 +89,37 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 }
 
 // Each example of a request, sent to a server of its own, is answered with success, and
-// as the example of the answer says where there is one of the same name.
+// as the example of the answer says where there is one of the same name. What is read
+// was created by the example of that name.
 func TestExamplesWork(t *testing.T) {
+	create := apitest.Contract().Paths.Value("/openapi/v1/users").Post.RequestBody.Value.Content["application/json"].Examples
+	body := func(t *testing.T, example *openapi3.ExampleRef) string {
+		t.Helper()
+		text, err := json.Marshal(example.Value.Value)
+		require.NoError(t, err)
+		return string(text)
+	}
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
-		examples := openapi3.Examples{"no body": nil}
+		var examples openapi3.Examples
 		if op.RequestBody != nil {
 			examples = op.RequestBody.Value.Content["application/json"].Examples
+		} else {
+			examples = op.Responses.Status(200).Value.Content["application/json"].Examples
 		}
+		require.NotEmpty(t, examples)
 		for name, example := range examples {
 			s := apitest.Start(t, apitest.Config{})
-			var body []byte
-			if strings.Contains(path, "{user_id}") {
+			var answer apitest.Answer
+			switch {
+			case op.RequestBody == nil:
+				require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users", body(t, create[name])).Status)
+				answer = s.Send(t, method, strings.ReplaceAll(path, "{user_id}", "2"), "")
+			case strings.Contains(path, "{user_id}"):
 				s.CreateUser(t, "example")
+				answer = s.Send(t, method, strings.ReplaceAll(path, "{user_id}", "2"), body(t, example))
+			default:
+				answer = s.Send(t, method, path, body(t, example))
 			}
-			if example != nil {
-				var err error
-				body, err = json.Marshal(example.Value.Value)
-				require.NoError(t, err)
-			}
-			answer := s.Send(t, method, strings.ReplaceAll(path, "{user_id}", "2"), string(body))
 			require.Contains(t, []int{200, 201}, answer.Status, answer.Body)
 			documented := op.Responses.Status(answer.Status).Value.Content["application/json"].Examples[name]
 			if documented == nil {
@@ -106,9 +127,12 @@ func TestExamplesWork(t *testing.T) {
 			}
 			want, got := documented.Value.Value.(map[string]any), map[string]any{}
 			require.NoError(t, json.Unmarshal([]byte(answer.Body), &got))
+			require.Len(t, got, len(want))
 			for member, value := range want {
 				switch member {
-				case "user_id", "create_time", "client_ip": // the server's own
+				case "create_time", "client_ip": // the server's own
+				case "user_id":
+					require.EqualValues(t, value, got[member])
 				default:
 					require.Equal(t, value, got[member], "%s: %s", name, member)
 				}
@@ -119,10 +143,16 @@ func TestExamplesWork(t *testing.T) {
 
 func TestProblemCodesAndExamplesAreOne(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	s.CreateUser(t, "bob")
+	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"email":"ada@example.com"}`).Status)
+	as := "Authorization: " + s.TokenOf(t, 2)
 	documented := apitest.Contract().Components.Responses
 	for name, answer := range map[string]apitest.Answer{
 		"BadRequest":           s.Send(t, "PUT", "/openapi/v1/users/1", `{"phone":"1","phone":"2"}`),
 		"Unauthorized":         s.Send(t, "GET", "/openapi/v1/users/1", "", "Authorization:"),
+		"Forbidden":            s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"x"}`, as),
+		"Conflict":             s.Send(t, "PUT", "/openapi/v1/users/3", `{"email":"ada@example.com"}`),
 		"NotFound":             s.Send(t, "GET", "/openapi/v1/users/9", ""),
 		"PreconditionFailed":   s.Send(t, "PUT", "/openapi/v1/users/1", "", `If-Match: "9"`),
 		"ContentTooLarge":      s.Send(t, "PUT", "/openapi/v1/users/1", strings.Repeat(" ", 1<<16+1)),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,6 +20,17 @@ type heldHasher struct {
 
 func newHeldHasher() heldHasher {
 	return heldHasher{waiting: make(chan struct{}, 8), release: make(chan struct{}), abandoned: make(chan struct{}, 8)}
+}
+
+// wait returns when a request has come to hash.
+func (h heldHasher) wait(t *testing.T) {
+	t.Helper()
+	select {
+	case <-h.waiting:
+	case <-time.After(time.Minute):
+		close(h.release)
+		require.Fail(t, "no request came to hash")
+	}
 }
 
 // Hash implements directory.Hasher.

@@ -86,7 +86,7 @@ func TestClientThatLeaves(t *testing.T) {
 		}
 		left <- err
 	}()
-	<-held.waiting
+	held.wait(t)
 	leave()
 	require.ErrorIs(t, <-left, context.Canceled)
 	<-held.abandoned
@@ -139,10 +139,14 @@ func TestNothingLeaks(t *testing.T) {
 		send("POST", "/openapi/v1/users?token="+secret, body)
 		send("PUT", "/openapi/v1/users/2", body, "Authorization: Bearer "+secret)
 		send("PUT", "/openapi/v1/users/2", body, "Authorization: "+secret, "X-Request-Id: "+secret)
-		send("PUT", "/openapi/v1/users/2", body, "If-Match: "+secret, "Content-Type: "+value)
-		send("PUT", "/"+secret, body, "Host: "+secret, "Content-Encoding: "+value, "X-Forwarded-For: "+value)
+		send("PUT", "/openapi/v1/users/2", "{}", "If-Match: "+secret)
+		send("GET", "/openapi/v1/users/2", "", "If-None-Match: "+value, "Accept: "+value)
+		send("PUT", "/openapi/v1/users/2", body, "Content-Type: "+value)
+		send("PUT", "/openapi/v1/users/2", body, "Content-Encoding: "+value, "X-Forwarded-For: "+value)
+		send("PUT", "/"+secret, body)
 		send("CANARY-SECRET-1234", "/openapi/v1/users/2", body)
 	}
+	fmt.Fprintln(&answers, s.SendRaw(t, "GET /healthz HTTP/1.1\nHost: "+secret, ""))
 	for name, text := range map[string]string{"answers": answers.String(), "log": s.Log.String(), "metrics": s.Metrics(t)} {
 		require.NotEmpty(t, text, name)
 		require.NotContains(t, strings.ToLower(text), secret, name)
@@ -158,7 +162,9 @@ func TestNothingLeaks(t *testing.T) {
 // Every request has a line with its id, its route and who asked; never its path.
 func TestLogLine(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	answer := s.Send(t, "GET", "/openapi/v1/users/1?x=y", "")
+	forged := strings.Repeat("A", 26)
+	answer := s.Send(t, "GET", "/openapi/v1/users/1?x=y", "", "X-Request-Id: "+forged)
+	require.NotEqual(t, forged, answer.Header.Get("X-Request-Id"))
 	log := s.Log.String()
 	require.Contains(t, log, `"request_id":"`+answer.Header.Get("X-Request-Id")+`","method":"GET","route":"/openapi/v1/users/:user_id","status":200,`)
 	require.Contains(t, log, `"address":"127.0.0.1","user_id":1}`)
@@ -185,4 +191,9 @@ func TestAudit(t *testing.T) {
 	require.Equal(t, "-||2|other|createToken||", apitest.Value(t, db, row, 3))
 	require.Equal(t, "-||2|other|revokeToken||", apitest.Value(t, db, row, 4))
 	require.Equal(t, "5", apitest.Value(t, db, `SELECT count(*) FROM events`))
+	require.Equal(t, "5", apitest.Value(t, db, `SELECT count(*) FROM events WHERE at / 1000000 BETWEEN unixepoch() - 60 AND unixepoch()`))
+
+	full := s.Send(t, "POST", "/openapi/v1/users", newUser+`,"email":"bob@example.com","phone":"1","is_active":false,"origion":"x"}`)
+	require.Equal(t, 201, full.Status)
+	require.Contains(t, apitest.Value(t, db, row, 5), "|createUser|nick_name,password,enterprise_id,email,phone,is_active,origion|")
 }

@@ -183,7 +183,10 @@ func TestInvalidCreate(t *testing.T) {
 			require.NotContains(t, answer.Body, "canary")
 		})
 	}
-	for _, name := range []string{"a b", "a/b", "a@b", "a\tb", "a\u00a0b", "a\u3000b", "a\u0085b", "a\u2028b", "a\u0000b", strings.Repeat("x", 65)} {
+	for _, name := range []string{
+		"a b", "a/b", "a@b", "a\tb", "a\u00a0b", "a\u3000b", "a\u0085b", "a\u2028b", "a\u0000b",
+		"a\u1680b", "a\u2000b", "a\u2007b", "a\u200ab", "a\u2029b", "a\u202fb", "a\u205fb", "a\u007fb", "a\u009fb", strings.Repeat("x", 65),
+	} {
 		answer := s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":%s,"password":"correct horse","enterprise_id":"default"}`, quote(name)))
 		require.Equal(t, 422, answer.Status, name)
 	}
@@ -279,4 +282,61 @@ func TestLongBodies(t *testing.T) {
 	require.Equal(t, 413, s.SendRaw(t, line+"application/json", chunked(limit+1)).Status)
 	require.Equal(t, 415, s.SendRaw(t, line+"text/plain", chunked(limit+1)).Status)
 	require.Equal(t, 400, s.SendRaw(t, line+"application/json", "zz\r\n{}").Status, "malformed chunks")
+	require.Equal(t, 400, s.SendCut(t, line+"application/json", "2\r\n{").Status, "cut chunks")
+	require.Equal(t, 400, s.SendCut(t, line+"application/json", "2\r\n{}\r\n").Status, "no last chunk")
+}
+
+// Where several things are wrong, the first of the documented order is answered.
+func TestOrderOfStatuses(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	as := "Authorization: " + s.TokenOf(t, 2)
+	const text, nonsense, stale = "Content-Type: text/plain", "If-Match: nonsense", `If-Match: "9"`
+	long := "{" + strings.Repeat(" ", 64<<10) + "}"
+	for _, c := range []struct {
+		status             int
+		method, path, body string
+		headers            []string
+	}{
+		{404, "PUT", "/nowhere", long, []string{"Authorization:", text}},
+		{405, "DELETE", "/openapi/v1/users/2", long, []string{"Authorization:", text}},
+		{401, "PUT", "/openapi/v1/users/2", long, []string{"Authorization:", text, nonsense}},
+		{415, "PUT", "/openapi/v1/users/x", long, []string{text, nonsense}},
+		{413, "PUT", "/openapi/v1/users/x", long, []string{nonsense}},
+		{400, "PUT", "/openapi/v1/users/x", "[]", []string{nonsense}},
+		{400, "PUT", "/openapi/v1/users/x", "[", nil},
+		{422, "PUT", "/openapi/v1/users/x", "[]", []string{stale}},
+		{404, "PUT", "/openapi/v1/users/1", `{"is_active":true}`, []string{as, stale}},
+		{403, "PUT", "/openapi/v1/users/2", `{"is_active":true}`, []string{as, stale}},
+		{412, "PUT", "/openapi/v1/users/1", `{"is_active":null}`, []string{stale}},
+		{409, "PUT", "/openapi/v1/users/1", `{"is_active":null}`, nil},
+	} {
+		require.Equal(t, c.status, s.Send(t, c.method, c.path, c.body, c.headers...).Status, "%+v", c)
+	}
+}
+
+// Each fault says what is expected in its place.
+func TestFaultDetails(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for body, want := range map[string]string{
+		`null`:             "Send an object.",
+		`{"phone":1}`:      "Send a string.",
+		`{"phone":null}`:   "Send a string.",
+		`{"is_active":1}`:  "Send a boolean or null.",
+		`{"password":"x"}`: "Send 8 or more characters.",
+		`{"password":"` + strings.Repeat("x", 129) + `"}`: "Send 128 characters or fewer.",
+		`{"enterprise_id":"a b"}`:                         "Send what matches ^[A-Za-z0-9._-]+$, as in default",
+		`{"email":"x"}`:                                   "Send the format email, as in user@example.com",
+		`{"email":"` + strings.Repeat("x", 65) + `@y"}`:   "Send the format email, as in user@example.com",
+		`{"x":1}`: "There is no such member.",
+	} {
+		errors := s.Send(t, "PUT", "/openapi/v1/users/1", body).Problem(t).Errors
+		require.Len(t, errors, 1, body)
+		require.Equal(t, want, errors[0].Detail, body)
+	}
+	require.Equal(t, "Send this member.", s.Send(t, "POST", "/openapi/v1/users", "{}").Problem(t).Errors[0].Detail)
+	require.Equal(t, "Send a body.", s.Send(t, "POST", "/openapi/v1/users", "").Problem(t).Errors[0].Detail)
+	require.Equal(t, "This is not JSON in UTF-8 at or after byte 4.", s.Send(t, "PUT", "/openapi/v1/users/1", "{}  x").Problem(t).Errors[0].Detail)
+	require.Equal(t, `If-Match is malformed. Send it as in If-Match: "7"`,
+		s.Send(t, "PUT", "/openapi/v1/users/1", "", "If-Match: canary").Problem(t).Detail)
 }

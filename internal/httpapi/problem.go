@@ -144,11 +144,9 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	described := problems[failure.Code]
 	ctx, header := c.Request().Context(), c.Response().Header()
 	requestID := header.Get(echo.HeaderXRequestID)
-	if errors.Is(ctx.Err(), context.Canceled) {
-		c.Response().Status = statusClientClosedRequest
-		return
-	}
-	if described.status >= http.StatusInternalServerError {
+	if errors.Is(err, context.Canceled) {
+		defer func() { c.Response().Status = statusClientClosedRequest }()
+	} else if described.status >= http.StatusInternalServerError {
 		s.Logger.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", requestID), slog.Any("error", failure.Err))
 	}

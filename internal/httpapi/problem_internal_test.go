@@ -1,9 +1,12 @@
 package httpapi
 
 import (
+	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/api"
@@ -44,6 +47,7 @@ func TestUncheckedContractIsRefused(t *testing.T) {
 		"query": func(_ *openapi3.T, op *openapi3.Operation) {
 			op.AddParameter(openapi3.NewQueryParameter("page").WithSchema(openapi3.NewIntegerSchema()))
 		},
+		"no example": func(_ *openapi3.T, op *openapi3.Operation) { op.Parameters[0].Value.Example = nil },
 		"form": func(_ *openapi3.T, op *openapi3.Operation) {
 			op.RequestBody.Value.Content = openapi3.NewContentWithFormDataSchema(openapi3.NewObjectSchema())
 		},
@@ -60,4 +64,14 @@ func TestUncheckedContractIsRefused(t *testing.T) {
 	contract, err := newContract()
 	require.NoError(t, err)
 	require.ErrorContains(t, contract.covers(nil), "has no route")
+	require.ErrorContains(t, contract.covers([]*echo.Route{{Method: "GET", Path: "/x"}}), "is not in the contract")
+}
+
+// A stranger holds nothing open for ever.
+func TestServerHasLimits(t *testing.T) {
+	server := NewHTTPServer(nil, slog.New(slog.DiscardHandler))
+	require.Equal(t, 16<<10, server.MaxHeaderBytes)
+	for _, limit := range []time.Duration{server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout, server.IdleTimeout} {
+		require.Positive(t, limit)
+	}
 }

@@ -3,6 +3,7 @@ package password_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/stretchr/testify/require"
@@ -39,6 +40,14 @@ func TestHashIsSalted(t *testing.T) {
 	other, err := gate.Hash(t.Context(), "correct horse")
 	require.NoError(t, err)
 	require.NotEqual(t, one, other)
+}
+
+// A gate without a free place lets nobody in.
+func TestHashWaitsForAPlace(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := password.NewGate(cheap(), 0).Hash(ctx, "correct horse")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
 func TestHashStopsWaitingWithItsContext(t *testing.T) {

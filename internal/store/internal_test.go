@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 
 	"userapi/internal/directory"
 )
@@ -62,14 +64,67 @@ func TestSettingsAreReadBack(t *testing.T) {
 	}
 }
 
-// The pool for reads cannot write, and the writer has one connection.
-func TestReadersCannotWrite(t *testing.T) {
+// open opens an empty database.
+func open(t *testing.T) *Store {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := Migrate(t.Context(), path)
 	require.NoError(t, err)
 	s, err := Open(t.Context(), path)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, s.Close()) }()
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// 200 means on disk: the writer waits for fsync (2 is FULL), and holds the write lock
+// from its first statement on.
+func TestWriter(t *testing.T) {
+	s := open(t)
+	for pragma, want := range map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "2000",
+	} {
+		var got string
+		require.NoError(t, s.writer.Raw("PRAGMA "+pragma).Scan(&got).Error)
+		require.Equal(t, want, got, pragma)
+	}
+	require.NoError(t, s.unit(t.Context(), func(*gorm.DB) error {
+		other := readWrite()
+		other.parameters.Set("_busy_timeout", "0")
+		other.pragmas["busy_timeout"] = "0"
+		path := ""
+		require.NoError(t, s.readers.Raw("SELECT file FROM pragma_database_list").Scan(&path).Error)
+		db, err := connect(t.Context(), path, other, 1)
+		require.NoError(t, err)
+		err = translate(db.Exec("BEGIN IMMEDIATE").Error)
+		var busy *directory.Error
+		require.ErrorAs(t, err, &busy)
+		require.Equal(t, directory.CodeUnavailable, busy.Code)
+		return closePool(db)
+	}))
+}
+
+// A unit that has begun is carried out although its request ends; one that still waits
+// for its turn is dropped.
+func TestUnitAndItsRequest(t *testing.T) {
+	s := open(t)
+	insert := func(tx *gorm.DB) error {
+		return insertEvent(tx, directory.Event{At: time.Now(), Operation: directory.OperationGetUser})
+	}
+	ctx, end := context.WithCancel(t.Context())
+	require.NoError(t, s.unit(ctx, func(tx *gorm.DB) error {
+		end()
+		require.ErrorIs(t, s.unit(ctx, insert), context.Canceled)
+		return insert(tx)
+	}))
+	require.ErrorIs(t, s.unit(ctx, insert), context.Canceled)
+	var events int64
+	require.NoError(t, s.readers.Model(&Event{}).Count(&events).Error)
+	require.EqualValues(t, 1, events)
+}
+
+// The pool for reads cannot write, and the writer has one connection.
+func TestReadersCannotWrite(t *testing.T) {
+	s := open(t)
 	require.Error(t, s.read(t.Context()).Exec(`DELETE FROM users`).Error)
 	pool, err := s.writer.DB()
 	require.NoError(t, err)

@@ -58,7 +58,12 @@ func replaceOperatorToken(tx *gorm.DB, given *directory.NewToken) (ended bool, e
 		return ended, err
 	}
 	row := newToken(*given)
-	if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
+	// A token that is known already becomes the operator's.
+	replace := clause.OnConflict{
+		Columns:   []clause.Column{{Name: "hash"}},
+		DoUpdates: clause.AssignmentColumns([]string{"user_id", "name", "kind", "expires"}),
+	}
+	if err := tx.Clauses(replace).Create(&row).Error; err != nil {
 		return ended, fmt.Errorf("store the operator's token: %w", err)
 	}
 	return ended, nil

@@ -133,6 +133,18 @@ func TestTablesRefuseImpossibleRows(t *testing.T) {
 	} {
 		require.Error(t, exec(t, path, user+row), row)
 	}
+	for _, row := range []string{
+		`email) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 'x')`,
+		`origion) VALUES (1, 'b', 'b', 'e', 'user', '', 0, '123456789012345678901234567890123')`,
+	} {
+		require.Error(t, exec(t, path, user+row), row)
+	}
+	require.Error(t, exec(t, path, `UPDATE users SET phone = '123456789012345678901234567890123'`))
+	const token = `INSERT INTO tokens (user_id, name, created, kind, hash) VALUES (1, 'x', 0, `
+	require.NoError(t, exec(t, path, token+`'made', zeroblob(32))`))
+	for _, row := range []string{`'made', zeroblob(32))`, `'made', zeroblob(31))`, `'other', randomblob(32))`, `'made', 'text')`} {
+		require.Error(t, exec(t, path, token+row), row)
+	}
 }
 
 func TestSQLitePath(t *testing.T) {

@@ -2,13 +2,11 @@ package apitest
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -80,13 +78,25 @@ func (s *Server) Send(t testing.TB, method, path, body string, headers ...string
 // not send. \n stands for the end of a line; TOKEN is replaced by the token of user 1.
 func (s *Server) SendRaw(t testing.TB, head, body string) Answer {
 	t.Helper()
-	head = strings.ReplaceAll(strings.ReplaceAll(head, "TOKEN", s.Token), "\n", "\r\n")
+	return s.sendRaw(t, head, body, func(net.Conn) error { return nil })
+}
+
+// SendCut is SendRaw by a client that sends nothing more, whatever it has promised.
+func (s *Server) SendCut(t testing.TB, head, body string) Answer {
+	t.Helper()
+	return s.sendRaw(t, head, body, func(conn net.Conn) error { return conn.(*net.TCPConn).CloseWrite() })
+}
+
+func (s *Server) sendRaw(t testing.TB, head, body string, then func(net.Conn) error) Answer {
+	t.Helper()
+	head = strings.ReplaceAll(strings.ReplaceAll(head, "TOKEN", s.Token), "\n", "\r\n") + "\r\n\r\n"
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, conn.Close()) }()
-	_, err = io.WriteString(conn, head+"\r\n\r\n"+body)
+	_, err = io.WriteString(conn, head+body)
 	require.NoError(t, err)
-	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head + "\r\n\r\n" + body)))
+	require.NoError(t, then(conn))
+	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head + body)))
 	require.NoError(t, err)
 	response, err := http.ReadResponse(bufio.NewReader(conn), request)
 	require.NoError(t, err)
@@ -110,9 +120,3 @@ func read(t testing.TB, response *http.Response) Answer {
 	}
 	return Answer{Status: response.StatusCode, Header: response.Header, Body: string(body)}
 }
-
-type recorder struct{ *httptest.ResponseRecorder }
-
-func newRecorder() recorder { return recorder{httptest.NewRecorder()} }
-
-func (r recorder) String() string { return bytes.NewBuffer(r.Body.Bytes()).String() }

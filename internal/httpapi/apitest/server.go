@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
@@ -94,7 +96,9 @@ func Start(t testing.TB, config Config) *Server {
 	s.client = &http.Client{Transport: &checked{t: t, base: transport}}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
-		require.NoError(t, server.Shutdown(context.Background()))
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		assert.NoError(t, server.Shutdown(ctx))
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
 		require.NoError(t, kept.Close())
 	})
@@ -140,11 +144,11 @@ func (s *Server) TokenOf(t testing.TB, user int32) string {
 // Metrics is what the operator reads.
 func (s *Server) Metrics(t testing.TB) string {
 	t.Helper()
-	recorder := newRecorder()
+	recorder := httptest.NewRecorder()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
 	require.NoError(t, err)
 	s.metrics.ServeHTTP(recorder, request)
-	return recorder.String()
+	return recorder.Body.String()
 }
 
 // SQL opens a connection to the database beside the server's own, as another process would.
