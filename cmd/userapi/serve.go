@@ -72,8 +72,9 @@ func (c *serveCommand) Run(ctx context.Context, out output) (err error) {
 	servers, ctx := errgroup.WithContext(ctx)
 	servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), public) })
 	if ops != nil {
-		handler := telemetry.OpsHandler(metrics, c.Pprof)
-		servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), ops) })
+		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, c.Pprof), logger)
+		server.WriteTimeout = 0 // a profile takes as long as it is asked to
+		servers.Go(func() error { return serveUntil(ctx, server, ops) })
 		logger.Info("listening for the operator", "address", ops.Addr().String())
 	}
 	logger.Info("listening", "address", public.Addr().String(), "database", c.path())

@@ -91,14 +91,16 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User,
 // CodeNickNameTaken, CodeUnavailable.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id UserID, patch Patch, cond Condition) (User, error) {
 	u := Update{Principal: p, ID: id, Patch: patch, Condition: cond, Now: s.Now}
-	if patch.Password.Set {
+	if patch.Password.Set || len(patch.Fields()) == 0 {
 		target, err := s.Store.User(ctx, id)
 		if err != nil {
 			return User{}, err
 		}
-		if _, err := u.Plan(p, target); err != nil {
-			return User{}, err
+		change, err := u.Plan(p, target)
+		if err != nil || len(change.Fields) == 0 {
+			return change.User, err
 		}
+		// Only for an update that would be allowed now; the unit decides again.
 		hash, err := s.Hasher.Hash(ctx, patch.Password.Value)
 		if err != nil {
 			return User{}, err
@@ -106,75 +108,4 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id UserID, patch 
 		u.PasswordHash, u.Patch.Password.Value = hash, ""
 	}
 	return s.Store.UpdateUser(ctx, u)
-}
-
-// Start is what a starting server brings: user 1 and its first token, needed if the
-// directory is empty, and the operator's token, which replaces the one of the last start.
-type Start struct {
-	Admin    User
-	Event    Event        // of the creation of the admin
-	Operator *NewToken    // nil: none is given, and one of an earlier start ends
-	Made     *NewToken    // stored if the directory is empty; nil if Operator is not
-	KeepMade func() error // hands the made token to the operator, inside the unit
-}
-
-// Started is what a start has changed.
-type Started struct {
-	First         bool // the directory was empty
-	OperatorEnded bool // an operator's token of an earlier start has ended
-}
-
-// Start prepares the directory for a server. On an empty directory it creates user 1,
-// a system administrator named admin in the enterprise default, without password; its
-// token is the operator's, or else a new one, which keep receives before it counts.
-func (s *Service) Start(ctx context.Context, operator string, keep func(secret string) error) (Started, error) {
-	now := s.Now()
-	active := true
-	admin := User{
-		ID: 1, Version: 1, NickName: "admin", EnterpriseID: "default",
-		Role: RoleSystemAdministrator, IsActive: &active, CreateTime: now,
-	}
-	fields := []Field{FieldNickName, FieldEnterpriseID, FieldIsActive}
-	start := Start{Admin: admin, Event: Principal{}.event(OperationCreateUser, now, admin, fields)}
-	if operator != "" {
-		start.Operator = &NewToken{
-			Token: Token{UserID: admin.ID, Name: "operator", Kind: TokenOperator, Created: now},
-			Hash:  HashToken(operator),
-		}
-		return s.Store.Start(ctx, start)
-	}
-	secret, err := s.newSecret()
-	if err != nil {
-		return Started{}, err
-	}
-	start.Made = &NewToken{
-		Token: Token{UserID: admin.ID, Name: "first start", Kind: TokenMade, Created: now},
-		Hash:  HashToken(secret),
-	}
-	start.KeepMade = func() error { return keep(secret) }
-	return s.Store.Start(ctx, start)
-}
-
-// CreateToken makes a token for a user, for the command line, and returns it with its
-// owner, who may be not active. A life of 0 has no end. CodeNotFound: no such user.
-func (s *Service) CreateToken(ctx context.Context, user UserID, name string, life time.Duration) (string, User, error) {
-	secret, err := s.newSecret()
-	if err != nil {
-		return "", User{}, err
-	}
-	now := s.Now()
-	t := NewToken{
-		Token: Token{UserID: user, Name: name, Kind: TokenMade, Created: now},
-		Hash:  HashToken(secret),
-	}
-	if life > 0 {
-		t.Expires = now.Add(life)
-	}
-	owner, err := s.Store.CreateToken(ctx, t, Event{At: now, Operation: OperationCreateToken})
-	return secret, owner, err
-}
-
-// RevokeToken ends a token, for the command line. CodeNotFound: no such token, or the operator's.
-func (s *Service) RevokeToken(ctx context.Context, id int64) error {
-	return s.Store.RevokeToken(ctx, id, Event{At: s.Now(), Operation: OperationRevokeToken})
 }

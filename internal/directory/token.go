@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -58,3 +59,27 @@ const (
 	TokensOthers            // all but the one that was used, if it is among them
 	TokensAll
 )
+
+// CreateToken makes a token for a user, for the command line, and returns it with its
+// owner, who may be not active. A life of 0 has no end. CodeNotFound: no such user.
+func (s *Service) CreateToken(ctx context.Context, user UserID, name string, life time.Duration) (string, User, error) {
+	secret, err := s.newSecret()
+	if err != nil {
+		return "", User{}, err
+	}
+	now := s.Now()
+	t := NewToken{
+		Token: Token{UserID: user, Name: name, Kind: TokenMade, Created: now},
+		Hash:  HashToken(secret),
+	}
+	if life > 0 {
+		t.Expires = now.Add(life)
+	}
+	owner, err := s.Store.CreateToken(ctx, t, Event{At: now, Operation: OperationCreateToken})
+	return secret, owner, err
+}
+
+// RevokeToken ends a token, for the command line. CodeNotFound: no such token, or the operator's.
+func (s *Service) RevokeToken(ctx context.Context, id int64) error {
+	return s.Store.RevokeToken(ctx, id, Event{At: s.Now(), Operation: OperationRevokeToken})
+}

@@ -235,6 +235,12 @@ func TestManyFaultsAnswerShort(t *testing.T) {
 	require.Equal(t, 422, answer.Status)
 	require.Len(t, answer.Problem(t).Errors, 32)
 	require.Less(t, len(answer.Body), 4000)
+	for i := range 4000 {
+		fmt.Fprintf(&body, `,"%d":0`, 6000+i)
+	}
+	answer = s.Send(t, "PUT", "/openapi/v1/users/2", "{"+body.String()[1:]+"}")
+	require.Equal(t, 413, answer.Status, "10,000 members do not fit in 64 KiB")
+	require.Less(t, len(answer.Body), 1000)
 }
 
 func TestMediaTypes(t *testing.T) {

@@ -21,6 +21,12 @@ import (
 	"userapi/gen/api"
 )
 
+// NewClient returns a client that holds every exchange with a server against the contract.
+func NewClient(t testing.TB, base http.RoundTripper) *http.Client {
+	t.Helper()
+	return &http.Client{Transport: &checked{t: t, base: base}}
+}
+
 // checked is a transport that holds every exchange against the contract.
 type checked struct {
 	t    testing.TB

@@ -93,7 +93,7 @@ func Start(t testing.TB, config Config) *Server {
 	go func() { served <- server.Serve(listener) }()
 
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
-	s.client = &http.Client{Transport: &checked{t: t, base: transport}}
+	s.client = NewClient(t, transport)
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

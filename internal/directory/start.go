@@ -1,0 +1,50 @@
+package directory
+
+import "context"
+
+// Start is what a starting server brings: user 1 and its first token, needed if the
+// directory is empty, and the operator's token, which replaces the one of the last start.
+type Start struct {
+	Admin    User
+	Event    Event        // of the creation of the admin
+	Operator *NewToken    // nil: none is given, and one of an earlier start ends
+	Made     *NewToken    // stored if the directory is empty; nil if Operator is not
+	KeepMade func() error // hands the made token to the operator, inside the unit
+}
+
+// Started is what a start has changed.
+type Started struct {
+	First         bool // the directory was empty
+	OperatorEnded bool // an operator's token of an earlier start has ended
+}
+
+// Start prepares the directory for a server. On an empty directory it creates user 1,
+// a system administrator named admin in the enterprise default, without password; its
+// token is the operator's, or else a new one, which keep receives before it counts.
+func (s *Service) Start(ctx context.Context, operator string, keep func(secret string) error) (Started, error) {
+	now := s.Now()
+	active := true
+	admin := User{
+		ID: 1, Version: 1, NickName: "admin", EnterpriseID: "default",
+		Role: RoleSystemAdministrator, IsActive: &active, CreateTime: now,
+	}
+	fields := []Field{FieldNickName, FieldEnterpriseID, FieldIsActive}
+	start := Start{Admin: admin, Event: Principal{}.event(OperationCreateUser, now, admin, fields)}
+	if operator != "" {
+		start.Operator = &NewToken{
+			Token: Token{UserID: admin.ID, Name: "operator", Kind: TokenOperator, Created: now},
+			Hash:  HashToken(operator),
+		}
+		return s.Store.Start(ctx, start)
+	}
+	secret, err := s.newSecret()
+	if err != nil {
+		return Started{}, err
+	}
+	start.Made = &NewToken{
+		Token: Token{UserID: admin.ID, Name: "first start", Kind: TokenMade, Created: now},
+		Hash:  HashToken(secret),
+	}
+	start.KeepMade = func() error { return keep(secret) }
+	return s.Store.Start(ctx, start)
+}
