@@ -25,10 +25,11 @@ lint: compiler ## Run the linters
 verify: generate ## Fail if generated files or go.mod are not up to date
 	go mod tidy
 	git diff --exit-code -- gen go.mod go.sum
-	@test -z "$$(git ls-files --others --exclude-standard gen)"
+	@! git ls-files --others --exclude-standard gen | grep . || { echo "These files are generated: add them." >&2; exit 1; }
 
-generate: ## Generate gen/ from openapi.yaml
-	cp openapi.yaml .oapi-codegen/yaml.go gen/api/
+generate: compiler ## Generate gen/ from openapi.yaml
+	cp openapi.yaml gen/api/
+	{ echo '// Code generated from .oapi-codegen/yaml.go. DO NOT EDIT.'; cat .oapi-codegen/yaml.go; } >gen/api/yaml.go
 	$(GENERATE) .oapi-codegen/api.yaml openapi.yaml
 	$(GENERATE) .oapi-codegen/client.yaml openapi.yaml
 

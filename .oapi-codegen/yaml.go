@@ -1,4 +1,3 @@
-// Code generated from .oapi-codegen/yaml.go by make generate. DO NOT EDIT.
 
 package api
 

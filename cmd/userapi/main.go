@@ -24,7 +24,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
-	if err == nil || errors.Is(err, context.Canceled) { // by a signal
+	if err == nil {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "userapi:", err)

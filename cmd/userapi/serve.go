@@ -21,8 +21,8 @@ import (
 	"userapi/internal/telemetry"
 )
 
-// patience is how long a request waits for its turn before it is answered 503.
-const patience = 15 * time.Second
+// requestTimeout is how long a request waits for its turn before it is answered 503.
+const requestTimeout = 15 * time.Second
 
 // grace is how long accepted requests may take to end after SIGTERM.
 const grace = 8 * time.Second
@@ -62,7 +62,7 @@ func (c *serveCommand) Run(ctx context.Context, out output) (err error) {
 		Ready:          kept.Ready,
 		Logger:         logger,
 		Metrics:        metrics,
-		Patience:       patience,
+		RequestTimeout: requestTimeout,
 		TrustedProxies: c.trustedProxies,
 	}).Handler()
 	if err != nil {

@@ -72,7 +72,7 @@ type listTokensCommand struct {
 // Run prints a line for each token.
 func (c listTokensCommand) Run(ctx context.Context, out output) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
-		tokens, err := service.Store.Tokens(ctx, directory.UserID(c.User))
+		tokens, err := service.Tokens(ctx, directory.UserID(c.User))
 		if err != nil {
 			return err
 		}

@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"userapi/gen/api"
+	"userapi/internal/httpapi"
 )
 
 type versionCommand struct{}
 
 // Run prints the program's version, the contract's, and Go's.
 func (versionCommand) Run(out output) error {
-	spec, err := api.GetSpec()
+	contract, err := httpapi.ContractVersion()
 	if err != nil {
 		return err
 	}
@@ -19,6 +19,6 @@ func (versionCommand) Run(out output) error {
 	if !ok {
 		return fmt.Errorf("the program has no build information")
 	}
-	_, err = fmt.Fprintf(out.stdout, "userapi %s, contract %s, %s\n", build.Main.Version, spec.Info.Version, build.GoVersion)
+	_, err = fmt.Fprintf(out.stdout, "userapi %s, contract %s, %s\n", build.Main.Version, contract, build.GoVersion)
 	return err
 }

@@ -139,7 +139,7 @@ type CreateUser struct {
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. A value that is used exists.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
@@ -156,7 +156,7 @@ type CreateUser struct {
 	// Example: ada
 	NickName NickName `json:"nick_name"`
 
-	// Origion Where the user came from, in free text. The name is misspelt in the source; clients read it so.
+	// Origion Where the user came from, in free text. The misspelling stays: clients rely on it.
 	//
 	// Example: import
 	Origion *Origion `json:"origion,omitempty"`
@@ -179,7 +179,7 @@ type CreateUser struct {
 // Example: user@example.com
 type Email = string
 
-// EnterpriseID The enterprise of a user. A value that is used exists.
+// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
 //
 // Example: default
 type EnterpriseID = string
@@ -189,7 +189,7 @@ type EntityTags = string
 
 // Fault One fault of a request.
 type Fault struct {
-	// Code The kind of fault, for programs. Codes keep their meaning.
+	// Code The kind of fault, for programs. Codes keep their meaning. Codes may be added.
 	//
 	// - `syntax`: not JSON from here on.
 	// - `duplicate_member`: the object names this member twice.
@@ -207,11 +207,11 @@ type Fault struct {
 	Detail string `json:"detail"`
 
 	// Pointer The place in the body (RFC 6901); `""` is the whole body.
-	// A name in it is cut at 64 characters, its control characters are replaced.
+	// A name in it is cut at 64 characters, its control characters are replaced. It has at most 8 names.
 	Pointer string `json:"pointer"`
 }
 
-// FaultCode The kind of fault, for programs. Codes keep their meaning.
+// FaultCode The kind of fault, for programs. Codes keep their meaning. Codes may be added.
 //
 // - `syntax`: not JSON from here on.
 // - `duplicate_member`: the object names this member twice.
@@ -231,7 +231,7 @@ type FaultCode string
 // Example: ada
 type NickName = string
 
-// Origion Where the user came from, in free text. The name is misspelt in the source; clients read it so.
+// Origion Where the user came from, in free text. The misspelling stays: clients rely on it.
 //
 // Example: import
 type Origion = string
@@ -249,9 +249,10 @@ type Phone = string
 // Problem What went wrong (RFC 9457).
 type Problem struct {
 	// Code The kind of problem, for programs. Codes keep their meaning.
+	// Codes may be added: treat an unknown one by its status.
 	//
 	// - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
-	// - `malformed_header`: a header has not the form that its RFC gives.
+	// - `malformed_header`: a header does not have the form that its RFC defines.
 	// - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
 	// - `forbidden`: your role does not allow this.
 	// - `not_found`: no such path, or no user that you may see.
@@ -259,12 +260,12 @@ type Problem struct {
 	// - `email_taken`: another user has this e-mail address.
 	// - `nick_name_taken`: another user of the enterprise has this name.
 	// - `own_account`: nobody does this to their own account.
-	// - `precondition_failed`: the user has not the version that `If-Match` or `If-None-Match` asks for.
+	// - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
 	// - `content_too_large`: the body is over 64 KiB.
 	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 	// - `invalid_request`: the request is not what the schema asks for; see `errors`.
 	// - `internal_error`: our fault; the log has more under the request id.
-	// - `unavailable`: busy or shutting down; try again after `Retry-After` seconds.
+	// - `unavailable`: busy; try again after `Retry-After` seconds.
 	Code ProblemCode `json:"code"`
 
 	// Detail What to do about it.
@@ -287,9 +288,10 @@ type Problem struct {
 }
 
 // ProblemCode The kind of problem, for programs. Codes keep their meaning.
+// Codes may be added: treat an unknown one by its status.
 //
 // - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
-// - `malformed_header`: a header has not the form that its RFC gives.
+// - `malformed_header`: a header does not have the form that its RFC defines.
 // - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
 // - `forbidden`: your role does not allow this.
 // - `not_found`: no such path, or no user that you may see.
@@ -297,12 +299,12 @@ type Problem struct {
 // - `email_taken`: another user has this e-mail address.
 // - `nick_name_taken`: another user of the enterprise has this name.
 // - `own_account`: nobody does this to their own account.
-// - `precondition_failed`: the user has not the version that `If-Match` or `If-None-Match` asks for.
+// - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
 // - `content_too_large`: the body is over 64 KiB.
 // - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 // - `invalid_request`: the request is not what the schema asks for; see `errors`.
 // - `internal_error`: our fault; the log has more under the request id.
-// - `unavailable`: busy or shutting down; try again after `Retry-After` seconds.
+// - `unavailable`: busy; try again after `Retry-After` seconds.
 type ProblemCode string
 
 // UpdateUser The members of a user that can be changed, each optional.
@@ -324,7 +326,7 @@ type UpdateUser struct {
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. A value that is used exists.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
 	//
 	// Example: default
 	EnterpriseID *EnterpriseID `json:"enterprise_id,omitempty"`
@@ -337,7 +339,7 @@ type UpdateUser struct {
 	// Example: true
 	IsActive nullable.Nullable[bool] `json:"is_active,omitempty"`
 
-	// Password As Password. It is never in an answer.
+	// Password A password in any script. It is never in an answer.
 	//
 	// Example: stringst
 	Password *string `json:"password,omitempty"`
@@ -348,7 +350,7 @@ type UpdateUser struct {
 	Phone *Phone `json:"phone,omitempty"`
 }
 
-// UserID The number of a user. Numbers are never used again.
+// UserID The number of a user. Numbers are never reused.
 //
 // Example: 2
 type UserID = int32
@@ -364,7 +366,7 @@ type UserInfo struct {
 	// Email The e-mail address, as it was given, or null for none.
 	Email nullable.Nullable[string] `json:"email"`
 
-	// EnterpriseID The enterprise of a user. A value that is used exists.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
@@ -386,7 +388,7 @@ type UserInfo struct {
 	// Phone The phone number. `""` means none.
 	Phone string `json:"phone"`
 
-	// UserID The number of a user. Numbers are never used again.
+	// UserID The number of a user. Numbers are never reused.
 	//
 	// Example: 2
 	UserID UserID `json:"user_id"`
@@ -1425,108 +1427,109 @@ func (sh *strictHandler) UpdateUser(ctx echo.Context, userID UserIDInPath, param
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7Hz7ciO3sfer4Jvkq6zkITW8SLvi1qlYVqRYsa3d49WedbKURWgGJJEdAjSAEcVsdF4n75EnO9UNzAzm",
-	"IkpaMSn/kSqXuRRxaXQ3un99mfkcxHKxlIIJo4PR52DOaMIU/vPkgs7gM2E6VnxpuBTBKLiYM3LDlOZS",
-	"EDklZs5IppkKiTZKihl58ePpMTns9SLyz3+86r7qDna6QRiwW7pYpiwYBePg5TgIwkCxXzKuWBKMjMpY",
-	"GOh4zhYU9lvQ2++ZmJl5MBr0w2BJjWEKtv55HHyMOoeXX42D3wZhYNZLWFAbxcUsuLsLgx/ZLxnT5ixp",
-	"kn1OF0wTM+eaKDuqS+Aomqkbpn6nSSpnZE41HkjTBSOCLliV9OF//+Xgz9+9/cNPHz58+PDmzbcXxxd/",
-	"/Ol/Bn/69t1jz9M/CIMFF/7XtlMYtT6aGqaax3jHYikSTYwkK8oNuWZTqRgSLditIUatKxLoRd1+XQS9",
-	"B4jli2wRjAYHUYTE2q+9glIuDJsxFdwBrUuq6IIZpzHvNVNnyZl4S+F0bZqTsJgvaEpEtrhmChSIovp0",
-	"x+LDnBp2wxRhqWaEa6KZMGTOlBWFJkLiUEJFAj8Po2F3LCoC6gdhwGGrJRAQBjAvGAUw64onjxXSwbAi",
-	"pF5TRnewkl5KoRme+xuaONWDb7EUhgn8J10uUx5TYMDeUsnrlC2++qsGbnwuyYYZCay/oOlUqgVLrnBM",
-	"GCTMUJ6i2EVCpGDkT+/enBMDkuaCvL847bwiZk6N4xCj8ZwsmGWtiK36KiVBOh+LbZLMEsWu7FB/I7gm",
-	"9pbUlllKkLsKRsHeci4FC+4uLTuZNsDbB26HNtRkOhgNQakMNyiuH/Lz4rHKG50pMQKZ0SUfOa6Nary5",
-	"82X3W8WmwSj4zV5pyvbsr3rvrZ1vhdbUx2uZrEGZhDRIREikIpRYKwg/FPsCEzzj+FPHSbxjrU0bDW74",
-	"XmmWkIpjKaYpj5+nK2xBeXpl6CdWUZQjIc2cKXtRrDnjmrAOjCY0SRTTukvOpZlzMSMrqkk8p2Jmj9dU",
-	"lcb6qIjUbXJD06yuHEjXFyvHYakcJxWaSU7JBhXxWbIt/XCHIIlkVklmkqy4mZMV3DowUkaqLSsHKMSF",
-	"lN9TNWPP0hE38cpIeZXiag1JGrKQ2pCDIfmOf1PRgS+TYG9QStAdhRgpSb79BvE1qd32JZfgXcqjbkdg",
-	"p1Jd8yRh4lmimhareCL6s8wUUTJlpfrRNJUrvNRPuMVCmiucyBJ/+e8ZvakZ+8zUrzP8Y6m4ZqAFX3qt",
-	"PaU49Q66QRlKfmxDCTYzcmuqcAbMEjR9h5jyBOTwLKXgbr0rFKkvuhK5kinlKUu65Ee2lMoQbqx9Mp7x",
-	"4snzb/a+77jzg5KcsA2SrB1iG+J8k8Gxs9Tcewe2I89zaU5lJpJnCREu3xRXqcpPMYc7kH5q7EUE4GoR",
-	"3VpmZEHXRDO2BbscDUvpnUtDcoo2CK4kfBsyO3fgvX62EqTYkGB70nurMFbiQMApXpJnyXHpLXdlL139",
-	"RuIBPU0kmgN6blPS10QxmhTRs41pjCYQcxM6o1xswxn3S6H73CAF+RvE33bebTnkAp2CJTZeQgG1Y3I2",
-	"7fxATTyfABiHb+dSsPxPVH/SZCq3qChgrnnM3gt6Q3lKr9Pnoa7MW6fdZHNNrjO9vkcxIIRHDSB0apgi",
-	"mA7oYD6AaBv+b8Ocez75fYXiDTrhH20buvBNptcYcel5ZgxwIpEr8Rir7jHlYWkX6ZS78Dl68l7QzMyl",
-	"4n97pinJcCEmDEbhSROVEyM/MXcbuIZQfypVzEbkyBGAO43IN4wqpsjFm+9OzrfhJHoVnajRuFkvKoO3",
-	"5DCQC6gfUrCCG5n4JORKhISJhCXwK7tdcsUSHLmaS82IXAl7zxDqxYbfsJoCffjwoXPkEd2erkI6GTHo",
-	"vGxi7eDlfkT++Q+bU7s/n8REtghGHwMrouCyLdH3LF1cKhkzreEuHpeK+AyseUNTnlw5tfF18gfQSbDS",
-	"NkrQJOXasATU0ircE0IRJ7yWzJMHiYjOijxWLR7h+orG5gbMT5k24+Iqtcm6+k16BSqxkIoBVYrGhild",
-	"z2ZRrVdSfXFw0+/7uBiZSEombgTGVY5vO9q16azrzOAlwHyFyVWa/gvc6HuhsyXEICz5gSWcXuDRn2Um",
-	"iwWvFrDiFXKzLmOn/R3Yb0T8LWDpIk8aYlwkM1NMOBGxTLiYbQNp7fuWsyCbINnEkb3RgLYe9V+R5Vym",
-	"AC0mdT5NCkbVNOIojtmyZFZbSUKAesHtndRZO4FdUfXAMig2zTRLqgWK/e5+t3eA1rRpPXkC9tmst2w/",
-	"C77iCY8Vo4a91xZK0MRiXpq+VXLJlOFMB6MpTTWrs/aICLay5QuwKd7wzzY/+5DYTmyyNAyqaZaHZhWD",
-	"z9DVWpvIb5wPw8g4d0hVgifwx0lIJngcC69FlqaAqlH+y8Rx4jWh11h/WTAqNLETK1Ukuz7MtojZfndC",
-	"upYyZRSTN4LHn65sIWbzsc55/Okcxt2FgVR8xq1d2DTljRuGhShnxh+6KYW5DwNbyHhogq123PnO/qN3",
-	"Km/ruhxLpZXXf2UxmviTXC9qKQ3Ball6kMfRu+OzM3td9gf9HvnnP4bdXre/U9qyhOtlStdY/wFx/pJJ",
-	"wNHhWGAWyMvvlg7QLxpOvp6QF7DsfnfQ7XV7O92xOHMwi/+SMZszpWmKao5EUbEmKTMQjsRUY3iL9gXi",
-	"uRum+JQDNjD12hzM/9p97cZyEYTBVKoFNXkxIwgrldL9YaX0+/Go8xfa+VvUOfx/v/nt/x9nUdQ/+N3u",
-	"V3v/9fufryaf/373v53Lr16Mx93HjNvZ/bocdvmi/Hfn8nMUHvTuvF93fl9d9cHhO7sttekwqFzaVqxZ",
-	"6o5XFiVHtspSol8woOyWa6Orxen84oebS5mtLO1edS6/uo9sbtYXdKabRB8hEARirZEmhs40gvDJ7qSt",
-	"D4AcibXFiXmJdxhF3SrFvahfFfyL8Xj37x/JeGzCy90XH/Z2fj8OPv48Dsbj2yjqjMe3/Wg8vn15erk7",
-	"Dl7guMvd8JHjd3bzgTutpz+1prTtsiKzraDyfoKGD7A4ZrN5wS2OYeBdCWzqG35wwme3SxYDrjDgbmuc",
-	"28d0T/0IBdJtU7llSmMGd9rkIMGGOIdRb+c1mYyDcYAeHH5ezWVqB3XH4sgaHC4IR8LizICtqZiZEBNa",
-	"gP6UTH3zQxUjiuHeibUS/r2Phq/afL1vfPMzhZbDBd/a7G3J31YOfOIiASmiOEMAxGSp5EzRhe4SmKbJ",
-	"J8aWwAGu0BkCYByLseiQiV4LQ28no6J6TKZKLmzLghRdHFMvtk9GyE1LoCvb+yUYs+Ixs1OrsZKb6OB7",
-	"0RHhhUqv3V8tf2mSW+nr3F6HTtTcWW7cJWesW9+RAQRxre1hO2QCfJ2MCHXWCPTeFYHhF1837XhEFSMC",
-	"H0UYbitQyB47qAzcAJMs6G3+bYQ1Qz2XyoS2fChzQpxlQBCD7gOpsorikwU/NsnC4rA7qT3JNYO1saFG",
-	"ywWT4IfTnDde4WwyKrLWcBgb5Nr6kXV0DrFanQCdbHZZNILfQqmd4lo8FYTVkLZkTFBaxsJ7hkWR3i/z",
-	"XbaYggJgtd4EiyByxxPm/h+vuPadUwsEGItzSSZ7kxA0cvK1/VzNuWFELynqc8VX0YQ+xU/9vPd13XrD",
-	"P4+i8TjrHbyCj36EP8PnEX70X9mPQ/txih/78DGIougeb/emhJ11A8wcYMLUdQy8gruON2qqGMOeHNtR",
-	"Zi2jvT9LlprcvmqZqZi9JnHKwQPYK8oN0bLqyPkCAsEqf2p9cB9/LvjROy34cXh62Y493nrYuO7Cc/Ca",
-	"i9X+2iUWBILDosrmet4LDuaWnJ8eY7lCYLMWnuKaxp+qh4ilUmDg5lJp5kM9Dyz7Xr//qqIAr5513BzW",
-	"N84KP+StZ7nggLJu7utstCOkqHX+fTUckn5EXh4OD0gURdFWpeNi93avv8Lo2uusHO6/3PkyqOE2ehTY",
-	"MJIkktBriDG4eRTSyFMobcYF3StgQ8HAHUnBXhO2WJq1SxzA/XC5kNxdgD4WfQnTAqEAKdywhX4UsAK6",
-	"FvT2zE4YlGRTpeg6uKsme1ozwHCbqSYTP9kwqTGkpY+zTA61rfrtxcVbYge4pWyX5f7hoddzaZvlal2X",
-	"RaJpE5xxvETzBLdNd1vuW4Ni4zJ2D647IpO2LNYE7QJICtSx61/7TPGHKajBvDxthsct+FkoboH+PBEW",
-	"WtgGBX39fxz3ngYHqy2KDmX4qbf2Bk6MmBxya0GB5ao2lYV4x/Un+iVUBDw2SjSagKmY8RumcyhZKdAg",
-	"ZN1yeQX3Kdp2LFza0HRT4CtsMbAEIZZdUjO3LLmnY8CxhZm5TK6qCA3NCDVzFyCHDtHCyIKI19h1MDmC",
-	"SRO7ltc4CNx9TAulJT9PArXPdVbLg05lrwNduHMAHqRxLDNhkAmoL0grDjTS6ZpcCeLGOSDcrM87Dmyl",
-	"uo57NFryakrtN9Q5PWvLY7dchYez0LherUbiFir6mvTG0oaTtLUIk3xBvxtpMiIy7yV6jUvkTwFgzSgT",
-	"CepfpZMqv095IXwywmJ+o4rdLORPvKL1pCjlV6KHRgd4/fZjFFGvzPrNg367UfOOwFaVxuGaCgdh4Ckk",
-	"ooy2rpe2xtJ7qzXNymKjr83vK2iLXMq89BMz9Bde1bKIbew9iKkg1yyvVoa2d14u7cJo0s9EmdwJCRVl",
-	"ShxttDZ0rTFxDprYHYtJkYifuJsO+BLcFph2kWAa1W1r24ZHpJ6Rh2E2eO6OxfeM3oA6+QsjILMQ1RmY",
-	"xQgosOcoGspsSGaNUe5T6Cemy8UniIYxvROnDEH+9drhYBvI4GzdYBRcOcUW8gaDassm+E+vIGz0aeWa",
-	"0HQFXMJ8VUhoqiEuZHnaqCQGtdLOsEzGUTVrJliXTPIAAgfbGMS4lMKvqAjTrLqM0H+BfcFIK8GOAnTB",
-	"qDtW/iOiV9zEc3C80yn8PU+kSIPPzoBLXjOXqXLxCeHihhuWvC6yE3aXWtT92ILN8v5oUZM8lMwDRCsA",
-	"7qlANXCydxhv/b8tBAyDleKGvRHp2p7y6aWeBna0TzbdkzmpP8tEzjNrcqhijkOYti/7+nL+9D22cGEG",
-	"fT8Y6PeGL4evBgfDl5ufw3LUialsC3otRSc3TK295J5/L1uiSUxRXPFl+4GLZzLQjmL1NPEeBATslqUp",
-	"qqjxut6MZum0FogM9+9VydL82y2uDG/LXX2oGApsQHEUYbw8GAwOQ/L+4ninEo+AP+nggtVIfr8tsG0v",
-	"2WHNpoIKQ+cNgAgA36LKizytUK9yPXj+/ximZiW5PYHZkEC3mWdssFc+PeuXizXPXrgGBziiprbdvpYf",
-	"elDIy/asFZZpvLzVPamq2m6N1fNHIB9QHmfm6pF4+QClX/fOq7aWcl/T6ipb8rh6mUPP0jQj9rsw0CzO",
-	"FDfrd9iHh7bpmip2AdrZzivbOUlTKdiITGr9ktgoickbfEq0gNTuOdHK6NKt0CX/jmGy6Bqb+e7ZPW8O",
-	"bG7rt2k6bOUaC3meBm7m1PN+GLwEtomwoGhuzNL2+vB7rH7CFYuNVGtwS1i6dwiXC4z2S/kghtvdvbAX",
-	"fnfXuQpwB0g+EYwlOu9JfeBweDNMVQxugx9lynB90DHSC8lqLhe+f7CKoUN0T0SvtWELQhPwfNooaiCg",
-	"s00IeN/At+aWHv2sNPlOFrLjZkdlrFpJvqBveNXfP9whrXFoWHs0zsJeuDFg6BH5/uDiCktNESK6ILTI",
-	"eWA5wJbksPtpRGhZGsAfF5k2zjrKTyTlnxjRWRzbNMM7C6DscSEoqybjvbZG0Ks1mcs0IUK21F0dd05s",
-	"y2YhaIzBiBSE4VdMn6AE8nxsmXZusMrv4QMYfwSeDlO9Fg0h7xH1aJuWyiN0xfImUmrwEeOQZEtiJBn0",
-	"nZ7a9hUrsbe23usVp21443VGgPXFuAFv1BLVojsWgAHL/ABmXVN+rahaO3FoCHosMnHphFH5yC9OCEFe",
-	"xV8MRLsmtJmP3gGoBhzVdZkBC0SeQStYOYyGsIj3R3s4kYdnmJ/Cgfv2pzI79Q6Tnq6om/tZLCiBSquE",
-	"qRGsj34bpueYS8nMsJAMo15Ihr19+N8AvkYhGfb74VjApHywhW3DCEb0+vCvw+IqUeyQLLTFYnyMxybH",
-	"NJ6zzrFVNEACHYxqXRD7U8dvzOy8QdukYZgWfDqFw317cvQHtyIG0n88uSg7m4qEP3nz9uLszfm7YmQ/",
-	"GtbZlN9FwBnXCFBBVpLkwBhJepsnr/lM5P1PUjCNycVE4hUEIVl4kvKYCY0eOXcPSzxwvxsFYZCp1Bli",
-	"PdrbW61WXYo/d6Wa7bm5eu/7s+OT83cnOKfM3AcucR6EgUvNBaMg6vbsILlkAn4cBYNu1B3Ymu8cfd+e",
-	"+23vpreHphD+uJS6pUfFNjXqIiR512JPwSimWFEprD3EOM5FY7qlyK5/I5P1hm7eWhcvElbCTp0tFlSt",
-	"i3gEbL+HOoEPcJW9kD2gCa11i9VQsNfw5AFDV1ouY9hGJdLhrGZJD9xpJtwdu49q7RI6ee7Rg76VU9xL",
-	"qwfHARJWiZ8pGrMq+dcYA69hVwDLXu/qQ1jOa2u9qwI6FxNXXmHRj3pfLN7i2F7cGPQO+92o2+++rGG+",
-	"UdCP+gedXq/TH1z0+qMoGkXRXwo4+TTJe9x0UURDFQp0b9l9r/g9jNx/ApeL0HvTo25eVFrrrv5eWg7f",
-	"A/zBWbgygt9qXOZXGhZhr7/xsRS/INdRbMoUEzF7MEh63sMqwyi6b0ahg3veO1RwSu/hKZUHsnDS4OFJ",
-	"p/6T5cPo8OEZxfs6YEJv8KgJlXc44Lz9x5yn5QkKmNzvP2ZyyxNBd2Gw/xjmtz25jnMfcdqWxyfx+hTW",
-	"0xoi54mwX2mm86hSB5cwuKnGn91tvAMCZqzFwx05OFB5htYvdwFGObmgM0SmdojfwqUZs1n50iUVoB3r",
-	"h5hBKN8H5dKbCA6q/nLGjHOW/uuQPrYTTAbRkPDyxVlEG56miKjKnL4uTqGrT0sMsP+7OxaT3Qn4BJFg",
-	"qQujRzej3myVv3CrNeStlP+Cxxo9ryv4zj42VfEk0RM9ScXrbtWZWJv/TG98jwf5V3qMmpfI38S2yebi",
-	"mOfZ6UE0bPdDXim8Vk3GrBdtvh7p30Txv8+zDB+eVLwu4ldhdSF0u9/mNkxV227lkL3Km93gyi+ztqDD",
-	"FSH9h0VNHn1jMsD1uYiEpIzeuKGu0Jhniy4gtuVeZ0uWpnnD+AJfKARLelbxsDvoDlE/uSALLhJbyy9T",
-	"WPgM9ZwpblzNsvJWoLzmS84l/hFrvbY7DSwyRrOf7yYYgttOGS5mo+LVHa7yaptNXHzseuaXimFSAkMG",
-	"9EJ5LdY12+DVsekWu0xeI81f4WJTHNzA6Vx2AWvhOAfMKktcZz4WGLALn6Zplxy7LlNbo7HdygmfIuAz",
-	"hXBc9oVcS8xKCGROe6gIbtOtw7xiUmi/5X3TXrdKWakNSV7fRV7awrPPjpbO6jw9Uz564A6OrBlGA0wB",
-	"oQw1w3MW+3oVaCMJ1i/yhP2oyG3YZ/eK7lcGjpSmqSt8VN9seZ2ZIlfiPZlv803GiqWya/5uMGYaFGza",
-	"CTeZSZl0rYYiU29jtsyVuCQg7ynO316pGXaeaNsLIDMQ/WrOiuKjIj1UmbxXy27gZXOEdGCpgjfwZu28",
-	"LnqVkfl/PLloQ0FZ2aTxABA6zpvn3bGlSNcAiayat8Og0KqXo3jY6zdxEaYFL7D7cLGkimvLNPte0i7Z",
-	"HmJ6BlgKn8gL8aXM+DWCxC9OJKVpNR/jV7PbkkctzxrWMWDRK9BIIXjJF697IUd9XkTMRVuGC297tVzq",
-	"k+hthyNhISGviupfuRDmrk1e/gvJas7judeu85oUa3l9M2BhsTPJ37SArHY39FvVzc6rzsybvCEtZi0q",
-	"2qGWnNg9p4ZJT0HLpVW5a7549emxhtOlLatMUznaY5onRCKezL6QWZua4SyWXyOmsb1oRMhVl5znDVWF",
-	"a9zeCyJ+zWmgJ8L7L8gbPSKF0/LGsv+knL4o+LEXwXpULmzS09X068knr8sAoUqlxv/xEjy213Lw8RJc",
-	"mYVdbdAGYxf7c1Ek2sOAyW1cn/AeK9oudcWVCxWq767Wwd3l3f8FAAD//w==",
+	"7Hz7ciO3sfer4Jvkq6zkETW8SLvi1qlYVrSxYlu7x8s962QpixAHJBENgTGAEcVsdF4n75EnO9UNzAzm",
+	"IkpaMSn/kSqXuRRxaXQ3un99mfkcTOUylYIJo4Ph52DBaMwU/vN0ROfwGTM9VTw1XIpgGIwWjNwwpbkU",
+	"RM6IWTCSaaZCoo2SYk5e/PjmhBx1uxH55z9edV51+judIAzYLV2mCQuGwTh4OQ6CMFDsl4wrFgdDozIW",
+	"Bnq6YEsK+y3p7fdMzM0iGPZ7YZBSY5iCrX8eB5+ivaOLr8bBb4MwMOsUFtRGcTEP7u7C4Ef2S8a0OYub",
+	"ZJ/TJdPELLgmyo7qEDiKZuqGqd9pksg5WVCNB9J0yYigS1YlffDffzn883fv/vDTx48fP759++3oZPTH",
+	"n/6n/6dv3z/2PL3DMFhy4X9tO4VR6+OZYap5jPdsKkWsiZFkRbkhV2wmFUOiBbs1xKh1RQLdqNOri6D7",
+	"ALF8mS2DYf8wipBY+7VbUMqFYXOmgjugNaWKLplxGvNBM3UWn4l3FE7Xpjkxm/IlTYjIlldMgQJRVJ/O",
+	"WHxcUMNumCIs0YxwTTQThiyYsqLQREgcSqiI4edBNOiMRUVAvSAMOGyVAgFhAPOCYQCzLnn8WCEdDipC",
+	"6jZldAcr6VQKzfDc39DYqR58m0phmMB/0jRN+JQCA/ZTJa8Stvzqrxq48bkkG2bEsP6SJjOpliy+xDFh",
+	"EDNDeYJiFzGRgpE/vX97TgxImgvyYfRm7xUxC2ochxidLsiSWdaKqVVfpSRI51OxTZxZotilHepvBNfE",
+	"3pLaMqkEuatgGOynCylYcHdh2cm0Ad4+cDu0oSbTwXAASmW4QXH9kJ8Xj1Xe6EyJIciMpnzouDas8ebO",
+	"l91vFZsFw+A3+6Up27e/6v13dr4VWlMfr2S8BmUS0iARIZGKUGKtIPxQ7AtM8IzjT3tO4nvW2rTR4Ibv",
+	"l2YJqTiRYpbw6fN0hS0pTy4NvWYVRTkW0iyYshfFmjOuCduD0YTGsWJad8i5NAsu5mRFNZkuqJjb4zVV",
+	"pbE+KiJ1m9zQJKsrB9L1xcpxVCrHaYVmklOyQUV8lmxLP9whSCyZVZK5JCtuFmQFtw6MlJFqy8oBCjGS",
+	"8nuq5uxZOuImXhopLxNcrSFJQ5ZSG3I4IN/xbyo68GUS7PZLCbqjECMlybffIL4mtdu+5BK8S3nU7Qjs",
+	"jVRXPI6ZeJaoZsUqnoj+LDNFlExYqX40SeQKL/UTbrGQ5hInsthf/ntGb2rGPjP16wz/SBXXDLTgS6+1",
+	"pxRvvINuUIaSH9tQgs2M3JoqnAGzBE3eI6Y8BTk8Sym4W+8SReqLrkSuZEZ5wuIO+ZGlUhnCjbVPxjNe",
+	"PH7+zT7wHXd+UJITtkGStUNsQ5xvMzh2lpgOAdCIF4DqaxaTmVRkSdfEfYCgF6DkV4wJEkvBtifsc2ne",
+	"yEzEz5Iw3MwZrlIVrmIOlOAFp8beUkC1Fu6tZYYH1IxtwWhHg1K059KQnKINUi0J34ZAzx2yr5+tRDA2",
+	"Xtie9N4pDKQ4EPAGb9Cz5Jh6y13aG1m/rnhAz1QTzQFat1nx10QxGhehtQ14jCYQkBM6p1xsw1P3SqH7",
+	"3CAF+RvE33bebXlrPHJhpxfWR5U5B9SRydls7wdqposJXHX4di4Fy/9E9bUGU7A9dQGLzqfsg6A3lCf0",
+	"KnkeMMu8ddqtOtfkKtPre9QDonzUA0JnhimCGYM9TBkQbTME27D4ntv+UKF4g2b4R9uGRnxzHxdqwvVY",
+	"8LBsi/zKXfgcrfggaGYWUvG/PdN8ZLgQEwbD8rgJ0yHU4jEx8pqJITl2u+LyQ/INo4opMnr73en5NrxB",
+	"tyL2GmGbRV8ZvCXPgIfGuFwKZq8/1yQT10KuREiYiFkMv7LblCsW48jVQmpG5ErYq4SAb2r4Td3/f/z4",
+	"ce/YI7o9aYV0MmLQS9n02uHLg4j88x82s3Z/VomJbBkMPwVWRMFFW7rvWQqYKjllWsN1Oym17xmIExXt",
+	"0qmNr4gnUik2NWiLbbigScK1YTHhwgLBp8QkTn4tKSgP/hCdFQmtWmDC9SWdmhswMmX+jIvLxGbt6jfo",
+	"FUJCqRhQpejUMKXraS2q9UqqL45yej0fINsLW/JxI0KuMn3bYa/Na11lBu8BJi5MrtX0X+AsPwidpRCM",
+	"sPgHFnM6wqM/yzwWC14uYcVL5GZdxu4C7MF+Q+JvAUsXCdMQAySZmWLCqZjKmIv5NlDVgW88C7IJkk0c",
+	"2RttaOtR/xXpzjQBADGp82lSMKqmEcfTKUtLZrXVJgSoF9zeSZ21E9h1lQdris0yzeJqpeKgc9DpHqJB",
+	"bRpQHoOJNustm9CCr3jCE8WoYR+0hRA0tviWJu+UTJkynOlgOKOJZnXWHhPBVraOATbFG/7ZJmofEtup",
+	"zZqGQTXf8tCsYvAZeltrE/mNc2MYIuc+qUrwBP44CckEj2NBtMiSBLAzyj+NHSdeE3qFhZglo0ITO7FS",
+	"TrLrw2yLi+13J6QrKRNGMYsj+PT60lZkNh/rnE+vz2HcXRhIxefc2oVNU966YViRcmb8oZtSmPswsBWN",
+	"hybYssed7+8/eafytq7LsVRaefVXNkUTf5rrRS23IVgtXQ/yOH5/cnZmr8tBv9cl//zHoNPt9HZKWxZz",
+	"nSZ0jYUgEOcvmTRczMOxwHSQl+gtHaBfPZx8PSEvYNmDTr/T7XR3OmNx5pAW/yVjNnlKkwTVHImiYk0S",
+	"ZiDomFKNoSzaFwjab5jiMw7YwNSLdDD/a/e1M5XLIAxmUi2pyasaQVgpmR4MKjXgT8d7f6F7f4v2jv7f",
+	"b377/8dZFPUOf7f71f5//f7ny8nnv9/9797FVy/G485jxu3sfl0Ou3hR/nvv4nMUHnbvvF93fl9d9cHh",
+	"O7stReowqFzaVrhZ6o5XHyU+LALcBb+VI/UQxYEVGVcMdNmukvG5RQg3Fztbed253Lv46r7zcLMe0blu",
+	"nubYp5SbNTF0rhGgT3YnbZ0C5FisLYDMi8CDKOpUKe5GvapGvBiPd//+iYzHJrzYffFxf+f34+DTz+Ng",
+	"PL6Nor3x+LYXjce3L99c7I6DFzjuYjd85Pid3XzgTuvp31gb23aLkdlWgnnHQcM5WICz2e7gFicw8K5E",
+	"PPUNP7qwiN2mbAqAw4C61Dh3gDmf+hEKCNymi2lCpwwuu8nRgw1/jqLuzmsyGQfjAF07/LxayMQO6ozF",
+	"sbVEXBCOhE0zA0aoYn9CzGoBLFQy8e0SVYwohnvHHXJm0KTkJuyV1W9rVnxDEQ1etYED31rnZw0t5wt+",
+	"thnoku+tnLnmIgbpophDzDynSs4VXeoOgWmaXDOWAme4Qu8JCNP9sqRrcsXAwrO4MxZjsUcmei0MvZ0M",
+	"i1o0mSm5tA0QUnRwTL10Pxki5y3R7t77BR2z4lNmp1YDLjfRxQBFf4UXb712f7WyoHFu6q9yox86teDO",
+	"/OMuObPd+o4MIIhrDQzAUcDrydCmNTJr5VxJGX7x9diOR2gyJPBRhPO2noXssYPK6A+AzZLe5t+GWIHU",
+	"C6lMaIuRMifEWRFEQuiDkCqrPD5Z8GOTLCw1u5Pak1wxWBvbc7RcMgnOPMl545XhJsMizQ2HsZGyrUZZ",
+	"b+lgr9UJ0NNmz0Yjgi4U3SmzBWVBWI2LS8YEpRUtXHBYlPz9ouFFi9koUFrr7bAwJPdeYQ4i0Bxo38O1",
+	"4IixOJdksj8JQSMnX9vP1YIbRnRKUZ8rfo3G9Ck+7ef9r+uWHv55HI3HWffwFXz0IvwZPo/xo/fKfhzZ",
+	"jzf4cQAf/SiK7vGMb0vsWjfWzKEuzHVPgVdw1/FGzRRj2OFj+9Pg3qQsSUAhtaFrPSTThIODIIolawKB",
+	"ran6eb6EALLKkloj3aefCxZ03xQsOHpz0Y5Z3nmYuu7hc9CbS9L+ilYbzL5cplTZHNEHwcHqkvM3J1jS",
+	"ENjthbblik6vq4eYunTTQirNfIjogWwfFPReVWT+6lnHzcOBxlnhh7x3LZcVUNbJXaGNkkQDe301GJBe",
+	"RF4eDQ5JFEXRVqXjYv52ULDCqNxrzRwcvNz5MiTiNnoUFjGSxJLQK4hNrII+CETy1EubPUEvC9BRMPBA",
+	"UrDXhC1Ts3YJB7hMLoeSewjQx6KxYVYAGCCFG7bUj8JdQNeS3p7ZCf2SbKoUXQd31SRRa/IYbjfVZOIn",
+	"KSY1hrQ0gpZJpbZVvx2N3hE7wC1l2zQPjo68pk3bbVdr2ywSVJtQjeMlWiS4bbrTct8aFBuX6Xtw3SGZ",
+	"tGW/JmgXQFKgjh3/2meKP0xBDe3l6TY8bsHPQnELEOiJsNDCNkTo6//juPdIVDgWTVg4JEYxaggVea0j",
+	"V37woE70DjpWmyMdIvFzfe2toxiJOZTXghjLVW3uDLGR64xs1mcRItnqjNEELE3MZlwgUEf4WSkOIczd",
+	"cmkH9ykahyzE2tD2U2Ay7GOwBCH+TalZWNbc05bg2MPMQsaXVVSHdoiaBWG3XIPBsigYRhZEvMbWhskx",
+	"TJrYtbzWReDyY5o4Lfl59ql9rjN7HtwqGyro0p0DMCSdTmUmDDIB9QZpxYFGOmUFDXTjHHhuNgE4Dmyx",
+	"hI87NVoDayruN/Y5bWtLo7dcjIeT4LherUTjFir6q/TGyoqTtzUsk3xBvytqMiQy72l6jUvkTyNgySoT",
+	"MWphpaMrv1V5tX0yxI6BZnPAxCuNT4r2gEqY0Wg8r199DDfqpWC/Z9FvZGpeDNiq0q9c09sgDDwtRGzS",
+	"1k/T1s96b22oWcpstNP5vQptIU6ZBX9iPWDk1UiLIMiq/ZQKMPGuNhraln2Z2oXRnp+JMmMUgvkvEvBo",
+	"oDEIwDQ9KF5nLCZF2n/irjegUnAQYNdFjElbt63tVh6Sev4fhtkouzMW3zN6A+GGvzDCOAtsnVVZDoEC",
+	"e46iVc3GbtYC5Q6FXjNdLj5BDI05o2nCMDS4Wjv0bCMenK0bjIIbpthS3riMCbAJ/tMriC99WrkmNFkB",
+	"lzAJFhKaaAggWZ6LKolBrbQzLJNxVGHCgJ2I5ckkDztwsI1cjMs9/IpKPs0azxCdFpgTjM9ibGFAv4u6",
+	"Y+U/JHrFzXQB3nY2g7/nGRdp8JEd8MNr5tJcLqohXNxww+LXRRrD7lILzx9bHkq/OMa00uCePlRjL3uh",
+	"0QT826LIMFgpbthbkaztkZ9eZWrAT/t01T35lvrzVOQ8s/aHKlZE2pl27Rg5b3oeS7gw/Z4fS/S6g5eD",
+	"V/3DwcvNz4E5ysRMtsnOUnN6w9TaSwf6F7QlGMUMxyVP2w9bPBOCBhWLtrH3ICIgtyxJUFeN11JnNEtm",
+	"tThmcHCvbpZ+wG5xaXhbtutjxWJg34ujCMPtfr9/FJIPo5OdSjgDjmUPF6wmAg7a4uL2SiGWiiqYMHRu",
+	"AYiY8xsHrQte5FmJenHtwfP/x0I1C9jtKc+GBDrNzGSDvfLpecJcrHnyw/VVwBE1te3+tfTSg0JO25Ne",
+	"WATy0l73ZLpquzVWzx/BfEB5nImrB/LlA5x+uT0vFlvKfU2rq2zJ4+plDj1L0wz478JAs2mmuFm/xw5A",
+	"tE1XVLERaGc7r1BxCU2kYEMyqXVqYosm5n7wKdUCW7vnVCujS5dCU/4dw1zTFbYR3rN73pbY3NZvEHUg",
+	"y7U04tPQNG7LwudtOHgJbPtiQdHCmNS2GPF7rH7MFZsaqdbgkrBjwEFdbtMYpXwQzO3ujuyF3911rgLc",
+	"AZJPBGOxJjRvft14OLwZpioGt8GPMmG4PugY6YZktZBL3z9YxdAhuiei19qwJaExeD5tFDUQyNneB7xv",
+	"4FdzS48+Vpp8J4vdcbPjMkatpGDQN7zqHRztkNb4M6w9mmfxL9wYMPQIgX9wAYalpggNXfBZRN9YibFF",
+	"PGy6GhKaFxXcj8tMG2cd5TVJ+DUjOptObZLhvQVP9rgQnVVz+V43JejVmixkEhMhW6q6jjuntlO0EDQG",
+	"Y0QKwvArJk9QAnk6t8xaN1jltw4Cnj8GT4eZYouEkPcYC2ublsojc8Xy3lVq8BHnkGQpMZL0e05PbdeM",
+	"ldg7WzX2St82zrE1v8L6YgCBNypFteiMxWglCQZG2hcBnMMmHkAXhsWzpCCDb0ejdyG6QUxqdA9B+nAa",
+	"178Gpywzgjm3BtEgJJR4f7T0izwUwwQUDjywP5Xpp/eYSnSV3tyVYmkXtFbFTA1hfaQJpuewSsnMsJAM",
+	"om5IBt0D+F8fvkYhGfR64VjApHywRWaDCEZ0e/Cvo+K2UOy9LBTCQniMvSYndLpgeydWl8DZ72EE6wLW",
+	"n/b8ls+9t2h+NAzTgs9mcLhvT4//4FbEoPmPp6OyZ6ooCZC370Znb8/fFyN70aDOpvy6+Tla0Jgc+yJJ",
+	"7/L0Np+LvLNKCqYxexhLlDAIySKQhE+Z0Oh0cw+Q4oF7nSgIg0wlztbq4f7+arXqUPy5I9V8383V+9+f",
+	"nZyevz/FOWVuP3Cp9SAMXNYtGAZRp2sHyZQJ+HEY9DtRp28LwQt0b/vut/2b7j5aO/hjKnVLk4ttl9RF",
+	"xPG+xWSC3Uuw5lIYdAhhnBfG1EqRf/9GxusNfcK1/mAkrESWOlsuqVoXIQeYdw9YAh/gtnrheUBjWutD",
+	"qwFdr2PKw36u3lzGq41apYNSzaIfeMxMuDt2H9XaJW9yi+Ch28op7qXVQ9yA+qrEzxWdsir5VxjirmFX",
+	"wMNeV+xDcM1rmL2rYjYX8lbektGLul8s3uLYXmgYdI96najT67yswbph0It6h3vd7l6vP+r2hlE0jKK/",
+	"FIjxaZL3uOkChYYqFADesvte8XswuPcELhfR9aYH5rzAs9a3/b20HL4H24OzcHUCv4m5TJ80LMJ+b+Mz",
+	"L37Jbk+xGVNMTNmDcdDznoQZRNF9Mwod3Pde04JTug9PqTzihZP6D0964z+8PoiOHp5RvBIEJnT7j5pQ",
+	"eU0Ezjt4zHlans2Ayb3eYya3PG50FwYHj2F+28PxOPcRp215/BKvT2E9rSFyngibmOY6Dxx1cAGDm2r8",
+	"2d3GOyBgzlo83LGDA5Uncf1KFmCU0xGdI/i0Q/y+Ls2YzcCXLqnA5VggxCRB+copl71EcFD1l3NmnLP0",
+	"37j0qZ1g0o8GhJfv5iLa8CRBRFXm73VxCl19DqOPneWdsZjsTsAniBirWLa/2M6od2Dl7/RqjWorlb3g",
+	"sUbPayu+sw9kVTxJ9ERPUvG6W3Um1uY/0xvf40H+lR6j5iXyl71tsrk45nl2uh8N2v2QV+uuFYoxsUWb",
+	"b2D6N1H87/Msg4cnFS+d+FVYXQjd7re5DVPVtls5ZL/y8ji48mnWFnS4gqP/GKrJC+8Y77uGFhGThNEb",
+	"N9QVFfOE0AhiW4evsXklS5K843yJ7yyCJT2reNTpdwaon1yQJRexLdOXWSpYTyyY4sbVJysvHsrru+Rc",
+	"4h+xrmv718AiYzT7+W6CIbhtheFiPixeAOKqrLabxMXHruk+VQzzDhgyoBfK6655UgGujs2o2GXyemj+",
+	"lhibxeDYZO+yC1j3xjlgVlnsWvuxhoBt/DRJOiQXhZyRmM8Q55lCJnkrBL5PjrsU1JU0C3LNUpspa48X",
+	"wXe6fmjmFY1C+y3vqPZ6UsrSbEjygi4y1FaafZ609FzblIz/AIM7PfJnEPUx1YOC1Mxof1+v5GwkwTpF",
+	"npgfFgkO+2hgUcBk4E1pkrgCR/UNmleZKRImNoGJQrR5JWNlU9k1fwcZMw0KNu2Em8ylxAyVzVAQdjtl",
+	"aa7JJQHuyY/iLZmaGcPFXNviv8yE0VgzxwIjrt1Fvck7suwGXkpHSIeYKqADr9eOe+9J/gqjP56O2qBQ",
+	"VnZlPICGTvK2endsKZI14CKr6+1YKLTq5SgedHtNcITpvxE2KS5Tqri2TLPvP+2Q7cGmZyCm8Im8EF/K",
+	"jF8jUvzibFKSVJMyftW6LYPU8ihjHQgW/QCNPIKXgfE6FHLo54XFXLSlufC2V8uiPonedjgSFhLysqjy",
+	"lQu9BU0weZkvJKsFny68/pzXpFjLa5QBC4utSP6mBW61u6Hzqm52XvVo3uQNuTFrUdEOtSTG7jk1THoK",
+	"ZC6tyl3zBa9PDzicLm1ZZZrK0R7YPCEc8WT2hcza1P1mAf0avb9tPiNCrjrkPO+gKlzj9t4/8WvOBT0R",
+	"439B8ugReZyWl5/9J+/0RRGQvQjWo3JhM5+udl/PQHndBAhVKrX8Txfgsb3Wgk8X4Mos7GqDNhjA2J+L",
+	"StE+Rk1u4/qED1i5dvkrrly8UH1Htg7uLu7+LwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

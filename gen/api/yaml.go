@@ -1,4 +1,4 @@
-// Code generated from .oapi-codegen/yaml.go by make generate. DO NOT EDIT.
+// Code generated from .oapi-codegen/yaml.go. DO NOT EDIT.
 
 package api
 

@@ -133,7 +133,7 @@ type CreateUser struct {
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. A value that is used exists.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
@@ -150,7 +150,7 @@ type CreateUser struct {
 	// Example: ada
 	NickName NickName `json:"nick_name"`
 
-	// Origion Where the user came from, in free text. The name is misspelt in the source; clients read it so.
+	// Origion Where the user came from, in free text. The misspelling stays: clients rely on it.
 	//
 	// Example: import
 	Origion *Origion `json:"origion,omitempty"`
@@ -173,7 +173,7 @@ type CreateUser struct {
 // Example: user@example.com
 type Email = string
 
-// EnterpriseID The enterprise of a user. A value that is used exists.
+// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
 //
 // Example: default
 type EnterpriseID = string
@@ -183,7 +183,7 @@ type EntityTags = string
 
 // Fault One fault of a request.
 type Fault struct {
-	// Code The kind of fault, for programs. Codes keep their meaning.
+	// Code The kind of fault, for programs. Codes keep their meaning. Codes may be added.
 	//
 	// - `syntax`: not JSON from here on.
 	// - `duplicate_member`: the object names this member twice.
@@ -201,11 +201,11 @@ type Fault struct {
 	Detail string `json:"detail"`
 
 	// Pointer The place in the body (RFC 6901); `""` is the whole body.
-	// A name in it is cut at 64 characters, its control characters are replaced.
+	// A name in it is cut at 64 characters, its control characters are replaced. It has at most 8 names.
 	Pointer string `json:"pointer"`
 }
 
-// FaultCode The kind of fault, for programs. Codes keep their meaning.
+// FaultCode The kind of fault, for programs. Codes keep their meaning. Codes may be added.
 //
 // - `syntax`: not JSON from here on.
 // - `duplicate_member`: the object names this member twice.
@@ -225,7 +225,7 @@ type FaultCode string
 // Example: ada
 type NickName = string
 
-// Origion Where the user came from, in free text. The name is misspelt in the source; clients read it so.
+// Origion Where the user came from, in free text. The misspelling stays: clients rely on it.
 //
 // Example: import
 type Origion = string
@@ -243,9 +243,10 @@ type Phone = string
 // Problem What went wrong (RFC 9457).
 type Problem struct {
 	// Code The kind of problem, for programs. Codes keep their meaning.
+	// Codes may be added: treat an unknown one by its status.
 	//
 	// - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
-	// - `malformed_header`: a header has not the form that its RFC gives.
+	// - `malformed_header`: a header does not have the form that its RFC defines.
 	// - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
 	// - `forbidden`: your role does not allow this.
 	// - `not_found`: no such path, or no user that you may see.
@@ -253,12 +254,12 @@ type Problem struct {
 	// - `email_taken`: another user has this e-mail address.
 	// - `nick_name_taken`: another user of the enterprise has this name.
 	// - `own_account`: nobody does this to their own account.
-	// - `precondition_failed`: the user has not the version that `If-Match` or `If-None-Match` asks for.
+	// - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
 	// - `content_too_large`: the body is over 64 KiB.
 	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 	// - `invalid_request`: the request is not what the schema asks for; see `errors`.
 	// - `internal_error`: our fault; the log has more under the request id.
-	// - `unavailable`: busy or shutting down; try again after `Retry-After` seconds.
+	// - `unavailable`: busy; try again after `Retry-After` seconds.
 	Code ProblemCode `json:"code"`
 
 	// Detail What to do about it.
@@ -281,9 +282,10 @@ type Problem struct {
 }
 
 // ProblemCode The kind of problem, for programs. Codes keep their meaning.
+// Codes may be added: treat an unknown one by its status.
 //
 // - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
-// - `malformed_header`: a header has not the form that its RFC gives.
+// - `malformed_header`: a header does not have the form that its RFC defines.
 // - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
 // - `forbidden`: your role does not allow this.
 // - `not_found`: no such path, or no user that you may see.
@@ -291,12 +293,12 @@ type Problem struct {
 // - `email_taken`: another user has this e-mail address.
 // - `nick_name_taken`: another user of the enterprise has this name.
 // - `own_account`: nobody does this to their own account.
-// - `precondition_failed`: the user has not the version that `If-Match` or `If-None-Match` asks for.
+// - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
 // - `content_too_large`: the body is over 64 KiB.
 // - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 // - `invalid_request`: the request is not what the schema asks for; see `errors`.
 // - `internal_error`: our fault; the log has more under the request id.
-// - `unavailable`: busy or shutting down; try again after `Retry-After` seconds.
+// - `unavailable`: busy; try again after `Retry-After` seconds.
 type ProblemCode string
 
 // UpdateUser The members of a user that can be changed, each optional.
@@ -318,7 +320,7 @@ type UpdateUser struct {
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. A value that is used exists.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
 	//
 	// Example: default
 	EnterpriseID *EnterpriseID `json:"enterprise_id,omitempty"`
@@ -331,7 +333,7 @@ type UpdateUser struct {
 	// Example: true
 	IsActive nullable.Nullable[bool] `json:"is_active,omitempty"`
 
-	// Password As Password. It is never in an answer.
+	// Password A password in any script. It is never in an answer.
 	//
 	// Example: stringst
 	Password *string `json:"password,omitempty"`
@@ -342,7 +344,7 @@ type UpdateUser struct {
 	Phone *Phone `json:"phone,omitempty"`
 }
 
-// UserID The number of a user. Numbers are never used again.
+// UserID The number of a user. Numbers are never reused.
 //
 // Example: 2
 type UserID = int32
@@ -358,7 +360,7 @@ type UserInfo struct {
 	// Email The e-mail address, as it was given, or null for none.
 	Email nullable.Nullable[string] `json:"email"`
 
-	// EnterpriseID The enterprise of a user. A value that is used exists.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
@@ -380,7 +382,7 @@ type UserInfo struct {
 	// Phone The phone number. `""` means none.
 	Phone string `json:"phone"`
 
-	// UserID The number of a user. Numbers are never used again.
+	// UserID The number of a user. Numbers are never reused.
 	//
 	// Example: 2
 	UserID UserID `json:"user_id"`
@@ -553,7 +555,7 @@ type ClientInterface interface {
 	//
 	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 	// A member that is named is a change, also with the value it has.
-	// An update is applied whole or not at all. Clients that change different members at once both win.
+	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 	//
 	// System administrators may change every member, everyone else their own `password`, `email` and `phone`.
 	// A member you may not change refuses the whole update with 403.
@@ -577,7 +579,7 @@ type ClientInterface interface {
 	//
 	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 	// A member that is named is a change, also with the value it has.
-	// An update is applied whole or not at all. Clients that change different members at once both win.
+	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 	//
 	// System administrators may change every member, everyone else their own `password`, `email` and `phone`.
 	// A member you may not change refuses the whole update with 403.
@@ -658,7 +660,7 @@ func (c *Client) GetUser(ctx context.Context, userID UserIDInPath, params *GetUs
 //
 // The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 // A member that is named is a change, also with the value it has.
-// An update is applied whole or not at all. Clients that change different members at once both win.
+// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 //
 // System administrators may change every member, everyone else their own `password`, `email` and `phone`.
 // A member you may not change refuses the whole update with 403.
@@ -692,7 +694,7 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserIDInPath, pa
 //
 // The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 // A member that is named is a change, also with the value it has.
-// An update is applied whole or not at all. Clients that change different members at once both win.
+// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 //
 // System administrators may change every member, everyone else their own `password`, `email` and `phone`.
 // A member you may not change refuses the whole update with 403.
@@ -960,7 +962,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 	// A member that is named is a change, also with the value it has.
-	// An update is applied whole or not at all. Clients that change different members at once both win.
+	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 	//
 	// System administrators may change every member, everyone else their own `password`, `email` and `phone`.
 	// A member you may not change refuses the whole update with 403.
@@ -984,7 +986,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 	// A member that is named is a change, also with the value it has.
-	// An update is applied whole or not at all. Clients that change different members at once both win.
+	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 	//
 	// System administrators may change every member, everyone else their own `password`, `email` and `phone`.
 	// A member you may not change refuses the whole update with 403.
@@ -1567,7 +1569,7 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID Us
 //
 // The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 // A member that is named is a change, also with the value it has.
-// An update is applied whole or not at all. Clients that change different members at once both win.
+// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 //
 // System administrators may change every member, everyone else their own `password`, `email` and `phone`.
 // A member you may not change refuses the whole update with 403.
@@ -1597,7 +1599,7 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 //
 // The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 // A member that is named is a change, also with the value it has.
-// An update is applied whole or not at all. Clients that change different members at once both win.
+// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 //
 // System administrators may change every member, everyone else their own `password`, `email` and `phone`.
 // A member you may not change refuses the whole update with 403.

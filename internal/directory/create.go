@@ -31,24 +31,18 @@ func (n NewUser) fields() []Field {
 
 // Creation is one request to create a user.
 type Creation struct {
-	Principal    Principal
-	User         NewUser // without the password
+	User         NewUser
 	PasswordHash string
 	Now          func() time.Time // read in the unit
 }
 
-// Plan decides the creation on the actor as it stands in the unit that will carry it
-// out, and returns the user without a number. It fails with CodeUnauthenticated or
-// CodeForbidden.
-func (c Creation) Plan(actor Principal) (User, error) {
+// Plan is a Plan. It fails with CodeUnauthenticated or CodeForbidden.
+func (c Creation) Plan(actor Principal, _ User) (Change, error) {
 	now := c.Now()
 	if err := actor.Valid(now); err != nil {
-		return User{}, err
+		return Change{}, err
 	}
-	if err := Allow(OperationCreateUser, actor.User, 0); err != nil {
-		return User{}, err
-	}
-	return User{
+	created := User{
 		Version:      1,
 		NickName:     c.User.NickName,
 		EnterpriseID: c.User.EnterpriseID,
@@ -58,11 +52,16 @@ func (c Creation) Plan(actor Principal) (User, error) {
 		IsActive:     c.User.IsActive,
 		Origion:      c.User.Origion,
 		CreateTime:   now,
-		ClientIP:     c.Principal.Address,
+		ClientIP:     actor.Address,
+	}
+	fields := c.User.fields()
+	if err := Allow(OperationCreateUser, actor.User, created, fields...); err != nil {
+		return Change{}, err
+	}
+	return Change{
+		User:         created,
+		Fields:       fields,
+		PasswordHash: c.PasswordHash,
+		Event:        actor.event(OperationCreateUser, now, created, fields),
 	}, nil
-}
-
-// Event describes the creation of this user.
-func (c Creation) Event(actor Principal, created User) Event {
-	return actor.event(OperationCreateUser, created.CreateTime, created, c.User.fields())
 }

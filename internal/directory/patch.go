@@ -1,7 +1,5 @@
 package directory
 
-import "slices"
-
 // Optional is a value that may be absent.
 type Optional[T any] struct {
 	Value T // meaningful if Set
@@ -56,23 +54,3 @@ func (p Patch) apply(u User) User {
 	}
 	return u
 }
-
-// Condition restricts an update to versions of the user (RFC 9110 §13.1). The zero
-// Condition always holds.
-type Condition struct {
-	IfMatch     *Versions // nil: any
-	IfNoneMatch *Versions // nil: none
-}
-
-// Versions is a set of versions of an existing user.
-type Versions struct {
-	Any    bool
-	Listed []int64
-}
-
-// Holds reports whether the condition holds for this version.
-func (c Condition) Holds(version int64) bool {
-	return (c.IfMatch == nil || c.IfMatch.has(version)) && (c.IfNoneMatch == nil || !c.IfNoneMatch.has(version))
-}
-
-func (v Versions) has(version int64) bool { return v.Any || slices.Contains(v.Listed, version) }

@@ -15,71 +15,68 @@ const (
 	OperationRevokeToken Operation = "revokeToken"
 )
 
-// relation is how an actor stands to a user.
-type relation int
+// scope says which users a rule is about.
+type scope int
 
 const (
-	other relation = iota
-	self
-	systemAdministrator
+	nobody   scope = iota
+	oneself        // the actor
+	everyone       // all users, in all enterprises
 )
 
-func relationOf(actor User, target UserID) relation {
-	switch {
-	case actor.Role == RoleSystemAdministrator:
-		return systemAdministrator
-	case actor.ID == target:
-		return self
-	default:
-		return other
+func (s scope) includes(actor, target User) bool {
+	switch s {
+	case oneself:
+		return actor.ID == target.ID
+	case everyone:
+		return true
+	case nobody:
 	}
+	return false
 }
 
-// rule is what one relation may do in one operation: everything if code is "" and
-// fields is nil, only those fields if it is not.
+// rule is what a role may do in an operation. The zero rule allows nothing.
 type rule struct {
-	code   Code
-	fields []Field
+	scope   scope
+	fields  []Field // that may be named
+	outside Code    // what is answered for users outside the scope
 }
 
-// policy holds every rule. A relation that an operation does not list is answered
-// CodeNotFound, as if the user did not exist.
-var policy = map[Operation]map[relation]rule{
+// allFields are the members that a request can name.
+var allFields = []Field{
+	FieldNickName, FieldPassword, FieldEnterpriseID, FieldEmail, FieldPhone, FieldIsActive, FieldOrigion,
+}
+
+// policy holds every rule, by operation and the actor's role.
+var policy = map[Operation]map[Role]rule{
 	OperationGetUser: {
-		systemAdministrator: {},
-		self:                {},
+		RoleUser:                {scope: oneself, outside: CodeNotFound},
+		RoleSystemAdministrator: {scope: everyone},
 	},
 	OperationCreateUser: {
-		systemAdministrator: {},
-		other:               {code: CodeForbidden},
+		RoleUser:                {scope: nobody, outside: CodeForbidden},
+		RoleSystemAdministrator: {scope: everyone, fields: allFields},
 	},
 	OperationUpdateUser: {
-		systemAdministrator: {},
-		self:                {fields: []Field{FieldPassword, FieldEmail, FieldPhone}},
+		RoleUser:                {scope: oneself, fields: []Field{FieldPassword, FieldEmail, FieldPhone}, outside: CodeNotFound},
+		RoleSystemAdministrator: {scope: everyone, fields: allFields},
 	},
 }
 
-// Allow returns nil if the actor may do the operation to the target with these
-// fields, else CodeForbidden with the fields at fault, or CodeNotFound.
-// The target is 0 where the operation has none.
-func Allow(op Operation, actor User, target UserID, fields ...Field) error {
-	allowed, listed := policy[op][relationOf(actor, target)]
+// Allow returns nil if the actor may do the operation to the target and name these
+// fields. Else it returns the code that the policy has for users outside the scope, or
+// CodeForbidden with the fields at fault. What the policy does not list is CodeForbidden.
+// The target of a creation is the user as it would be.
+func Allow(op Operation, actor, target User, fields ...Field) error {
+	allowed, listed := policy[op][actor.Role]
 	if !listed {
-		return &Error{Code: CodeNotFound}
+		return &Error{Code: CodeForbidden}
 	}
-	if allowed.code != "" {
-		return &Error{Code: allowed.code}
+	if !allowed.scope.includes(actor, target) {
+		return &Error{Code: allowed.outside}
 	}
-	if allowed.fields == nil {
-		return nil
-	}
-	var refused []Field
-	for _, f := range fields {
-		if !slices.Contains(allowed.fields, f) {
-			refused = append(refused, f)
-		}
-	}
-	if refused != nil {
+	refused := slices.DeleteFunc(slices.Clone(fields), func(f Field) bool { return slices.Contains(allowed.fields, f) })
+	if len(refused) > 0 {
 		return &Error{Code: CodeForbidden, Fields: refused}
 	}
 	return nil

@@ -4,6 +4,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 )
@@ -16,12 +17,11 @@ type Store interface {
 	Principal(ctx context.Context, hash TokenHash) (Principal, error)
 	// User returns a user. CodeNotFound: none has this number.
 	User(ctx context.Context, id UserID) (User, error)
-	// UpdateUser reads actor and target, asks Update.Plan and carries the change out.
-	// CodeUnauthenticated: the token has ended since. CodeEmailTaken, CodeNickNameTaken,
-	// CodeUnavailable, and what Plan answers.
-	UpdateUser(ctx context.Context, u Update) (User, error)
-	// CreateUser reads the actor, asks Creation.Plan and stores the user; codes as UpdateUser.
-	CreateUser(ctx context.Context, c Creation) (User, error)
+	// Change reads the principal and the user with this number anew, asks the plan and
+	// carries the change out; it returns the user as stored. With the number 0 it creates
+	// a user. CodeUnauthenticated: the token has ended since. CodeNotFound: no such user.
+	// CodeEmailTaken, CodeNickNameTaken, CodeUnavailable, and what the plan answers.
+	Change(ctx context.Context, p Principal, id UserID, plan Plan) (User, error)
 	// Start prepares the directory for a server, see Service.Start.
 	Start(ctx context.Context, s Start) (Started, error)
 	// CreateToken stores a token and returns its owner. CodeNotFound: no such user.
@@ -63,7 +63,7 @@ func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error
 	if err != nil {
 		return User{}, err
 	}
-	if err := Allow(OperationGetUser, p.User, id); err != nil {
+	if err := Allow(OperationGetUser, p.User, user); err != nil {
 		return User{}, err
 	}
 	return user, nil
@@ -72,17 +72,17 @@ func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error
 // CreateUser creates a user. System administrators may call it.
 // CodeForbidden, CodeEmailTaken, CodeNickNameTaken, CodeUnavailable.
 func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User, error) {
-	c := Creation{Principal: p, User: n, Now: s.Now}
-	// Hashing is dear: nobody spends it on what is refused anyway. The unit decides again.
-	if _, err := c.Plan(p); err != nil {
+	c := Creation{User: n, Now: s.Now}
+	// Hashing is expensive: it is done only for what would be allowed now. The unit decides again.
+	if _, err := c.Plan(p, User{}); err != nil {
 		return User{}, err
 	}
 	hash, err := s.Hasher.Hash(ctx, n.Password)
 	if err != nil {
 		return User{}, err
 	}
-	c.PasswordHash, c.User.Password = hash, ""
-	return s.Store.CreateUser(ctx, c)
+	c.PasswordHash = hash
+	return s.Store.Change(ctx, p, 0, c.Plan)
 }
 
 // UpdateUser changes the named members of a user and returns the user as stored.
@@ -90,7 +90,7 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User,
 // CodeNotFound, CodeForbidden, CodePreconditionFailed, CodeOwnAccount, CodeEmailTaken,
 // CodeNickNameTaken, CodeUnavailable.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id UserID, patch Patch, cond Condition) (User, error) {
-	u := Update{Principal: p, ID: id, Patch: patch, Condition: cond, Now: s.Now}
+	u := Update{Patch: patch, Condition: cond, Now: s.Now}
 	if patch.Password.Set || len(patch.Fields()) == 0 {
 		target, err := s.Store.User(ctx, id)
 		if err != nil {
@@ -100,12 +100,14 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id UserID, patch 
 		if err != nil || len(change.Fields) == 0 {
 			return change.User, err
 		}
-		// Only for an update that would be allowed now; the unit decides again.
-		hash, err := s.Hasher.Hash(ctx, patch.Password.Value)
-		if err != nil {
+		if u.PasswordHash, err = s.Hasher.Hash(ctx, patch.Password.Value); err != nil {
 			return User{}, err
 		}
-		u.PasswordHash, u.Patch.Password.Value = hash, ""
 	}
-	return s.Store.UpdateUser(ctx, u)
+	user, err := s.Store.Change(ctx, p, id, u.Plan)
+	if taken, ok := errors.AsType[*Error](err); ok && taken.Code == CodeNickNameTaken {
+		// The name is taken in the enterprise that the user would move to.
+		return User{}, &Error{Code: CodeNickNameTaken, Fields: []Field{FieldEnterpriseID}, Err: err}
+	}
+	return user, err
 }

@@ -79,6 +79,11 @@ func (s *Service) CreateToken(ctx context.Context, user UserID, name string, lif
 	return secret, owner, err
 }
 
+// Tokens lists tokens by number, of one user or, for 0, of all; for the command line.
+func (s *Service) Tokens(ctx context.Context, user UserID) ([]Token, error) {
+	return s.Store.Tokens(ctx, user)
+}
+
 // RevokeToken ends a token, for the command line. CodeNotFound: no such token, or the operator's.
 func (s *Service) RevokeToken(ctx context.Context, id int64) error {
 	return s.Store.RevokeToken(ctx, id, Event{At: s.Now(), Operation: OperationRevokeToken})

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +18,6 @@ import (
 	"userapi/gen/api"
 )
 
-// maxBody is the longest body that is read, in bytes.
-const maxBody = 64 << 10
-
 // readBody returns the body; nil if it is empty, however that is said. Its media type
 // is looked at before it is read, and only if it is not empty.
 func readBody(r *http.Request, w http.ResponseWriter) ([]byte, error) {
@@ -34,15 +32,11 @@ func readWhole(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
+	sent := bufio.NewReaderSize(r.Body, 512)
 	if r.ContentLength < 0 {
-		first := make([]byte, 1)
-		if n, err := io.ReadFull(r.Body, first); n == 0 {
+		if _, err := sent.Peek(1); err != nil {
 			return nil, readError(err)
 		}
-		r.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(strings.NewReader(string(first)), r.Body), r.Body}
 	}
 	if err := checkMediaType(r.Header, w.Header()); err != nil {
 		return nil, err
@@ -50,7 +44,7 @@ func readWhole(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, &requestError{Code: api.ProblemCodeContentTooLarge}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, io.NopCloser(sent), maxBody))
 	if err != nil {
 		return nil, readError(err)
 	}

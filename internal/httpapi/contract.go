@@ -77,6 +77,11 @@ func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3
 		}
 		op.body = content[echo.MIMEApplicationJSON].Schema.Value
 		op.bodyRequired = described.RequestBody.Value.Required
+		for name, member := range op.body.Properties {
+			if m := member.Value; m.Min != nil || m.Max != nil || m.Enum != nil || m.Items != nil || m.Properties != nil {
+				return nil, fmt.Errorf("no fault code says what is wrong with a member like %s", name)
+			}
+		}
 	}
 	return op, nil
 }

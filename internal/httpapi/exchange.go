@@ -38,14 +38,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		begin := time.Now()
 		address, _ := netip.ParseAddr(c.RealIP())
 		x := &exchange{requestID: rand.Text(), address: address.Unmap().WithZone("")}
-		ctx, cancel := context.WithTimeout(context.WithValue(c.Request().Context(), exchangeKey{}, x), s.Patience)
-		defer cancel()
+		ctx := context.WithValue(c.Request().Context(), exchangeKey{}, x)
 		c.SetRequest(c.Request().WithContext(ctx))
 		header := c.Response().Header()
-		if c.Request().ContentLength != 0 {
-			// Until the body has been read: without this, net/http waits for it before it answers.
-			header.Set(echo.HeaderConnection, "close")
-		}
 		header.Set(echo.HeaderXRequestID, x.requestID)
 		header.Set(echo.HeaderCacheControl, "no-store")
 		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
@@ -92,6 +87,7 @@ func (e *panicError) Error() string {
 	return fmt.Sprintf("panic: %T\n%s", e.value, e.stack)
 }
 
+// recoverPanic is Echo's, but that its error shows no value.
 func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {

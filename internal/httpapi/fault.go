@@ -94,14 +94,13 @@ func newFault(at []string, e *openapi3.SchemaError) (api.Fault, error) {
 }
 
 func typeOf(schema *openapi3.Schema) string {
-	words := map[string]string{
-		openapi3.TypeBoolean: "a boolean",
-		openapi3.TypeObject:  "an object",
-		openapi3.TypeString:  "a string",
-	}
 	var types []string
 	for _, name := range schema.Type.Slice() {
-		types = append(types, words[name])
+		article := "a "
+		if strings.ContainsRune("aeio", rune(name[0])) {
+			article = "an "
+		}
+		types = append(types, article+name)
 	}
 	if schema.Nullable {
 		types = append(types, "null")
@@ -111,9 +110,9 @@ func typeOf(schema *openapi3.Schema) string {
 
 // formOf says what a string has to look like. The example says more than a long pattern.
 func formOf(schema *openapi3.Schema) string {
-	form := "what matches " + schema.Pattern
+	form := "a string that matches " + schema.Pattern
 	if schema.Format != "" {
-		form = "the format " + schema.Format
+		form = "a string in the format " + schema.Format
 	}
 	return fmt.Sprintf("Send %s, as in %v", form, schema.Example)
 }

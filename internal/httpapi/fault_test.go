@@ -60,9 +60,9 @@ func TestBusyDatabaseIsUnavailable(t *testing.T) {
 }
 
 // Who waits in vain to hash is told so before the connection would be cut.
-func TestImpatience(t *testing.T) {
+func TestRequestTimeout(t *testing.T) {
 	full := password.NewGate(password.Params(), 0)
-	s := apitest.Start(t, apitest.Config{Hasher: full, Patience: 20 * time.Millisecond})
+	s := apitest.Start(t, apitest.Config{Hasher: full, RequestTimeout: 20 * time.Millisecond})
 	answer := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
 	require.Equal(t, 503, answer.Status)
 	require.Equal(t, "1", answer.Header.Get("Retry-After"))

@@ -331,9 +331,9 @@ func TestFaultDetails(t *testing.T) {
 		`{"is_active":1}`:  "Send a boolean or null.",
 		`{"password":"x"}`: "Send 8 or more characters.",
 		`{"password":"` + strings.Repeat("x", 129) + `"}`: "Send 128 characters or fewer.",
-		`{"enterprise_id":"a b"}`:                         "Send what matches ^[A-Za-z0-9._-]+$, as in default",
-		`{"email":"x"}`:                                   "Send the format email, as in user@example.com",
-		`{"email":"` + strings.Repeat("x", 65) + `@y"}`:   "Send the format email, as in user@example.com",
+		`{"enterprise_id":"a b"}`:                         "Send a string that matches ^[A-Za-z0-9._-]+$, as in default",
+		`{"email":"x"}`:                                   "Send a string in the format email, as in user@example.com",
+		`{"email":"` + strings.Repeat("x", 65) + `@y"}`:   "Send a string in the format email, as in user@example.com",
 		`{"x":1}`: "There is no such member.",
 	} {
 		errors := s.Send(t, "PUT", "/openapi/v1/users/1", body).Problem(t).Errors

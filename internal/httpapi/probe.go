@@ -8,6 +8,15 @@ import (
 	"userapi/gen/api"
 )
 
+// ContractVersion is the version of openapi.yaml.
+func ContractVersion() (string, error) {
+	spec, err := api.GetSpec()
+	if err != nil {
+		return "", err
+	}
+	return spec.Info.Version, nil
+}
+
 // registerProbes adds what lies outside the API: whether the server is alive, whether
 // its database answers, and the contract. Everyone may ask.
 func (s *Server) registerProbes(r headRouter) error {

@@ -42,11 +42,11 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeMalformedHeader: {
 		status: http.StatusBadRequest, title: "Malformed header",
-		detail: "Send the header as its RFC asks for.",
+		detail: "Send the header as its RFC defines it.",
 	},
 	api.ProblemCodeUnauthenticated: {
 		status: http.StatusUnauthorized, title: "Unauthenticated",
-		detail: "Send a token that is in force: Authorization: Bearer TOKEN.",
+		detail: "Send a valid token: Authorization: Bearer TOKEN.",
 		header: map[string]string{echo.HeaderWWWAuthenticate: "Bearer"},
 	},
 	api.ProblemCodeForbidden: {
@@ -91,7 +91,7 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeInvalidRequest: {
 		status: http.StatusUnprocessableEntity, title: "Invalid request",
-		detail: "Mend the members listed in errors. Nothing was changed.",
+		detail: "Correct the members listed in errors. Nothing was changed.",
 	},
 	api.ProblemCodeInternalError: {
 		status: http.StatusInternalServerError, title: "Internal error",
@@ -120,6 +120,9 @@ func classify(err error) *requestError {
 		return wire
 	case errors.As(err, &domain):
 		code := api.ProblemCode(domain.Code)
+		if _, described := problems[code]; !described {
+			return &requestError{Code: api.ProblemCodeInternalError, Err: err}
+		}
 		classified := &requestError{Code: code, Err: domain.Err}
 		for _, field := range domain.Fields {
 			classified.Faults = append(classified.Faults, api.Fault{

@@ -70,7 +70,7 @@ func TestUncheckedContractIsRefused(t *testing.T) {
 // A stranger holds nothing open for ever.
 func TestServerHasLimits(t *testing.T) {
 	server := NewHTTPServer(nil, slog.New(slog.DiscardHandler))
-	require.Equal(t, 16<<10, server.MaxHeaderBytes)
+	require.Positive(t, server.MaxHeaderBytes)
 	for _, limit := range []time.Duration{server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout, server.IdleTimeout} {
 		require.Positive(t, limit)
 	}

@@ -25,9 +25,9 @@ type Server struct {
 	Ready     func(context.Context) error // nil if the database answers
 	Logger    *slog.Logger
 	Metrics   prometheus.Registerer
-	// Patience is how long a request may wait for its turn to hash or to write; then it is
-	// answered 503. It has to end before NewHTTPServer's limits cut the connection.
-	Patience time.Duration
+	// RequestTimeout ends the wait for a turn to hash or to write with 503. It has to be
+	// shorter than the limits of NewHTTPServer, which cut the connection.
+	RequestTimeout time.Duration
 	// TrustedProxies may name their client in X-Forwarded-For; none: nobody may.
 	TrustedProxies []netip.Prefix
 }
@@ -45,7 +45,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.writeProblem
 	e.IPExtractor = clientAddress(s.TrustedProxies)
-	e.Use(measure(s.Metrics), s.observe, recoverPanic, s.authenticate(contract), contract.check)
+	e.Use(measure(s.Metrics), s.observe, s.limit, recoverPanic, s.authenticate(contract), contract.check)
 
 	api.RegisterHandlers(headRouter{e}, api.NewStrictHandler(s, nil))
 	if err := contract.covers(e.Routes()); err != nil {
@@ -82,17 +82,4 @@ func measure(registry prometheus.Registerer) echo.MiddlewareFunc {
 			"method": func(c echo.Context, _ error) string { return knownMethod(c.Request().Method) },
 		},
 	})
-}
-
-// NewHTTPServer returns a server with limits on what a stranger can hold open.
-func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-	}
 }

@@ -17,8 +17,8 @@ func (s *Server) UpdateUser(ctx context.Context, r api.UpdateUserRequestObject) 
 	}
 	x := current(ctx)
 	user, err := s.Directory.UpdateUser(ctx, x.principal, id, newPatch(r.Body), directory.Condition{
-		IfMatch:     versions(r.Params.IfMatch, strong),
-		IfNoneMatch: versions(r.Params.IfNoneMatch, weak),
+		Only:   versions(r.Params.IfMatch, strong),
+		Except: versions(r.Params.IfNoneMatch, weak),
 	})
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (s *Server) GetUser(ctx context.Context, r api.GetUserRequestObject) (api.G
 	if err != nil {
 		return nil, err
 	}
-	if condition := (directory.Condition{IfNoneMatch: versions(r.Params.IfNoneMatch, weak)}); !condition.Holds(user.Version) {
+	if condition := (directory.Condition{Except: versions(r.Params.IfNoneMatch, weak)}); !condition.Holds(user.Version) {
 		return api.GetUser304Response{
 			Headers: api.GetUser304ResponseHeaders{ETag: etag(user.Version), XRequestID: x.requestID},
 		}, nil

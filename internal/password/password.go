@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/alexedwards/argon2id"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -19,12 +20,12 @@ func Params() *argon2id.Params {
 // and a core for tens of milliseconds.
 type Gate struct {
 	params *argon2id.Params
-	places chan struct{}
+	places *semaphore.Weighted
 }
 
 // NewGate returns a gate with this many places, 1 or more.
 func NewGate(params *argon2id.Params, places int) *Gate {
-	return &Gate{params: params, places: make(chan struct{}, places)}
+	return &Gate{params: params, places: semaphore.NewWeighted(int64(places))}
 }
 
 // Hash returns the password's hash in PHC form, with a salt of its own. It waits for
@@ -32,14 +33,10 @@ func NewGate(params *argon2id.Params, places int) *Gate {
 // brought to Unicode NFC first, so that it does not depend on the keyboard
 // (RFC 8265 §4.2.2).
 func (g *Gate) Hash(ctx context.Context, password string) (string, error) {
-	select {
-	case g.places <- struct{}{}:
-		defer func() { <-g.places }()
-	case <-ctx.Done():
-	}
-	if err := ctx.Err(); err != nil {
+	if err := g.places.Acquire(ctx, 1); err != nil {
 		return "", fmt.Errorf("wait to hash a password: %w", err)
 	}
+	defer g.places.Release(1)
 	hash, err := argon2id.CreateHash(norm.NFC.String(password), g.params)
 	if err != nil {
 		return "", fmt.Errorf("hash a password: %w", err)

@@ -20,7 +20,7 @@ var migrations embed.FS
 // Migrate creates the file if there is none, brings its schema up to date, and returns
 // the schema's version. Processes that start at the same moment take turns.
 func Migrate(ctx context.Context, path string) (version int64, err error) {
-	file, err := createFile(path)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return 0, fmt.Errorf("open the database: %w", err)
 	}

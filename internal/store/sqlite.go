@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -17,8 +16,8 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// BusyTimeout is how long a write waits for another process that writes.
-const BusyTimeout = 2 * time.Second
+// busyTimeout is how long a write waits for another process that writes.
+const busyTimeout = 2 * time.Second
 
 // SQLitePath returns the file that a database setting names: PATH or sqlite:PATH.
 func SQLitePath(database string) (string, error) {
@@ -47,7 +46,7 @@ func readWrite() access {
 			"_journal_mode":    {"WAL"},
 			"_synchronous":     {"FULL"},
 			"_foreign_keys":    {"1"},
-			"_busy_timeout":    {fmt.Sprint(BusyTimeout.Milliseconds())},
+			"_busy_timeout":    {fmt.Sprint(busyTimeout.Milliseconds())},
 			"_txlock":          {"immediate"},
 			"_stmt_cache_size": {"32"},
 		},
@@ -55,7 +54,7 @@ func readWrite() access {
 			"journal_mode": "wal",
 			"synchronous":  "2",
 			"foreign_keys": "1",
-			"busy_timeout": fmt.Sprint(BusyTimeout.Milliseconds()),
+			"busy_timeout": fmt.Sprint(busyTimeout.Milliseconds()),
 		},
 	}
 }
@@ -65,7 +64,7 @@ func readOnly() access {
 		parameters: url.Values{
 			"mode":             {"ro"},
 			"_query_only":      {"1"},
-			"_busy_timeout":    {fmt.Sprint(BusyTimeout.Milliseconds())},
+			"_busy_timeout":    {fmt.Sprint(busyTimeout.Milliseconds())},
 			"_txlock":          {"deferred"},
 			"_stmt_cache_size": {"32"},
 		},
@@ -106,8 +105,3 @@ func connect(ctx context.Context, path string, a access, connections int) (*gorm
 
 // readers is how many connections read at once.
 func readers() int { return max(4, 2*runtime.GOMAXPROCS(0)) }
-
-// createFile makes an empty file that only its owner may read, if there is none.
-func createFile(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sync/semaphore"
 	"gorm.io/gorm"
 
 	"userapi/internal/directory"
@@ -17,7 +18,7 @@ import (
 type Store struct {
 	writer  *gorm.DB // one connection
 	readers *gorm.DB
-	turn    chan struct{} // held by the unit that writes
+	turn    *semaphore.Weighted // of 1, held by the unit that writes
 }
 
 var _ directory.Store = (*Store)(nil)
@@ -38,7 +39,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, closePool(writer))
 	}
-	return &Store{writer: writer, readers: reading, turn: make(chan struct{}, 1)}, nil
+	return &Store{writer: writer, readers: reading, turn: semaphore.NewWeighted(1)}, nil
 }
 
 // Close ends all connections; the last one moves the log into the database file.
@@ -67,13 +68,9 @@ func (s *Store) read(ctx context.Context) *gorm.DB { return s.readers.WithContex
 // none of it when unit returns an error. Who waits for its turn leaves when ctx ends;
 // a unit that has begun is carried out.
 func (s *Store) unit(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-	}
-	if err := ctx.Err(); err != nil {
+	if err := s.turn.Acquire(ctx, 1); err != nil {
 		return fmt.Errorf("wait to write: %w", err)
 	}
+	defer s.turn.Release(1)
 	return translate(s.writer.WithContext(context.WithoutCancel(ctx)).Transaction(fn))
 }

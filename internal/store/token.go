@@ -99,18 +99,22 @@ func endTokens(tx *gorm.DB, user directory.UserID, scope directory.TokenScope, u
 
 // CreateToken implements directory.Store.
 func (s *Store) CreateToken(ctx context.Context, t directory.NewToken, event directory.Event) (owner directory.User, err error) {
-	row := newToken(t)
 	err = s.unit(ctx, func(tx *gorm.DB) error {
 		if owner, err = findUser(tx, t.UserID); err != nil {
 			return err
 		}
+		row := newToken(t)
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
-		event.TargetID, event.EnterpriseID = owner.ID, owner.EnterpriseID
-		return insertEvent(tx, event)
+		return insertTokenEvent(tx, event, owner)
 	})
 	return owner, err
+}
+
+func insertTokenEvent(tx *gorm.DB, event directory.Event, owner directory.User) error {
+	event.TargetID, event.EnterpriseID = owner.ID, owner.EnterpriseID
+	return insertEvent(tx, event)
 }
 
 // Tokens implements directory.Store.
@@ -144,7 +148,6 @@ func (s *Store) RevokeToken(ctx context.Context, id int64, event directory.Event
 		if err := tx.Delete(&row).Error; err != nil {
 			return err
 		}
-		event.TargetID, event.EnterpriseID = owner.ID, owner.EnterpriseID
-		return insertEvent(tx, event)
+		return insertTokenEvent(tx, event, owner)
 	})
 }

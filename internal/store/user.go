@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -89,28 +88,50 @@ func (s *Store) User(ctx context.Context, id directory.UserID) (directory.User, 
 	return findUser(s.read(ctx), id)
 }
 
-// CreateUser implements directory.Store.
-func (s *Store) CreateUser(ctx context.Context, c directory.Creation) (directory.User, error) {
-	var created directory.User
-	err := s.unit(ctx, func(tx *gorm.DB) error {
-		actor, err := findActor(tx, c.Principal)
+// Change implements directory.Store.
+func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.UserID, plan directory.Plan) (user directory.User, err error) {
+	err = s.unit(ctx, func(tx *gorm.DB) error {
+		actor, err := findActor(tx, p)
 		if err != nil {
 			return err
 		}
-		planned, err := c.Plan(actor)
+		var target directory.User
+		if id != 0 {
+			if target, err = findUser(tx, id); err != nil {
+				return err
+			}
+		}
+		change, err := plan(actor, target)
 		if err != nil {
 			return err
 		}
-		created, err = insertUser(tx, planned, c.PasswordHash)
-		if err != nil {
-			return err
-		}
-		return insertEvent(tx, c.Event(actor, created))
+		user, err = carryOut(tx, change, actor)
+		return err
 	})
 	if err != nil {
 		return directory.User{}, err
 	}
-	return created, nil
+	return user, nil
+}
+
+// carryOut writes a change: the user, the end of tokens, the audit.
+func carryOut(tx *gorm.DB, c directory.Change, actor directory.Principal) (user directory.User, err error) {
+	if len(c.Fields) == 0 {
+		return c.User, nil
+	}
+	if c.User.ID == 0 {
+		c.User, err = insertUser(tx, c.User, c.PasswordHash)
+		c.Event.TargetID = c.User.ID
+	} else {
+		err = updateUser(tx, c)
+	}
+	if err != nil {
+		return directory.User{}, err
+	}
+	if err := endTokens(tx, c.User.ID, c.EndTokens, actor.Token.ID); err != nil {
+		return directory.User{}, err
+	}
+	return c.User, insertEvent(tx, c.Event)
 }
 
 // insertUser stores a user and returns it as stored, with its number.
@@ -120,41 +141,6 @@ func insertUser(tx *gorm.DB, u directory.User, passwordHash string) (directory.U
 		return directory.User{}, err
 	}
 	return row.user()
-}
-
-// UpdateUser implements directory.Store.
-func (s *Store) UpdateUser(ctx context.Context, u directory.Update) (directory.User, error) {
-	var change directory.Change
-	err := s.unit(ctx, func(tx *gorm.DB) error {
-		actor, err := findActor(tx, u.Principal)
-		if err != nil {
-			return err
-		}
-		target, err := findUser(tx, u.ID)
-		if err != nil {
-			return err
-		}
-		change, err = u.Plan(actor, target)
-		if err != nil || len(change.Fields) == 0 {
-			return err
-		}
-		if err := updateUser(tx, change); err != nil {
-			return err
-		}
-		if err := endTokens(tx, change.User.ID, change.EndTokens, actor.Token.ID); err != nil {
-			return err
-		}
-		return insertEvent(tx, change.Event)
-	})
-	// The name is taken in the enterprise that the user would move to.
-	var taken *directory.Error
-	if errors.As(err, &taken) && taken.Code == directory.CodeNickNameTaken {
-		taken.Fields = []directory.Field{directory.FieldEnterpriseID}
-	}
-	if err != nil {
-		return directory.User{}, err
-	}
-	return change.User, nil
 }
 
 // updateUser writes the named columns and the version, no other.

@@ -34,7 +34,7 @@ type Config struct {
 	Hasher         directory.Hasher // nil: argon2id at the lowest cost
 	TrustedProxies []string
 	Now            func() time.Time // nil: time.Now
-	Patience       time.Duration    // 0: a minute
+	RequestTimeout time.Duration    // 0: a minute
 }
 
 // Server is a running server.
@@ -61,8 +61,8 @@ func Start(t testing.TB, config Config) *Server {
 	if config.Hasher == nil {
 		config.Hasher = CheapGate()
 	}
-	if config.Patience == 0 {
-		config.Patience = time.Minute
+	if config.RequestTimeout == 0 {
+		config.RequestTimeout = time.Minute
 	}
 	if config.Now == nil {
 		config.Now = time.Now
@@ -82,7 +82,7 @@ func Start(t testing.TB, config Config) *Server {
 	}
 	handler, err := (&httpapi.Server{
 		Directory: s.Service, Ready: kept.Ready, Logger: logger, Metrics: registry,
-		Patience: config.Patience, TrustedProxies: proxies,
+		RequestTimeout: config.RequestTimeout, TrustedProxies: proxies,
 	}).Handler()
 	require.NoError(t, err)
 	server := httpapi.NewHTTPServer(handler, logger)
