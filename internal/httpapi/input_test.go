@@ -20,67 +20,6 @@ func users(t *testing.T, s *apitest.Server) string {
 		password_hash, email, phone, coalesce(is_active, 'NULL')), x'0a') FROM users`)
 }
 
-// What is not JSON is 400 in every operation with a body; nothing is stored, nothing repeated.
-func TestMalformedJSON(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	before := users(t, s)
-	for name, c := range map[string]struct{ body, fault string }{
-		"empty object cut":          {`{`, " syntax"},
-		"cut in a member":           {`{"phone":"canary`, "/phone syntax"},
-		"no JSON":                   {`canary`, " syntax"},
-		"form":                      {`phone=canary`, " syntax"},
-		"white space":               {` `, " syntax"},
-		"single quotes":             {`{'phone':'canary'}`, " syntax"},
-		"comment":                   {`{"phone":"1"/*canary*/}`, " syntax"},
-		"comma at the end":          {`{"phone":"canary",}`, " syntax"},
-		"NaN":                       {`{"is_active":NaN}`, "/is_active syntax"},
-		"True":                      {`{"is_active":True}`, "/is_active syntax"},
-		"trailing data":             {`{"phone":"1"}canary`, " syntax"},
-		"two texts":                 {`{"phone":"1"}{"phone":"2"}`, " syntax"},
-		"duplicate":                 {`{"phone":"1","phone":"canary"}`, "/phone duplicate_member"},
-		"duplicate by escape":       {`{"phone":"1","ph\u006fne":"canary"}`, "/phone duplicate_member"},
-		"duplicate null":            {`{"is_active":true,"is_active":null}`, "/is_active duplicate_member"},
-		"duplicate unknown":         {`{"x":1,"x":1}`, "/x duplicate_member"},
-		"duplicate inside":          {`{"x":{"y":1,"y":1}}`, "/x/y duplicate_member"},
-		"control character":         {"{\"phone\":\"a\nb\"}", "/phone syntax"},
-		"bad UTF-8":                 {"{\"phone\":\"\xff\"}", "/phone syntax"},
-		"bad UTF-8 in a name":       {"{\"\xc3\x28\":1}", " syntax"},
-		"overlong UTF-8":            {"{\"phone\":\"\xc0\xaf\"}", "/phone syntax"},
-		"surrogate in UTF-8":        {"{\"phone\":\"\xed\xa0\x80\"}", "/phone syntax"},
-		"lone surrogate":            {`{"phone":"\ud800"}`, "/phone syntax"},
-		"lone low surrogate":        {`{"phone":"\udc00x"}`, "/phone syntax"},
-		"byte order mark":           {"\xef\xbb\xbf{}", " syntax"},
-		"UTF-16":                    {"\xfe\xff\x00{\x00}", " syntax"},
-		"bad escape":                {`{"phone":"\x41"}`, "/phone syntax"},
-		"deep array":                {strings.Repeat("[", 60000), ""},
-		"deep object":               {strings.Repeat(`{"a":`, 12000), ""},
-		"leading zero":              {`{"phone":01}`, ""},
-		"huge, then trailing":       {`{"phone":1e999} canary`, " syntax"},
-		"huge, then duplicate":      {`{"phone":1e999,"phone":1}`, "/phone duplicate_member"},
-		"huge, then bad UTF-8":      {"{\"phone\":1e999,\"email\":\"\xff\"}", "/email syntax"},
-		"control character in name": {"{\"a\\u0007b\":1,\"a\\u0007b\":1}", "/a\uFFFDb duplicate_member"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			for _, to := range []string{"PUT /openapi/v1/users/2", "POST /openapi/v1/users"} {
-				method, path, _ := strings.Cut(to, " ")
-				answer := s.Send(t, method, path, c.body)
-				require.Equal(t, 400, answer.Status, answer.Body)
-				require.Equal(t, "malformed_json", string(answer.Problem(t).Code))
-				require.Len(t, answer.Problem(t).Errors, 1)
-				if c.fault != "" {
-					require.Equal(t, []string{c.fault}, answer.Faults(t))
-				}
-				require.NotContains(t, answer.Body, "canary")
-				require.Less(t, len(answer.Body), 2500)
-			}
-		})
-	}
-	require.Equal(t, before, users(t, s))
-	require.NotContains(t, s.Log.String(), "canary")
-	require.Equal(t, 400, s.Send(t, "POST", "/openapi/v1/users", "").Status, "a body is required")
-}
-
 // JSON that is not what the schema asks for is 422, with every fault.
 func TestInvalidUpdate(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
@@ -224,74 +163,6 @@ func TestLimitsOfValues(t *testing.T) {
 	require.Equal(t, 422, s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"`+strings.Repeat("😀", 7)+`"}`).Status)
 }
 
-func TestManyFaultsAnswerShort(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	var body strings.Builder
-	for i := range 6000 {
-		fmt.Fprintf(&body, `,"%d":0`, i)
-	}
-	answer := s.Send(t, "PUT", "/openapi/v1/users/2", "{"+body.String()[1:]+"}")
-	require.Equal(t, 422, answer.Status)
-	require.Len(t, answer.Problem(t).Errors, 32)
-	require.Less(t, len(answer.Body), 4000)
-	for i := range 4000 {
-		fmt.Fprintf(&body, `,"%d":0`, 6000+i)
-	}
-	answer = s.Send(t, "PUT", "/openapi/v1/users/2", "{"+body.String()[1:]+"}")
-	require.Equal(t, 413, answer.Status, "10,000 members do not fit in 64 KiB")
-	require.Less(t, len(answer.Body), 1000)
-}
-
-func TestMediaTypes(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	send := func(headers ...string) apitest.Answer {
-		return s.Send(t, "PUT", "/openapi/v1/users/2", `{"phone":"1"}`, headers...)
-	}
-	for _, accepted := range []string{
-		"application/json", "Application/JSON", "application/json;charset=utf-8", `application/json; Charset="UTF-8"`,
-	} {
-		require.Equal(t, 200, send("Content-Type: "+accepted).Status, accepted)
-	}
-	for _, refused := range []string{
-		"", "text/plain", "text/json", "application/json-patch+json", "application/merge-patch+json", "application/problem+json",
-		"application/x-www-form-urlencoded", "application/jsonx", "application/*", "*/*", "json", "application/json; charset=latin1",
-		"application/json; charset=utf-16", "application/json; charset", "application/json, application/json",
-	} {
-		answer := send("Content-Type: " + refused)
-		require.Equal(t, 415, answer.Status, refused)
-		require.Empty(t, answer.Header.Get("Accept-Encoding"))
-	}
-	require.Equal(t, 415, send("Content-Type: application/json", "Content-Type: text/plain").Status)
-	for _, encoding := range []string{"gzip", "identity", "br", "gzip, gzip", "x"} {
-		answer := send("Content-Encoding: " + encoding)
-		require.Equal(t, 415, answer.Status, encoding)
-		require.Equal(t, "identity", answer.Header.Get("Accept-Encoding"))
-	}
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", "Content-Type: text/plain", "Accept: text/html").Status)
-	require.Equal(t, 422, s.Send(t, "PUT", "/openapi/v1/users/2", "[]", "Accept: text/html").Status, "never 406")
-}
-
-func TestLongBodies(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	const limit = 64 << 10
-	spaces := func(n int) string { return "{" + strings.Repeat(" ", n-2) + "}" }
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", spaces(limit)).Status)
-	require.Equal(t, 413, s.Send(t, "PUT", "/openapi/v1/users/2", spaces(limit+1)).Status)
-	require.Equal(t, 413, s.Send(t, "POST", "/openapi/v1/users", spaces(limit+1)).Status)
-
-	const line = "PUT /openapi/v1/users/2 HTTP/1.1\nHost: localhost\nAuthorization: TOKEN\nTransfer-Encoding: chunked\nContent-Type: "
-	chunked := func(n int) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", n, spaces(n)) }
-	require.Equal(t, 200, s.SendRaw(t, line+"application/json", chunked(limit)).Status)
-	require.Equal(t, 413, s.SendRaw(t, line+"application/json", chunked(limit+1)).Status)
-	require.Equal(t, 415, s.SendRaw(t, line+"text/plain", chunked(limit+1)).Status)
-	require.Equal(t, 400, s.SendRaw(t, line+"application/json", "zz\r\n{}").Status, "malformed chunks")
-	require.Equal(t, 400, s.SendCut(t, line+"application/json", "2\r\n{").Status, "cut chunks")
-	require.Equal(t, 400, s.SendCut(t, line+"application/json", "2\r\n{}\r\n").Status, "no last chunk")
-}
-
 // Where several things are wrong, the first of the documented order is answered.
 func TestOrderOfStatuses(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
@@ -319,30 +190,4 @@ func TestOrderOfStatuses(t *testing.T) {
 	} {
 		require.Equal(t, c.status, s.Send(t, c.method, c.path, c.body, c.headers...).Status, "%+v", c)
 	}
-}
-
-// Each fault says what is expected in its place.
-func TestFaultDetails(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{})
-	for body, want := range map[string]string{
-		`null`:             "Send an object.",
-		`{"phone":1}`:      "Send a string.",
-		`{"phone":null}`:   "Send a string.",
-		`{"is_active":1}`:  "Send a boolean or null.",
-		`{"password":"x"}`: "Send 8 or more characters.",
-		`{"password":"` + strings.Repeat("x", 129) + `"}`: "Send 128 characters or fewer.",
-		`{"enterprise_id":"a b"}`:                         "Send a string that matches ^[A-Za-z0-9._-]+$, as in default",
-		`{"email":"x"}`:                                   "Send a string in the format email, as in user@example.com",
-		`{"email":"` + strings.Repeat("x", 65) + `@y"}`:   "Send a string in the format email, as in user@example.com",
-		`{"x":1}`: "There is no such member.",
-	} {
-		errors := s.Send(t, "PUT", "/openapi/v1/users/1", body).Problem(t).Errors
-		require.Len(t, errors, 1, body)
-		require.Equal(t, want, errors[0].Detail, body)
-	}
-	require.Equal(t, "Send this member.", s.Send(t, "POST", "/openapi/v1/users", "{}").Problem(t).Errors[0].Detail)
-	require.Equal(t, "Send a body.", s.Send(t, "POST", "/openapi/v1/users", "").Problem(t).Errors[0].Detail)
-	require.Equal(t, "This is not JSON in UTF-8 at or after byte 4.", s.Send(t, "PUT", "/openapi/v1/users/1", "{}  x").Problem(t).Errors[0].Detail)
-	require.Equal(t, `If-Match is malformed. Send it as in If-Match: "7"`,
-		s.Send(t, "PUT", "/openapi/v1/users/1", "", "If-Match: canary").Problem(t).Detail)
 }

@@ -1,0 +1,25 @@
+package httpapi_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/httpapi/apitest"
+)
+
+func TestForwardedAddressIsBelievedOnlyFromProxies(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	answer := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: 192.0.2.7", "X-Real-Ip: 192.0.2.7")
+	require.Contains(t, answer.Body, `"client_ip":"127.0.0.1"`)
+	elsewhere := apitest.Start(t, apitest.Config{TrustedProxies: []string{"192.0.2.0/24"}})
+	answer = elsewhere.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: 192.0.2.7")
+	require.Contains(t, answer.Body, `"client_ip":"127.0.0.1"`, "neither loopback nor private addresses are proxies by themselves")
+	mapped := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.1"}})
+	answer = mapped.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: ::ffff:192.0.2.7")
+	require.Contains(t, answer.Body, `"client_ip":"192.0.2.7"`)
+	trusting := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.0/8", "2001:db8::/32"}})
+	answer = trusting.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: 198.51.100.1, 2001:db9::1, 2001:db8::1")
+	require.Contains(t, answer.Body, `"client_ip":"2001:db9::1"`, "the last one that is no proxy")
+	require.Equal(t, 200, trusting.Send(t, "GET", "/openapi/v1/users/1", "", "X-Forwarded-For: nonsense").Status)
+}

@@ -1,0 +1,18 @@
+package httpapi
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A stranger holds nothing open for ever.
+func TestServerHasLimits(t *testing.T) {
+	server := NewHTTPServer(nil, slog.New(slog.DiscardHandler))
+	require.Positive(t, server.MaxHeaderBytes)
+	for _, limit := range []time.Duration{server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout, server.IdleTimeout} {
+		require.Positive(t, limit)
+	}
+}
