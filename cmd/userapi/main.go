@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -19,9 +20,13 @@ const (
 	exitUsage  = 2 // wrong arguments or settings; nothing was started
 )
 
+// lastMoment is when a command ends after a signal, whatever holds it: a log that
+// nobody reads, say.
+const lastMoment = 9500 * time.Millisecond
+
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // the server outlives the reader of its log
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() { time.AfterFunc(lastMoment, func() { os.Exit(exitFailed) }) })
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -66,6 +67,9 @@ type server struct {
 	done   chan struct{} // closed when the log ends
 }
 
+// listening is the line that says where the API is served.
+var listening = regexp.MustCompile(`"?msg"?[=:]"?listening"?[ ,]"?address"?[=:]"?([0-9.:]+)`)
+
 // serve starts userapi serve in dir on a free port and waits until it listens.
 func serve(t *testing.T, dir string, settings []string, args ...string) *server {
 	t.Helper()
@@ -77,14 +81,14 @@ func serve(t *testing.T, dir string, settings []string, args ...string) *server 
 	require.NoError(t, err)
 	s.stderr = stderr
 	require.NoError(t, s.cmd.Start())
-	listening := make(chan string, 1)
+	address := make(chan string, 1)
 	go func() {
 		defer close(s.done)
 		lines := bufio.NewScanner(stderr)
 		for lines.Scan() {
 			_, _ = fmt.Fprintln(s.log, lines.Text())
-			if match := regexp.MustCompile(`"?msg"?[=:]"?listening"?[ ,]"?address"?[=:]"?([0-9.:]+)`).FindStringSubmatch(lines.Text()); match != nil {
-				listening <- match[1]
+			if match := listening.FindStringSubmatch(lines.Text()); match != nil {
+				address <- match[1]
 			}
 		}
 	}()
@@ -96,8 +100,8 @@ func serve(t *testing.T, dir string, settings []string, args ...string) *server 
 		}
 	})
 	select {
-	case address := <-listening:
-		s.url = "http://" + address
+	case found := <-address:
+		s.url = "http://" + found
 	case <-s.done:
 		require.Fail(t, "userapi ended", s.log.String())
 	case <-time.After(time.Minute):
@@ -303,6 +307,88 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	code, log := s.stop(t)
 	require.Equal(t, 0, code, log)
 	require.Less(t, time.Since(begin), 10*time.Second)
+}
+
+// Headers have their limit.
+func TestHeaderLimit(t *testing.T) {
+	s := serve(t, t.TempDir(), nil)
+	for size, status := range map[int]int{15000: 200, 17000: 431} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/healthz", nil)
+		require.NoError(t, err)
+		request.Header.Set("X-Long", strings.Repeat("x", size))
+		response, err := http.DefaultClient.Do(request) // 431 is net/http's own answer
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, status, response.StatusCode)
+	}
+}
+
+// A request that still waits for its turn when the server stops is answered 503.
+func TestStopAnswersWhoWaits(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := serve(t, dir, nil)
+	db, err := sql.Open("sqlite3", filepath.Join(dir, "userapi.db"))
+	require.NoError(t, err)
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	_, err = conn.ExecContext(t.Context(), `BEGIN IMMEDIATE`)
+	require.NoError(t, err)
+	token := readToken(t, filepath.Join(dir, "userapi.token"))
+	const clients = 20
+	statuses := make(chan int, clients)
+	for i := range clients {
+		go func() {
+			status, _ := s.send(t, token, "PUT", "/openapi/v1/users/1", fmt.Sprintf(`{"phone":"%d"}`, i))
+			statuses <- status
+		}()
+	}
+	require.Equal(t, 503, <-statuses, "the first one has met the lock")
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	for range clients - 1 {
+		require.Equal(t, 503, <-statuses)
+	}
+	<-s.done
+	require.NoError(t, s.cmd.Wait())
+	require.NoError(t, conn.Close())
+	require.NoError(t, db.Close())
+}
+
+// A log that is not read any more does not hold the end for ever.
+func TestStopWithAFullLog(t *testing.T) {
+	t.Parallel()
+	c := command(t, t.TempDir(), nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
+	reading, writing, err := os.Pipe()
+	require.NoError(t, err)
+	c.Stderr = writing
+	require.NoError(t, c.Start())
+	lines := bufio.NewReader(reading)
+	address := ""
+	for address == "" {
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		if match := listening.FindStringSubmatch(line); match != nil {
+			address = match[1]
+		}
+	}
+	client := &http.Client{Timeout: 2 * time.Second}
+	full := false
+	for range 5000 {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/healthz", nil)
+		require.NoError(t, err)
+		response, err := client.Do(request)
+		if full = err != nil; full {
+			break
+		}
+		require.NoError(t, response.Body.Close())
+	}
+	require.True(t, full, "a line of the log waits for its reader")
+	require.NoError(t, c.Process.Signal(syscall.SIGTERM))
+	begin := time.Now()
+	_ = c.Wait()
+	require.Less(t, time.Since(begin), 10*time.Second)
+	require.Equal(t, exitFailed, c.ProcessState.ExitCode())
+	require.NoError(t, errors.Join(reading.Close(), writing.Close()))
 }
 
 // The server outlives the reader of its log.

@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,8 +26,12 @@ import (
 // requestTimeout is how long a request waits for its turn before it is answered 503.
 const requestTimeout = 15 * time.Second
 
-// grace is how long accepted requests may take to end after SIGTERM.
-const grace = 8 * time.Second
+// After SIGTERM, accepted requests have grace to end. Those that still wait for a turn
+// are then answered 503, and what is left after lastGrace is cut.
+const (
+	grace     = 5 * time.Second
+	lastGrace = 3 * time.Second
+)
 
 type serveCommand struct {
 	serveSettings `embed:""`
@@ -41,6 +47,7 @@ and else a new one, written to the admin token file. SIGTERM ends the server cle
 // Run serves until ctx ends or a listener fails. Listeners are opened before the
 // database: a port that is taken changes nothing.
 func (c *serveCommand) Run(ctx context.Context, out output) (err error) {
+	signal.Ignore(syscall.SIGPIPE) // the server outlives the reader of its log
 	logger := telemetry.NewLogger(out.stderr, c.logLevel, c.LogFormat)
 	public, ops, err := c.listen(ctx)
 	if err != nil {
@@ -172,6 +179,9 @@ func writeSecret(path, secret string) error {
 // serveUntil serves until the listener fails, which is an error, or ctx ends: then it
 // finishes what was accepted.
 func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
+	requests, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	server.BaseContext = func(net.Listener) context.Context { return requests }
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -179,11 +189,20 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	if server.Shutdown(ending) == nil {
+	if shutdown(server, grace) {
+		return nil
+	}
+	cancel(httpapi.ErrStopping)
+	if shutdown(server, lastGrace) {
 		return nil
 	}
 	// Clients that are this slow have no answer yet: nothing that was acknowledged is lost.
 	return server.Close()
+}
+
+// shutdown reports whether all requests have ended in time.
+func shutdown(server *http.Server, within time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	return server.Shutdown(ctx) == nil
 }

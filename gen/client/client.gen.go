@@ -259,7 +259,7 @@ type Problem struct {
 	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 	// - `invalid_request`: the request is not what the schema asks for; see `errors`.
 	// - `internal_error`: our fault; the log has more under the request id.
-	// - `unavailable`: busy; try again after `Retry-After` seconds.
+	// - `unavailable`: busy or stopping; try again after `Retry-After` seconds.
 	Code ProblemCode `json:"code"`
 
 	// Detail What to do about it.
@@ -298,7 +298,7 @@ type Problem struct {
 // - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 // - `invalid_request`: the request is not what the schema asks for; see `errors`.
 // - `internal_error`: our fault; the log has more under the request id.
-// - `unavailable`: busy; try again after `Retry-After` seconds.
+// - `unavailable`: busy or stopping; try again after `Retry-After` seconds.
 type ProblemCode string
 
 // UpdateUser The members of a user that can be changed, each optional.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -24,6 +25,8 @@ type requestError struct {
 }
 
 func (e *requestError) Error() string { return fmt.Sprintf("%s: %v", e.Code, e.Err) }
+
+func (e *requestError) Unwrap() error { return e.Err }
 
 // problem is how a code is answered: its status, and what it says to a person.
 type problem struct {
@@ -108,6 +111,19 @@ var problems = map[api.ProblemCode]problem{
 // nobody receives it. The number is nginx's.
 const statusClientClosedRequest = 499
 
+// clientLeft reports whether the error comes from a client that did not wait, and not
+// from a server that stops: that cancels requests with ErrStopping.
+func clientLeft(ctx context.Context, err error) bool {
+	if _, broken := errors.AsType[*net.OpError](err); broken {
+		return true
+	}
+	return errors.Is(err, context.Canceled) && !errors.Is(context.Cause(ctx), ErrStopping)
+}
+
+// ErrStopping is why a server that stops cancels the requests that still wait: they are
+// answered 503.
+var ErrStopping = errors.New("the server stops")
+
 // classify finds the code of an error, and what else the client learns of it.
 func classify(err error) *requestError {
 	var (
@@ -147,7 +163,7 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	described := problems[failure.Code]
 	ctx, header := c.Request().Context(), c.Response().Header()
 	requestID := header.Get(echo.HeaderXRequestID)
-	if errors.Is(err, context.Canceled) {
+	if clientLeft(ctx, err) {
 		defer func() { c.Response().Status = statusClientClosedRequest }()
 	} else if described.status >= http.StatusInternalServerError {
 		s.Logger.LogAttrs(ctx, slog.LevelError, "request failed",
