@@ -10,6 +10,6 @@ type Change struct {
 	User         User    // as it will be; a number of 0 is given by the store
 	Fields       []Field // the only ones to be written; none: nothing is, no version, no event
 	PasswordHash string  // meaningful if Fields has FieldPassword
-	EndTokens    TokenScope
+	EndTokens    bool    // of the user: all but the one that is used and the operator's
 	Event        Event // its target is the user
 }

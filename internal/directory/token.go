@@ -50,16 +50,6 @@ type NewToken struct {
 	Hash TokenHash
 }
 
-// TokenScope says which tokens of a user a change ends. The operator's is never among them.
-type TokenScope int
-
-// The scopes.
-const (
-	TokensNone   TokenScope = iota
-	TokensOthers            // all but the one that was used, if it is among them
-	TokensAll
-)
-
 // CreateToken makes a token for a user, for the command line, and returns it with its
 // owner, who may be not active. A life of 0 has no end. CodeNotFound: no such user.
 func (s *Service) CreateToken(ctx context.Context, user UserID, name string, life time.Duration) (string, User, error) {

@@ -33,17 +33,11 @@ func (u Update) Plan(actor Principal, target User) (Change, error) {
 		return Change{}, &Error{Code: CodeOwnAccount, Fields: []Field{FieldIsActive}}
 	}
 	changed.Version++
-	change := Change{
+	return Change{
 		User:         changed,
 		Fields:       fields,
 		PasswordHash: u.PasswordHash,
+		EndTokens:    deactivates || u.Patch.Password.Set,
 		Event:        actor.event(OperationUpdateUser, now, target, fields),
-	}
-	switch {
-	case deactivates:
-		change.EndTokens = TokensAll
-	case u.Patch.Password.Set:
-		change.EndTokens = TokensOthers
-	}
-	return change, nil
+	}, nil
 }

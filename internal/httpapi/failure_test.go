@@ -50,6 +50,7 @@ func TestBusyDatabaseIsUnavailable(t *testing.T) {
 	require.Equal(t, "1", answer.Header.Get("Retry-After"))
 	require.Equal(t, "unavailable", string(answer.Problem(t).Code))
 	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "").Status, "reading goes on")
+	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{}`).Status, "there is nothing to write")
 	apitest.Exec(t, db, `COMMIT`)
 	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"phone":"1"}`).Status)
 }

@@ -46,6 +46,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 
 	created := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`, as)
 	require.Equal(t, 403, created.Status)
+	require.Empty(t, created.Faults(t), "it is not about a member")
 	require.Equal(t, 422, s.Send(t, "POST", "/openapi/v1/users", `{}`, as).Status, "422 comes before 403")
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/api"
+	"userapi/internal/directory"
 )
 
 // Every code of the contract has its status and words, and every response that the
@@ -29,6 +30,9 @@ func TestEveryProblemCodeIsDescribed(t *testing.T) {
 		require.Equal(t, described.detail, example["detail"], name)
 		require.EqualValues(t, described.status, example["status"], name)
 	}
+	unknown := classify(&directory.Error{Code: "no such code"})
+	require.Equal(t, api.ProblemCodeInternalError, unknown.Code)
+	require.Error(t, unknown.Err)
 	faults := spec.Components.Schemas["FaultCode"].Value
 	for _, code := range faults.Enum {
 		require.Contains(t, faults.Description, "`"+code.(string)+"`")

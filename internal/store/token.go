@@ -84,17 +84,9 @@ func findActor(tx *gorm.DB, p directory.Principal) (directory.Principal, error) 
 	return actor, nil
 }
 
-// endTokens ends the tokens of a user in the scope; used is the one that stays for TokensOthers.
-func endTokens(tx *gorm.DB, user directory.UserID, scope directory.TokenScope, used int64) error {
-	ended := tx.Where("user_id = ? AND kind <> ?", user, directory.TokenOperator)
-	switch scope {
-	case directory.TokensNone:
-		return nil
-	case directory.TokensOthers:
-		ended = ended.Where("id <> ?", used)
-	case directory.TokensAll:
-	}
-	return ended.Delete(&Token{}).Error
+// endTokens ends the tokens of a user but for the one that is used and the operator's.
+func endTokens(tx *gorm.DB, user directory.UserID, used int64) error {
+	return tx.Where("user_id = ? AND id <> ? AND kind <> ?", user, used, directory.TokenOperator).Delete(&Token{}).Error
 }
 
 // CreateToken implements directory.Store.

@@ -128,8 +128,10 @@ func carryOut(tx *gorm.DB, c directory.Change, actor directory.Principal) (user 
 	if err != nil {
 		return directory.User{}, err
 	}
-	if err := endTokens(tx, c.User.ID, c.EndTokens, actor.Token.ID); err != nil {
-		return directory.User{}, err
+	if c.EndTokens {
+		if err := endTokens(tx, c.User.ID, actor.Token.ID); err != nil {
+			return directory.User{}, err
+		}
 	}
 	return c.User, insertEvent(tx, c.Event)
 }
