@@ -11,5 +11,5 @@ type Change struct {
 	Fields       []Field // the only ones to be written; none: nothing is, no version, no event
 	PasswordHash string  // meaningful if Fields has FieldPassword
 	EndTokens    bool    // of the user: all but the one that is used and the operator's
-	Event        Event // its target is the user
+	Event        Event   // its target is the user
 }
