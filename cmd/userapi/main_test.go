@@ -350,6 +350,7 @@ func TestStopAnswersWhoWaits(t *testing.T) {
 	}
 	<-s.done
 	require.NoError(t, s.cmd.Wait())
+	require.NotContains(t, s.log.String(), "status=499", "it was the server that left")
 	require.NoError(t, conn.Close())
 	require.NoError(t, db.Close())
 }
