@@ -33,8 +33,7 @@ func main() {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "userapi:", err)
-	var usage *usageError
-	if errors.As(err, &usage) {
+	if _, usage := errors.AsType[*usageError](err); usage {
 		fmt.Fprintln(os.Stderr, "See 'userapi --help'.")
 		os.Exit(exitUsage)
 	}

@@ -106,8 +106,8 @@ func (c revokeTokenCommand) Run(ctx context.Context, _ output) error {
 }
 
 func isNotFound(err error) bool {
-	var failure *directory.Error
-	return errors.As(err, &failure) && failure.Code == directory.CodeNotFound
+	failure, ok := errors.AsType[*directory.Error](err)
+	return ok && failure.Code == directory.CodeNotFound
 }
 
 // withService runs do on a database that exists.

@@ -32,11 +32,13 @@ func readWhole(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	sent := bufio.NewReaderSize(r.Body, 512)
+	sent := r.Body
 	if r.ContentLength < 0 {
-		if _, err := sent.Peek(1); err != nil {
+		chunked := bufio.NewReader(r.Body)
+		if _, err := chunked.Peek(1); err != nil {
 			return nil, readError(err)
 		}
+		sent = io.NopCloser(chunked)
 	}
 	if err := checkMediaType(r.Header, w.Header()); err != nil {
 		return nil, err
@@ -44,7 +46,7 @@ func readWhole(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, &requestError{Code: api.ProblemCodeContentTooLarge}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, io.NopCloser(sent), maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, sent, maxBody))
 	if err != nil {
 		return nil, readError(err)
 	}
@@ -53,11 +55,10 @@ func readWhole(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 
 // readError says why a body ended early. io.EOF: it was empty, which is no error.
 func readError(err error) error {
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.Is(err, io.EOF):
+	if errors.Is(err, io.EOF) {
 		return nil
-	case errors.As(err, &tooLarge):
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return &requestError{Code: api.ProblemCodeContentTooLarge}
 	}
 	// The connection broke or timed out, or the chunks are malformed (RFC 9112 §7.1).
@@ -92,15 +93,13 @@ func decode(body []byte) (any, error) {
 	}
 	var value any
 	err := json.Unmarshal(body, &value)
-	var semantic *json.SemanticError
-	if errors.As(err, &semantic) {
+	if _, semantic := errors.AsType[*json.SemanticError](err); semantic {
 		err = json.Unmarshal(body, &value, hugeNumbers())
 	}
 	if err == nil {
 		return value, nil
 	}
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		fault := api.Fault{
 			Pointer: pointer(syntax.JSONPointer.Tokens()),
 			Code:    api.FaultCodeSyntax,

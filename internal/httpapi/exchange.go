@@ -80,9 +80,10 @@ type panicError struct {
 }
 
 func (e *panicError) Error() string {
-	var failure runtime.Error
-	if err, ok := e.value.(error); ok && errors.As(err, &failure) {
-		return fmt.Sprintf("panic: %v\n%s", failure, e.stack)
+	if err, ok := e.value.(error); ok {
+		if failure, ok := errors.AsType[runtime.Error](err); ok {
+			return fmt.Sprintf("panic: %v\n%s", failure, e.stack)
+		}
 	}
 	return fmt.Sprintf("panic: %T\n%s", e.value, e.stack)
 }

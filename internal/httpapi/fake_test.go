@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"database/sql"
 	"os"
 	"testing"
 	"time"
@@ -43,6 +44,14 @@ func (h heldHasher) Hash(ctx context.Context, password string) (string, error) {
 		<-h.release
 	}
 	return apitest.CheapGate().Hash(ctx, password)
+}
+
+// insertUser makes user 2, ada, without the server: where hashing is held or fails.
+// The state is written as SQL.
+func insertUser(t *testing.T, db *sql.Conn, isActive string) {
+	t.Helper()
+	apitest.Exec(t, db, `INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, is_active, create_time)
+		VALUES (1, 'ada', 'ada', 'default', 'user', '1', `+isActive+`, 0)`)
 }
 
 func requireFileLacks(t *testing.T, path string, secrets ...string) {

@@ -22,15 +22,15 @@ const (
 
 // invalid turns what the schema finds into faults, in the order of their pointers.
 func invalid(err error) error {
-	var all openapi3.MultiError
-	if !errors.As(err, &all) {
+	all, ok := errors.AsType[openapi3.MultiError](err)
+	if !ok {
 		all = openapi3.MultiError{err}
 	}
 	var faults []api.Fault
 	unknown := map[string]bool{} // pointers of objects whose unknown members are listed
 	for _, one := range all {
-		var schemaError *openapi3.SchemaError
-		if !errors.As(one, &schemaError) {
+		schemaError, ok := errors.AsType[*openapi3.SchemaError](one)
+		if !ok {
 			return fmt.Errorf("validate a body: unexpected %T", one)
 		}
 		at := schemaError.JSONPointer()

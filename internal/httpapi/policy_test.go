@@ -83,8 +83,7 @@ func TestRightsAreReadInTheUnit(t *testing.T) {
 				held := newHeldHasher()
 				s := apitest.Start(t, apitest.Config{Hasher: held})
 				db := s.SQL(t)
-				apitest.Exec(t, db, `INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time)
-					VALUES (1, 'ada', 'ada', 'default', 'user', '1', 0)`)
+				insertUser(t, db, "NULL")
 				answered := make(chan apitest.Answer)
 				go func() {
 					if method == "PUT" {
@@ -128,9 +127,7 @@ func TestClockIsReadInTheUnit(t *testing.T) {
 // Nobody makes the server hash a password for an update that is refused anyway.
 func TestRefusedUpdatesAreNotHashed(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{Hasher: panickingHasher{}})
-	db := s.SQL(t)
-	apitest.Exec(t, db, `INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, is_active, create_time)
-		VALUES (1, 'ada', 'ada', 'default', 'user', '1', 1, 0)`)
+	insertUser(t, s.SQL(t), "1")
 	as := "Authorization: " + s.TokenOf(t, 2)
 	const body = `{"password":"new password"}`
 	require.Equal(t, 404, s.Send(t, "PUT", "/openapi/v1/users/9", body).Status)

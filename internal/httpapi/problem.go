@@ -126,34 +126,40 @@ var ErrStopping = errors.New("the server stops")
 
 // classify finds the code of an error, and what else the client learns of it.
 func classify(err error) *requestError {
-	var (
-		wire   *requestError
-		domain *directory.Error
-		routed *echo.HTTPError
-	)
-	switch {
-	case errors.As(err, &wire):
+	if wire, ok := errors.AsType[*requestError](err); ok {
 		return wire
-	case errors.As(err, &domain):
-		code := api.ProblemCode(domain.Code)
-		if _, described := problems[code]; !described {
-			return &requestError{Code: api.ProblemCodeInternalError, Err: err}
-		}
-		classified := &requestError{Code: code, Err: domain.Err}
-		for _, field := range domain.Fields {
-			classified.Faults = append(classified.Faults, api.Fault{
-				Pointer: "/" + string(field), Code: problems[code].fault, Detail: problems[code].mend,
-			})
-		}
-		return classified
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	}
+	if domain, ok := errors.AsType[*directory.Error](err); ok {
+		return classifyDomain(domain)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return &requestError{Code: api.ProblemCodeUnavailable, Err: err}
-	case errors.As(err, &routed) && routed.Code == http.StatusNotFound:
-		return &requestError{Code: api.ProblemCodeNotFound}
-	case errors.As(err, &routed) && routed.Code == http.StatusMethodNotAllowed:
-		return &requestError{Code: api.ProblemCodeMethodNotAllowed}
+	}
+	if routed, ok := errors.AsType[*echo.HTTPError](err); ok {
+		switch routed.Code {
+		case http.StatusNotFound:
+			return &requestError{Code: api.ProblemCodeNotFound}
+		case http.StatusMethodNotAllowed:
+			return &requestError{Code: api.ProblemCodeMethodNotAllowed}
+		}
 	}
 	return &requestError{Code: api.ProblemCodeInternalError, Err: err}
+}
+
+// classifyDomain keeps the directory's code, and turns its fields into faults.
+func classifyDomain(err *directory.Error) *requestError {
+	code := api.ProblemCode(err.Code)
+	described, ok := problems[code]
+	if !ok {
+		return &requestError{Code: api.ProblemCodeInternalError, Err: err}
+	}
+	classified := &requestError{Code: code, Err: err.Err}
+	for _, field := range err.Fields {
+		classified.Faults = append(classified.Faults, api.Fault{
+			Pointer: "/" + string(field), Code: described.fault, Detail: described.mend,
+		})
+	}
+	return classified
 }
 
 // writeProblem answers an error (RFC 9457). It is Echo's error handler: every error of

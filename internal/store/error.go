@@ -13,15 +13,14 @@ import (
 // translate turns what the driver says into what the directory knows. What it does not
 // know is returned as it is. The driver's texts name columns and indexes, never values.
 func translate(err error) error {
-	var known *directory.Error
-	if err == nil || errors.As(err, &known) {
+	if _, known := errors.AsType[*directory.Error](err); known || err == nil {
 		return err
 	}
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return &directory.Error{Code: directory.CodeNotFound}
 	}
-	var failure sqlite3.Error
-	if !errors.As(err, &failure) {
+	failure, ok := errors.AsType[sqlite3.Error](err)
+	if !ok {
 		return err
 	}
 	switch {

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -179,18 +179,14 @@ func findRoute(request *http.Request) (*routers.Route, map[string]string) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	for path, item := range Contract().Paths.Map() {
-		pattern := regexp.MustCompile(`^` + regexp.MustCompile(`\\\{user_id\\\}`).ReplaceAllString(regexp.QuoteMeta(path), `([^/]+)`) + `$`)
-		match := pattern.FindStringSubmatch(request.URL.EscapedPath())
-		operation := item.GetOperation(method)
-		if match == nil || operation == nil {
-			continue
+	sent := request.URL.EscapedPath()
+	for route, item := range Contract().Paths.Map() {
+		// No stock router takes every spelling of a path that tests send.
+		matched, err := path.Match(strings.ReplaceAll(route, "{user_id}", "*"), sent)
+		if operation := item.GetOperation(method); err == nil && matched && operation != nil {
+			return &routers.Route{Spec: Contract(), Path: route, PathItem: item, Method: method, Operation: operation},
+				map[string]string{"user_id": path.Base(sent)}
 		}
-		parameters := map[string]string{}
-		if len(match) > 1 {
-			parameters["user_id"] = match[1]
-		}
-		return &routers.Route{Spec: Contract(), Path: path, PathItem: item, Method: method, Operation: operation}, parameters
 	}
 	return nil, nil
 }
