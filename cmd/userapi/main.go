@@ -27,7 +27,7 @@ const lastMoment = 9500 * time.Millisecond
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() { time.AfterFunc(lastMoment, func() { os.Exit(exitFailed) }) })
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	if err == nil {
 		return
@@ -51,14 +51,20 @@ type commandLine struct {
 	Serve   serveCommand   `cmd:"" help:"Serve the API."`
 	Migrate migrateCommand `cmd:"" help:"Create the database or bring its schema up to date."`
 	Token   tokenCommands  `cmd:"" help:"Make, list and end tokens."`
+	User    userCommands   `cmd:"" help:"Create users and set passwords when nobody can log in."`
+	Audit   auditCommand   `cmd:"" help:"Print who has changed what."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
-// output is where a command writes: what was asked for, and all else.
-type output struct{ stdout, stderr io.Writer }
+// streams are where a command reads what must not be an argument, and where it writes
+// what was asked for, and all else.
+type streams struct {
+	stdin          *os.File
+	stdout, stderr io.Writer
+}
 
 // run carries out one command until it is done or ctx ends.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) error {
 	var cli commandLine
 	helped := false
 	parser, err := kong.New(&cli,
@@ -67,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(output{stdout, stderr}),
+		kong.Bind(streams{stdin, stdout, stderr}),
 	)
 	if err != nil {
 		return err

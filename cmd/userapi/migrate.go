@@ -12,11 +12,11 @@ type migrateCommand struct {
 }
 
 // Run brings the schema up to date.
-func (c migrateCommand) Run(ctx context.Context, out output) error {
+func (c migrateCommand) Run(ctx context.Context, std streams) error {
 	version, err := store.Migrate(ctx, c.path())
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out.stdout, "%s has schema %d\n", c.path(), version)
+	_, err = fmt.Fprintf(std.stdout, "%s has schema %d\n", c.path(), version)
 	return err
 }

@@ -46,9 +46,9 @@ and else a new one, written to the admin token file. SIGTERM ends the server cle
 
 // Run serves until ctx ends or a listener fails. Listeners are opened before the
 // database: a port that is taken changes nothing.
-func (c *serveCommand) Run(ctx context.Context, out output) (err error) {
+func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	signal.Ignore(syscall.SIGPIPE) // the server outlives the reader of its log
-	logger := telemetry.NewLogger(out.stderr, c.logLevel, c.LogFormat)
+	logger := telemetry.NewLogger(std.stderr, c.logLevel, c.LogFormat)
 	public, ops, err := c.listen(ctx)
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func (c *serveCommand) Run(ctx context.Context, out output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
-	service := newService(kept)
+	service := newService(kept, c.logIns())
 	if err := c.start(ctx, service, logger); err != nil {
 		return err
 	}
@@ -71,6 +71,7 @@ func (c *serveCommand) Run(ctx context.Context, out output) (err error) {
 		Metrics:        metrics,
 		RequestTimeout: requestTimeout,
 		TrustedProxies: c.trustedProxies,
+		RateLimit:      c.rateLimit,
 	}).Handler()
 	if err != nil {
 		return err
@@ -123,12 +124,25 @@ func openForServing(ctx context.Context, path string) (*store.Store, error) {
 	return store.Open(ctx, path)
 }
 
-func newService(kept *store.Store) *directory.Service {
+// logIns is what a service needs to know about log-ins.
+type logIns struct {
+	life  time.Duration // of a token
+	limit int           // failures a minute; 0: any number
+}
+
+// withoutLogIns is for the command line, where nobody logs in.
+var withoutLogIns = logIns{}
+
+func (c *serveCommand) logIns() logIns { return logIns{life: c.tokenTTL, limit: c.loginLimit} }
+
+func newService(kept *store.Store, l logIns) *directory.Service {
 	return &directory.Service{
-		Store:  kept,
-		Hasher: password.NewGate(password.Params(), runtime.GOMAXPROCS(0)),
-		Now:    time.Now,
-		Random: rand.Reader,
+		Store:     kept,
+		Hasher:    password.NewGate(password.Params(), runtime.GOMAXPROCS(0)),
+		Now:       time.Now,
+		Random:    rand.Reader,
+		TokenLife: l.life,
+		Attempts:  directory.NewAttempts(l.limit, time.Now),
 	}
 }
 

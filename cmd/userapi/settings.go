@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"userapi/internal/httpapi"
 	"userapi/internal/store"
@@ -45,12 +46,18 @@ type serveSettings struct {
 	Pprof           bool     `env:"USERAPI_PPROF" help:"Serve /debug/pprof beside /metrics."`
 	AdminTokenFile  string   `env:"USERAPI_ADMIN_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"Where the first start writes the token that it makes (${default})."`
 	TrustedProxies  []string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR,..." help:"Proxies whose X-Forwarded-For is believed (none)."`
+	TokenTTL        string   `name:"token-ttl" env:"USERAPI_TOKEN_TTL" default:"720h" placeholder:"DURATION" help:"How long a log-in token lives (${default})."`
+	RateLimit       string   `env:"USERAPI_RATE_LIMIT" default:"0" placeholder:"NUMBER" help:"Requests a second for a token; 0 for any number (${default})."`
+	LoginLimit      string   `env:"USERAPI_LOGIN_LIMIT" default:"10" placeholder:"NUMBER" help:"Failed log-ins a minute for an account from an address, and ten times that for an address and for an account; 0 for any number (${default})."`
 	LogLevel        string   `env:"USERAPI_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`
 	LogFormat       string   `env:"USERAPI_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text or json (${default})."`
 
 	// Filled by Validate.
 	adminToken     string         // "": not given
 	trustedProxies []netip.Prefix // none
+	tokenTTL       time.Duration  // of a log-in token
+	rateLimit      int            // requests a second for a token; 0: any number
+	loginLimit     int            // failed log-ins a minute; 0: any number
 	logLevel       slog.Level     // info
 }
 
@@ -81,6 +88,17 @@ func (s *serveSettings) Validate() error {
 		}
 		s.trustedProxies = append(s.trustedProxies, prefix)
 	}
+	ttl, err := time.ParseDuration(s.TokenTTL)
+	if err != nil || ttl <= 0 {
+		fault("USERAPI_TOKEN_TTL or --token-ttl", "%q is no duration, as in 720h or 30m", s.TokenTTL)
+	}
+	s.tokenTTL = ttl
+	if s.rateLimit, err = parseLimit(s.RateLimit); err != nil {
+		fault("USERAPI_RATE_LIMIT or --rate-limit", "%w", err)
+	}
+	if s.loginLimit, err = parseLimit(s.LoginLimit); err != nil {
+		fault("USERAPI_LOGIN_LIMIT or --login-limit", "%w", err)
+	}
 	if err := s.logLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		fault("USERAPI_LOG_LEVEL or --log-level", "%q is none of debug, info, warn and error", s.LogLevel)
 	}
@@ -88,6 +106,17 @@ func (s *serveSettings) Validate() error {
 		fault("USERAPI_LOG_FORMAT or --log-format", "%q is neither text nor json", s.LogFormat)
 	}
 	return errors.Join(faults...)
+}
+
+// maxLimit is far beyond what a server answers.
+const maxLimit = 1_000_000
+
+func parseLimit(s string) (int, error) {
+	limit, err := strconv.Atoi(s)
+	if err != nil || limit < 0 || limit > maxLimit {
+		return 0, fmt.Errorf("%q is no number from 0, for none, to %d", s, maxLimit)
+	}
+	return limit, nil
 }
 
 func isAddress(s string) bool {

@@ -30,9 +30,7 @@ type createTokenCommand struct {
 // Validate is called by kong.
 func (c createTokenCommand) Validate() error {
 	var faults []error
-	if c.User < 1 {
-		faults = append(faults, errors.New("--user: it needs the number of a user"))
-	}
+	faults = append(faults, checkUser(c.User))
 	if characters := utf8.RuneCountInString(c.Name); characters < 1 || characters > 64 || !utf8.ValidString(c.Name) || strings.ContainsFunc(c.Name, unicode.IsControl) {
 		faults = append(faults, errors.New("--name: it needs 1 to 64 characters, and no control characters"))
 	}
@@ -43,23 +41,23 @@ func (c createTokenCommand) Validate() error {
 }
 
 // Run prints the token alone, for $(…).
-func (c createTokenCommand) Run(ctx context.Context, out output) error {
+func (c createTokenCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		var life time.Duration
 		if c.ExpiresIn != nil {
 			life = *c.ExpiresIn
 		}
 		secret, owner, err := service.CreateToken(ctx, directory.UserID(c.User), c.Name, life)
-		if isNotFound(err) {
+		if isCode(err, directory.CodeNotFound) {
 			return fmt.Errorf("there is no user %d", c.User)
 		}
 		if err != nil {
 			return err
 		}
 		if !owner.Active() {
-			_, _ = fmt.Fprintf(out.stderr, "user %d is not active: the token is refused until is_active is true\n", c.User)
+			_, _ = fmt.Fprintf(std.stderr, "user %d is not active: the token is refused until is_active is true\n", c.User)
 		}
-		_, err = fmt.Fprintln(out.stdout, secret)
+		_, err = fmt.Fprintln(std.stdout, secret)
 		return err
 	})
 }
@@ -70,13 +68,13 @@ type listTokensCommand struct {
 }
 
 // Run prints a line for each token.
-func (c listTokensCommand) Run(ctx context.Context, out output) error {
+func (c listTokensCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		tokens, err := service.Tokens(ctx, directory.UserID(c.User))
 		if err != nil {
 			return err
 		}
-		table := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
+		table := tabwriter.NewWriter(std.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "ID\tUSER\tKIND\tCREATED\tEXPIRES\tNAME")
 		for _, t := range tokens {
 			expires := "never"
@@ -95,19 +93,22 @@ type revokeTokenCommand struct {
 }
 
 // Run ends the token; its next use is refused.
-func (c revokeTokenCommand) Run(ctx context.Context, _ output) error {
+func (c revokeTokenCommand) Run(ctx context.Context, _ streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		err := service.RevokeToken(ctx, c.ID)
-		if isNotFound(err) {
-			return fmt.Errorf("there is no token %d, or it is the operator's, which only a start of the server ends", c.ID)
+		if isCode(err, directory.CodeNotFound) {
+			return fmt.Errorf("there is no token %d", c.ID)
+		}
+		if isCode(err, directory.CodeOperatorToken) {
+			return fmt.Errorf("token %d is the operator's: it ends when the server starts without it", c.ID)
 		}
 		return err
 	})
 }
 
-func isNotFound(err error) bool {
+func isCode(err error, code directory.Code) bool {
 	failure, ok := errors.AsType[*directory.Error](err)
-	return ok && failure.Code == directory.CodeNotFound
+	return ok && failure.Code == code
 }
 
 // withService runs do on a database that exists.
@@ -117,5 +118,5 @@ func withService(ctx context.Context, path string, do func(*directory.Service) e
 		return err
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
-	return do(newService(kept))
+	return do(newService(kept, withoutLogIns))
 }

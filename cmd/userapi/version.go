@@ -10,7 +10,7 @@ import (
 type versionCommand struct{}
 
 // Run prints the program's version, the contract's, and Go's.
-func (versionCommand) Run(out output) error {
+func (versionCommand) Run(std streams) error {
 	contract, err := httpapi.ContractVersion()
 	if err != nil {
 		return err
@@ -19,6 +19,6 @@ func (versionCommand) Run(out output) error {
 	if !ok {
 		return fmt.Errorf("the program has no build information")
 	}
-	_, err = fmt.Fprintf(out.stdout, "userapi %s, contract %s, %s\n", build.Main.Version, contract, build.GoVersion)
+	_, err = fmt.Fprintf(std.stdout, "userapi %s, contract %s, %s\n", build.Main.Version, contract, build.GoVersion)
 	return err
 }

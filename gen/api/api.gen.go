@@ -29,10 +29,14 @@ const (
 	FaultCodeDuplicateMember FaultCode = "duplicate_member"
 	FaultCodeFormat          FaultCode = "format"
 	FaultCodeMaxLength       FaultCode = "max_length"
+	FaultCodeMaximum         FaultCode = "maximum"
 	FaultCodeMinLength       FaultCode = "min_length"
+	FaultCodeMinimum         FaultCode = "minimum"
+	FaultCodeMismatch        FaultCode = "mismatch"
 	FaultCodeNotAllowed      FaultCode = "not_allowed"
 	FaultCodeNull            FaultCode = "null"
 	FaultCodePattern         FaultCode = "pattern"
+	FaultCodeRepeated        FaultCode = "repeated"
 	FaultCodeRequired        FaultCode = "required"
 	FaultCodeSyntax          FaultCode = "syntax"
 	FaultCodeTaken           FaultCode = "taken"
@@ -49,13 +53,21 @@ func (e FaultCode) Valid() bool {
 		return true
 	case FaultCodeMaxLength:
 		return true
+	case FaultCodeMaximum:
+		return true
 	case FaultCodeMinLength:
+		return true
+	case FaultCodeMinimum:
+		return true
+	case FaultCodeMismatch:
 		return true
 	case FaultCodeNotAllowed:
 		return true
 	case FaultCodeNull:
 		return true
 	case FaultCodePattern:
+		return true
+	case FaultCodeRepeated:
 		return true
 	case FaultCodeRequired:
 		return true
@@ -74,21 +86,28 @@ func (e FaultCode) Valid() bool {
 
 // Defines values for ProblemCode.
 const (
-	ProblemCodeContentTooLarge      ProblemCode = "content_too_large"
-	ProblemCodeEmailTaken           ProblemCode = "email_taken"
-	ProblemCodeForbidden            ProblemCode = "forbidden"
-	ProblemCodeInternalError        ProblemCode = "internal_error"
-	ProblemCodeInvalidRequest       ProblemCode = "invalid_request"
-	ProblemCodeMalformedHeader      ProblemCode = "malformed_header"
-	ProblemCodeMalformedJSON        ProblemCode = "malformed_json"
-	ProblemCodeMethodNotAllowed     ProblemCode = "method_not_allowed"
-	ProblemCodeNickNameTaken        ProblemCode = "nick_name_taken"
-	ProblemCodeNotFound             ProblemCode = "not_found"
-	ProblemCodeOwnAccount           ProblemCode = "own_account"
-	ProblemCodePreconditionFailed   ProblemCode = "precondition_failed"
-	ProblemCodeUnauthenticated      ProblemCode = "unauthenticated"
-	ProblemCodeUnavailable          ProblemCode = "unavailable"
-	ProblemCodeUnsupportedMediaType ProblemCode = "unsupported_media_type"
+	ProblemCodeContentTooLarge          ProblemCode = "content_too_large"
+	ProblemCodeEmailTaken               ProblemCode = "email_taken"
+	ProblemCodeEnterpriseMismatch       ProblemCode = "enterprise_mismatch"
+	ProblemCodeForbidden                ProblemCode = "forbidden"
+	ProblemCodeInternalError            ProblemCode = "internal_error"
+	ProblemCodeInvalidCredentials       ProblemCode = "invalid_credentials"
+	ProblemCodeInvalidRequest           ProblemCode = "invalid_request"
+	ProblemCodeLastAdministrator        ProblemCode = "last_administrator"
+	ProblemCodeMalformedHeader          ProblemCode = "malformed_header"
+	ProblemCodeMalformedJSON            ProblemCode = "malformed_json"
+	ProblemCodeMethodNotAllowed         ProblemCode = "method_not_allowed"
+	ProblemCodeNickNameTaken            ProblemCode = "nick_name_taken"
+	ProblemCodeNotFound                 ProblemCode = "not_found"
+	ProblemCodeOperatorToken            ProblemCode = "operator_token"
+	ProblemCodeOwnAccount               ProblemCode = "own_account"
+	ProblemCodePreconditionFailed       ProblemCode = "precondition_failed"
+	ProblemCodeReauthenticationRequired ProblemCode = "reauthentication_required"
+	ProblemCodeSystemAdministrator      ProblemCode = "system_administrator"
+	ProblemCodeTooManyRequests          ProblemCode = "too_many_requests"
+	ProblemCodeUnauthenticated          ProblemCode = "unauthenticated"
+	ProblemCodeUnavailable              ProblemCode = "unavailable"
+	ProblemCodeUnsupportedMediaType     ProblemCode = "unsupported_media_type"
 )
 
 // Valid indicates whether the value is a known member of the ProblemCode enum.
@@ -98,11 +117,17 @@ func (e ProblemCode) Valid() bool {
 		return true
 	case ProblemCodeEmailTaken:
 		return true
+	case ProblemCodeEnterpriseMismatch:
+		return true
 	case ProblemCodeForbidden:
 		return true
 	case ProblemCodeInternalError:
 		return true
+	case ProblemCodeInvalidCredentials:
+		return true
 	case ProblemCodeInvalidRequest:
+		return true
+	case ProblemCodeLastAdministrator:
 		return true
 	case ProblemCodeMalformedHeader:
 		return true
@@ -114,9 +139,17 @@ func (e ProblemCode) Valid() bool {
 		return true
 	case ProblemCodeNotFound:
 		return true
+	case ProblemCodeOperatorToken:
+		return true
 	case ProblemCodeOwnAccount:
 		return true
 	case ProblemCodePreconditionFailed:
+		return true
+	case ProblemCodeReauthenticationRequired:
+		return true
+	case ProblemCodeSystemAdministrator:
+		return true
+	case ProblemCodeTooManyRequests:
 		return true
 	case ProblemCodeUnauthenticated:
 		return true
@@ -127,6 +160,84 @@ func (e ProblemCode) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// Administrator An administrator.
+type Administrator struct {
+	// Eid The enterprise of a user. There is no list of enterprises: any value names one.
+	//
+	// Example: default
+	Eid EnterpriseID `json:"eid"`
+
+	// UserID The number of a user, as a string.
+	// Whatever else is sent here names no user and is 404.
+	//
+	//
+	// Example: 2
+	UserID UserIDText `json:"user_id"`
+}
+
+// AppointAdministrator Who becomes an administrator of what.
+type AppointAdministrator struct {
+	// Eid The enterprise of a user. There is no list of enterprises: any value names one.
+	//
+	// Example: default
+	Eid EnterpriseID `json:"eid"`
+
+	// UserID The number of a user, as a string.
+	// Whatever else is sent here names no user and is 404.
+	//
+	//
+	// Example: 2
+	UserID UserIDText `json:"user_id"`
+}
+
+// AuthToken A token and its end.
+type AuthToken struct {
+	// ExpiresAt When the token ends by itself (RFC 3339, UTC).
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Token What to send as `Authorization`. Keep it secret.
+	Token string `json:"token"`
+}
+
+// ChangeOwnPassword A new password for oneself.
+type ChangeOwnPassword struct {
+	// Password A password in any script. It is compared in Unicode NFC and never read back.
+	//
+	// Example: correct horse
+	Password Password `json:"password"`
+
+	// Password1 The same password again.
+	//
+	// Example: correct horse
+	Password1 PasswordAgain `json:"password1"`
+}
+
+// ChangePassword A new password for a user.
+type ChangePassword struct {
+	// Password A password in any script. It is compared in Unicode NFC and never read back.
+	//
+	// Example: correct horse
+	Password Password `json:"password"`
+
+	// Password1 The same password again.
+	//
+	// Example: correct horse
+	Password1 PasswordAgain `json:"password1"`
+
+	// UserID The number of a user. Numbers are never reused.
+	//
+	// Example: 2
+	UserID UserID `json:"user_id"`
+}
+
+// ChangedPassword Whose password was changed.
+type ChangedPassword struct {
+	// UserID The number of a user. Numbers are never reused.
+	//
+	// Example: 2
+	UserID UserID `json:"user_id"`
 }
 
 // CreateUser A new user.
@@ -187,6 +298,52 @@ type EnterpriseID = string
 // EntityTags A list of entity tags, or `*` (RFC 9110 §8.8.3). Anything else is 400.
 type EntityTags = string
 
+// Event One change. Every member is always there.
+type Event struct {
+	// ActorID Who made it, or null for the command line or the server itself.
+	ActorID nullable.Nullable[int32] `json:"actor_id"`
+
+	// EnterpriseID The enterprise of the user before the change.
+	EnterpriseID string `json:"enterprise_id"`
+
+	// EventID The number of the change.
+	EventID int64 `json:"event_id"`
+
+	// Fields The members that were set, whatever they were before.
+	// `role` stands for an administrator who was appointed, dismissed or moved,
+	// and for a system administrator who was created.
+	Fields []string `json:"fields"`
+
+	// Operation The operationId of the change.
+	// Only the command line and the server itself do `createToken` and `revokeToken`.
+	Operation string `json:"operation"`
+
+	// RequestID The `X-Request-Id` of the request, or null where there was none.
+	RequestID nullable.Nullable[string] `json:"request_id"`
+
+	// Time When it was made (RFC 3339, UTC).
+	Time time.Time `json:"time"`
+
+	// TokenName The name of the token that was used; `""` for none.
+	TokenName string `json:"token_name"`
+
+	// UserID The number of a user. Numbers are never reused.
+	//
+	// Example: 2
+	UserID UserID `json:"user_id"`
+}
+
+// EventList One page of changes.
+type EventList struct {
+	// Events The changes on the page; `[]` for none.
+	Events []Event `json:"events"`
+
+	// Total How many there are on all pages together.
+	//
+	// Example: 1
+	Total Total `json:"total"`
+}
+
 // Fault One fault of a request.
 type Fault struct {
 	// Code The kind of fault, for programs. Codes keep their meaning. Codes may be added.
@@ -198,7 +355,10 @@ type Fault struct {
 	// - `type`: a value of another type is expected.
 	// - `null`: null is not allowed here.
 	// - `min_length`, `max_length`: too short, too long.
+	// - `minimum`, `maximum`: too small, too large.
 	// - `pattern`, `format`: a string of another form is expected.
+	// - `repeated`: the query has this parameter more than once.
+	// - `mismatch`: the value is not the same as the one it repeats.
 	// - `taken`: the value belongs to someone else.
 	// - `not_allowed`: you may not change this.
 	Code FaultCode `json:"code"`
@@ -206,7 +366,10 @@ type Fault struct {
 	// Detail What is expected there.
 	Detail string `json:"detail"`
 
-	// Pointer The place in the body (RFC 6901); `""` is the whole body.
+	// Parameter The query parameter; only there if the fault is in one.
+	Parameter *string `json:"parameter,omitempty"`
+
+	// Pointer The place in the body (RFC 6901); `""` is the whole body, or not in the body at all.
 	// A name in it is cut at 64 characters, its control characters are replaced. It has at most 8 names.
 	Pointer string `json:"pointer"`
 }
@@ -220,16 +383,37 @@ type Fault struct {
 // - `type`: a value of another type is expected.
 // - `null`: null is not allowed here.
 // - `min_length`, `max_length`: too short, too long.
+// - `minimum`, `maximum`: too small, too large.
 // - `pattern`, `format`: a string of another form is expected.
+// - `repeated`: the query has this parameter more than once.
+// - `mismatch`: the value is not the same as the one it repeats.
 // - `taken`: the value belongs to someone else.
 // - `not_allowed`: you may not change this.
 type FaultCode string
+
+// LogIn A name and its password.
+type LogIn struct {
+	// Password The password.
+	//
+	// Example: correct horse
+	Password string `json:"password"`
+
+	// Username An e-mail address, or `ENTERPRISE_ID/NICK_NAME`.
+	// A name alone could belong to someone in each enterprise and is no one's.
+	//
+	//
+	// Example: default/ada
+	Username string `json:"username"`
+}
 
 // NickName The name of a user, unique in its enterprise in any letter case.
 // No `/`, no `@`, no white space.
 //
 // Example: ada
 type NickName = string
+
+// Nothing Nothing but success.
+type Nothing = map[string]interface{}
 
 // Origion Where the user came from, in free text. The misspelling stays: clients rely on it.
 //
@@ -240,6 +424,11 @@ type Origion = string
 //
 // Example: correct horse
 type Password = string
+
+// PasswordAgain The same password again.
+//
+// Example: correct horse
+type PasswordAgain = string
 
 // Phone A phone number in free form. `""` means none.
 //
@@ -254,16 +443,23 @@ type Problem struct {
 	// - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
 	// - `malformed_header`: a header does not have the form that its RFC defines.
 	// - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
+	// - `invalid_credentials`: no active user has this name and password.
 	// - `forbidden`: your role does not allow this.
+	// - `reauthentication_required`: your log-in is older than 15 minutes; log in again.
 	// - `not_found`: no such path, or no user that you may see.
 	// - `method_not_allowed`: the path exists, the method does not; see `Allow`.
 	// - `email_taken`: another user has this e-mail address.
 	// - `nick_name_taken`: another user of the enterprise has this name.
 	// - `own_account`: nobody does this to their own account.
+	// - `last_administrator`: the enterprise has no other active administrator.
+	// - `enterprise_mismatch`: the user is in another enterprise.
+	// - `system_administrator`: the user is a system administrator.
+	// - `operator_token`: the token in the server's settings ends by a start of the server only.
 	// - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
 	// - `content_too_large`: the body is over 64 KiB.
 	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 	// - `invalid_request`: the request is not what the schema asks for; see `errors`.
+	// - `too_many_requests`: slow down; try again after `Retry-After` seconds.
 	// - `internal_error`: our fault; the log has more under the request id.
 	// - `unavailable`: busy or stopping; try again after `Retry-After` seconds.
 	Code ProblemCode `json:"code"`
@@ -271,7 +467,7 @@ type Problem struct {
 	// Detail What to do about it.
 	Detail string `json:"detail"`
 
-	// Errors The faults, one by one; empty where the problem is not in a member of the body.
+	// Errors The faults, one by one; empty where the problem is in no member and no parameter.
 	Errors []Fault `json:"errors"`
 
 	// RequestID The same as `X-Request-Id`.
@@ -293,19 +489,31 @@ type Problem struct {
 // - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
 // - `malformed_header`: a header does not have the form that its RFC defines.
 // - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
+// - `invalid_credentials`: no active user has this name and password.
 // - `forbidden`: your role does not allow this.
+// - `reauthentication_required`: your log-in is older than 15 minutes; log in again.
 // - `not_found`: no such path, or no user that you may see.
 // - `method_not_allowed`: the path exists, the method does not; see `Allow`.
 // - `email_taken`: another user has this e-mail address.
 // - `nick_name_taken`: another user of the enterprise has this name.
 // - `own_account`: nobody does this to their own account.
+// - `last_administrator`: the enterprise has no other active administrator.
+// - `enterprise_mismatch`: the user is in another enterprise.
+// - `system_administrator`: the user is a system administrator.
+// - `operator_token`: the token in the server's settings ends by a start of the server only.
 // - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
 // - `content_too_large`: the body is over 64 KiB.
 // - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 // - `invalid_request`: the request is not what the schema asks for; see `errors`.
+// - `too_many_requests`: slow down; try again after `Retry-After` seconds.
 // - `internal_error`: our fault; the log has more under the request id.
 // - `unavailable`: busy or stopping; try again after `Retry-After` seconds.
 type ProblemCode string
+
+// Total How many there are on all pages together.
+//
+// Example: 1
+type Total = int64
 
 // UpdateUser The members of a user that can be changed, each optional.
 //
@@ -355,6 +563,12 @@ type UpdateUser struct {
 // Example: 2
 type UserID = int32
 
+// UserIDText The number of a user, as a string.
+// Whatever else is sent here names no user and is 404.
+//
+// Example: 2
+type UserIDText = string
+
 // UserInfo A user. Every member is always there.
 type UserInfo struct {
 	// ClientIP The address that created the user, or null for the server itself.
@@ -394,6 +608,29 @@ type UserInfo struct {
 	UserID UserID `json:"user_id"`
 }
 
+// UserList One page of users.
+type UserList struct {
+	// Total How many there are on all pages together.
+	//
+	// Example: 1
+	Total Total `json:"total"`
+
+	// Users The users on the page; `[]` for none.
+	Users []UserInfo `json:"users"`
+}
+
+// IfMatch A list of entity tags, or `*` (RFC 9110 §8.8.3). Anything else is 400.
+type IfMatch = EntityTags
+
+// IfNoneMatch A list of entity tags, or `*` (RFC 9110 §8.8.3). Anything else is 400.
+type IfNoneMatch = EntityTags
+
+// Page defines model for Page.
+type Page = int32
+
+// PageSize defines model for PageSize.
+type PageSize = int32
+
 // UserIDInPath defines model for UserIdInPath.
 type UserIDInPath = string
 
@@ -412,6 +649,9 @@ type Forbidden = Problem
 // InternalServerError What went wrong (RFC 9457).
 type InternalServerError = Problem
 
+// InvalidCredentials What went wrong (RFC 9457).
+type InvalidCredentials = Problem
+
 // NotFound What went wrong (RFC 9457).
 type NotFound = Problem
 
@@ -421,6 +661,9 @@ type PreconditionFailed = Problem
 // ServiceUnavailable What went wrong (RFC 9457).
 type ServiceUnavailable = Problem
 
+// TooManyRequests What went wrong (RFC 9457).
+type TooManyRequests = Problem
+
 // Unauthorized What went wrong (RFC 9457).
 type Unauthorized = Problem
 
@@ -429,6 +672,43 @@ type UnprocessableContent = Problem
 
 // UnsupportedMediaType What went wrong (RFC 9457).
 type UnsupportedMediaType = Problem
+
+// ListAdministratorsParams defines parameters for ListAdministrators.
+type ListAdministratorsParams struct {
+	// Eid Only administrators of this enterprise. Without it, all that you may see.
+	// An enterprise that is not yours is 403.
+	Eid *EnterpriseID `form:"eid,omitempty" json:"eid,omitempty"`
+
+	// Page The number of the page, from 1.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PageSize How many are on a page.
+	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+}
+
+// ListUsersParams defines parameters for ListUsers.
+type ListUsersParams struct {
+	// Query Only users with this text in their name, e-mail address or phone, in any letter case.
+	// It is plain text: `%` and `_` stand for themselves. `""` is in every user.
+	Query *string `form:"query,omitempty" json:"query,omitempty"`
+
+	// Page The number of the page, from 1.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PageSize How many are on a page.
+	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+}
+
+// DeleteUserParams defines parameters for DeleteUser.
+type DeleteUserParams struct {
+	// IfMatch Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
+	// The comparison is strong. `*` stands for any version.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
+	// `*` stands for any version.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
 
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
@@ -441,12 +721,30 @@ type GetUserParams struct {
 type UpdateUserParams struct {
 	// IfMatch Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
-	IfMatch *EntityTags `json:"If-Match,omitempty"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// IfNoneMatch Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
 	// `*` stands for any version.
-	IfNoneMatch *EntityTags `json:"If-None-Match,omitempty"`
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
+
+// ListUserEventsParams defines parameters for ListUserEvents.
+type ListUserEventsParams struct {
+	// Page The number of the page, from 1.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PageSize How many are on a page.
+	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+}
+
+// CreateAdministratorJSONRequestBody defines body for CreateAdministrator for application/json ContentType.
+type CreateAdministratorJSONRequestBody = AppointAdministrator
+
+// CreateAuthTokenJSONRequestBody defines body for CreateAuthToken for application/json ContentType.
+type CreateAuthTokenJSONRequestBody = LogIn
+
+// ChangeOwnPasswordJSONRequestBody defines body for ChangeOwnPassword for application/json ContentType.
+type ChangeOwnPasswordJSONRequestBody = ChangeOwnPassword
 
 // CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
 type CreateUserJSONRequestBody = CreateUser
@@ -454,22 +752,171 @@ type CreateUserJSONRequestBody = CreateUser
 // UpdateUserJSONRequestBody defines body for UpdateUser for application/json ContentType.
 type UpdateUserJSONRequestBody = UpdateUser
 
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody = ChangePassword
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListAdministrators List administrators
+	// (GET /openapi/v1/administrators)
+	ListAdministrators(ctx echo.Context, params ListAdministratorsParams) error
+	// CreateAdministrator Appoint an administrator
+	// (POST /openapi/v1/administrators)
+	CreateAdministrator(ctx echo.Context) error
+	// DeleteAdministrator Dismiss an administrator
+	// (DELETE /openapi/v1/administrators/{user_id})
+	DeleteAdministrator(ctx echo.Context, userID UserIDInPath) error
+	// DeleteAuthToken Log out
+	// (DELETE /openapi/v1/auth-token)
+	DeleteAuthToken(ctx echo.Context) error
+	// CreateAuthToken Log in
+	// (POST /openapi/v1/auth-token)
+	CreateAuthToken(ctx echo.Context) error
+	// ChangeOwnPassword Change your own password
+	// (PUT /openapi/v1/changepwd)
+	ChangeOwnPassword(ctx echo.Context) error
+	// ListUsers List users
+	// (GET /openapi/v1/users)
+	ListUsers(ctx echo.Context, params ListUsersParams) error
 	// CreateUser Create a user
 	// (POST /openapi/v1/users)
 	CreateUser(ctx echo.Context) error
+	// DeleteUser Delete a user
+	// (DELETE /openapi/v1/users/{user_id})
+	DeleteUser(ctx echo.Context, userID UserIDInPath, params DeleteUserParams) error
 	// GetUser Read a user
 	// (GET /openapi/v1/users/{user_id})
 	GetUser(ctx echo.Context, userID UserIDInPath, params GetUserParams) error
 	// UpdateUser Update user information
 	// (PUT /openapi/v1/users/{user_id})
 	UpdateUser(ctx echo.Context, userID UserIDInPath, params UpdateUserParams) error
+	// ListUserEvents List the changes of a user
+	// (GET /openapi/v1/users/{user_id}/audit)
+	ListUserEvents(ctx echo.Context, userID UserIDInPath, params ListUserEventsParams) error
+	// ChangePassword Change the password of a user
+	// (PUT /openapi/v1/users/{user_id}/changepwd)
+	ChangePassword(ctx echo.Context, userID UserIDInPath) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// ListAdministrators converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAdministrators(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAdministratorsParams
+	// ------------- Optional query parameter "eid" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "eid", ctx.QueryParams(), &params.Eid, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter eid: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAdministrators(ctx, params)
+	return err
+}
+
+// CreateAdministrator converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAdministrator(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAdministrator(ctx)
+	return err
+}
+
+// DeleteAdministrator converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteAdministrator(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserIDInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteAdministrator(ctx, userID)
+	return err
+}
+
+// DeleteAuthToken converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteAuthToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteAuthToken(ctx)
+	return err
+}
+
+// CreateAuthToken converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAuthToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAuthToken(ctx)
+	return err
+}
+
+// ChangeOwnPassword converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeOwnPassword(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeOwnPassword(ctx)
+	return err
+}
+
+// ListUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListUsers(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUsersParams
+	// ------------- Optional query parameter "query" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "query", ctx.QueryParams(), &params.Query, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter query: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListUsers(ctx, params)
+	return err
 }
 
 // CreateUser converts echo context to params.
@@ -478,6 +925,57 @@ func (w *ServerInterfaceWrapper) CreateUser(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CreateUser(ctx)
+	return err
+}
+
+// DeleteUser converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserIDInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteUser(ctx, userID, params)
 	return err
 }
 
@@ -534,7 +1032,7 @@ func (w *ServerInterfaceWrapper) UpdateUser(ctx echo.Context) error {
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "If-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch EntityTags
+		var IfMatch IfMatch
 		n := len(valueList)
 		if n != 1 {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
@@ -549,7 +1047,7 @@ func (w *ServerInterfaceWrapper) UpdateUser(ctx echo.Context) error {
 	}
 	// ------------- Optional header parameter "If-None-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch EntityTags
+		var IfNoneMatch IfNoneMatch
 		n := len(valueList)
 		if n != 1 {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
@@ -565,6 +1063,54 @@ func (w *ServerInterfaceWrapper) UpdateUser(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateUser(ctx, userID, params)
+	return err
+}
+
+// ListUserEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListUserEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserIDInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUserEventsParams
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListUserEvents(ctx, userID, params)
+	return err
+}
+
+// ChangePassword converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserIDInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangePassword(ctx, userID)
 	return err
 }
 
@@ -615,9 +1161,19 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 		Handler: si,
 	}
 
+	router.GET(options.BaseURL+"/openapi/v1/users", wrapper.ListUsers, options.OperationMiddlewares["listUsers"]...)
 	router.POST(options.BaseURL+"/openapi/v1/users", wrapper.CreateUser, options.OperationMiddlewares["createUser"]...)
+	router.DELETE(options.BaseURL+"/openapi/v1/users/:user_id", wrapper.DeleteUser, options.OperationMiddlewares["deleteUser"]...)
 	router.GET(options.BaseURL+"/openapi/v1/users/:user_id", wrapper.GetUser, options.OperationMiddlewares["getUser"]...)
 	router.PUT(options.BaseURL+"/openapi/v1/users/:user_id", wrapper.UpdateUser, options.OperationMiddlewares["updateUser"]...)
+	router.PUT(options.BaseURL+"/openapi/v1/users/:user_id/changepwd", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
+	router.GET(options.BaseURL+"/openapi/v1/users/:user_id/audit", wrapper.ListUserEvents, options.OperationMiddlewares["listUserEvents"]...)
+	router.PUT(options.BaseURL+"/openapi/v1/changepwd", wrapper.ChangeOwnPassword, options.OperationMiddlewares["changeOwnPassword"]...)
+	router.GET(options.BaseURL+"/openapi/v1/administrators", wrapper.ListAdministrators, options.OperationMiddlewares["listAdministrators"]...)
+	router.POST(options.BaseURL+"/openapi/v1/administrators", wrapper.CreateAdministrator, options.OperationMiddlewares["createAdministrator"]...)
+	router.DELETE(options.BaseURL+"/openapi/v1/administrators/:user_id", wrapper.DeleteAdministrator, options.OperationMiddlewares["deleteAdministrator"]...)
+	router.DELETE(options.BaseURL+"/openapi/v1/auth-token", wrapper.DeleteAuthToken, options.OperationMiddlewares["deleteAuthToken"]...)
+	router.POST(options.BaseURL+"/openapi/v1/auth-token", wrapper.CreateAuthToken, options.OperationMiddlewares["createAuthToken"]...)
 
 }
 
@@ -666,6 +1222,16 @@ type InternalServerErrorApplicationProblemPlusJSONResponse struct {
 	Headers InternalServerErrorResponseHeaders
 }
 
+type InvalidCredentialsResponseHeaders struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+type InvalidCredentialsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers InvalidCredentialsResponseHeaders
+}
+
 type NotFoundResponseHeaders struct {
 	XRequestID string
 }
@@ -692,6 +1258,16 @@ type ServiceUnavailableApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers ServiceUnavailableResponseHeaders
+}
+
+type TooManyRequestsResponseHeaders struct {
+	RetryAfter int
+	XRequestID string
+}
+type TooManyRequestsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyRequestsResponseHeaders
 }
 
 type UnauthorizedResponseHeaders struct {
@@ -721,6 +1297,1113 @@ type UnsupportedMediaTypeApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers UnsupportedMediaTypeResponseHeaders
+}
+
+type ListAdministratorsRequestObject struct {
+	Params ListAdministratorsParams
+}
+
+type ListAdministratorsResponseObject interface {
+	VisitListAdministratorsResponse(w http.ResponseWriter) error
+}
+
+type ListAdministrators200ResponseHeaders struct {
+	XRequestID string
+}
+
+type ListAdministrators200JSONResponse struct {
+	Body    UserList
+	Headers ListAdministrators200ResponseHeaders
+}
+
+func (response ListAdministrators200JSONResponse) VisitListAdministratorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdministrators401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdministrators401ApplicationProblemPlusJSONResponse) VisitListAdministratorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdministrators403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdministrators403ApplicationProblemPlusJSONResponse) VisitListAdministratorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdministrators422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableContentApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdministrators422ApplicationProblemPlusJSONResponse) VisitListAdministratorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdministrators429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdministrators429ApplicationProblemPlusJSONResponse) VisitListAdministratorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdministrators500ApplicationProblemPlusJSONResponse struct {
+	InternalServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdministrators500ApplicationProblemPlusJSONResponse) VisitListAdministratorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdministrators503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdministrators503ApplicationProblemPlusJSONResponse) VisitListAdministratorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministratorRequestObject struct {
+	Body *CreateAdministratorJSONRequestBody
+}
+
+type CreateAdministratorResponseObject interface {
+	VisitCreateAdministratorResponse(w http.ResponseWriter) error
+}
+
+type CreateAdministrator201ResponseHeaders struct {
+	XRequestID string
+}
+
+type CreateAdministrator201JSONResponse struct {
+	Body    Administrator
+	Headers CreateAdministrator201ResponseHeaders
+}
+
+func (response CreateAdministrator201JSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministrator400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAdministrator400ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministrator401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAdministrator401ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministrator403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAdministrator403ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministrator404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAdministrator404ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministrator409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAdministrator409ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministrator413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAdministrator413ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministrator415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAdministrator415ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.AcceptEncoding != nil {
+		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
+	}
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministrator422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableContentApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAdministrator422ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministrator429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAdministrator429ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministrator500ApplicationProblemPlusJSONResponse struct {
+	InternalServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAdministrator500ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAdministrator503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAdministrator503ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAdministratorRequestObject struct {
+	UserID UserIDInPath `json:"user_id"`
+}
+
+type DeleteAdministratorResponseObject interface {
+	VisitDeleteAdministratorResponse(w http.ResponseWriter) error
+}
+
+type DeleteAdministrator204ResponseHeaders struct {
+	XRequestID string
+}
+
+type DeleteAdministrator204Response struct {
+	Headers DeleteAdministrator204ResponseHeaders
+}
+
+func (response DeleteAdministrator204Response) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAdministrator401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAdministrator401ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAdministrator403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAdministrator403ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAdministrator404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAdministrator404ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAdministrator409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAdministrator409ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAdministrator429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAdministrator429ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAdministrator500ApplicationProblemPlusJSONResponse struct {
+	InternalServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAdministrator500ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAdministrator503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAdministrator503ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAuthTokenRequestObject struct {
+}
+
+type DeleteAuthTokenResponseObject interface {
+	VisitDeleteAuthTokenResponse(w http.ResponseWriter) error
+}
+
+type DeleteAuthToken204ResponseHeaders struct {
+	XRequestID string
+}
+
+type DeleteAuthToken204Response struct {
+	Headers DeleteAuthToken204ResponseHeaders
+}
+
+func (response DeleteAuthToken204Response) VisitDeleteAuthTokenResponse(w http.ResponseWriter) error {
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAuthToken401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAuthToken401ApplicationProblemPlusJSONResponse) VisitDeleteAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAuthToken409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAuthToken409ApplicationProblemPlusJSONResponse) VisitDeleteAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAuthToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAuthToken429ApplicationProblemPlusJSONResponse) VisitDeleteAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAuthToken500ApplicationProblemPlusJSONResponse struct {
+	InternalServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAuthToken500ApplicationProblemPlusJSONResponse) VisitDeleteAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAuthToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAuthToken503ApplicationProblemPlusJSONResponse) VisitDeleteAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAuthTokenRequestObject struct {
+	Body *CreateAuthTokenJSONRequestBody
+}
+
+type CreateAuthTokenResponseObject interface {
+	VisitCreateAuthTokenResponse(w http.ResponseWriter) error
+}
+
+type CreateAuthToken200ResponseHeaders struct {
+	XRequestID string
+}
+
+type CreateAuthToken200JSONResponse struct {
+	Body    AuthToken
+	Headers CreateAuthToken200ResponseHeaders
+}
+
+func (response CreateAuthToken200JSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAuthToken400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAuthToken400ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAuthToken401ApplicationProblemPlusJSONResponse struct {
+	InvalidCredentialsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAuthToken401ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAuthToken413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAuthToken413ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAuthToken415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAuthToken415ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.AcceptEncoding != nil {
+		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
+	}
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAuthToken422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableContentApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAuthToken422ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAuthToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAuthToken429ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAuthToken500ApplicationProblemPlusJSONResponse struct {
+	InternalServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAuthToken500ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAuthToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAuthToken503ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOwnPasswordRequestObject struct {
+	Body *ChangeOwnPasswordJSONRequestBody
+}
+
+type ChangeOwnPasswordResponseObject interface {
+	VisitChangeOwnPasswordResponse(w http.ResponseWriter) error
+}
+
+type ChangeOwnPassword200ResponseHeaders struct {
+	XRequestID string
+}
+
+type ChangeOwnPassword200JSONResponse struct {
+	Body    Nothing
+	Headers ChangeOwnPassword200ResponseHeaders
+}
+
+func (response ChangeOwnPassword200JSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOwnPassword400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOwnPassword400ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOwnPassword401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOwnPassword401ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOwnPassword403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOwnPassword403ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOwnPassword413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOwnPassword413ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOwnPassword415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOwnPassword415ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.AcceptEncoding != nil {
+		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
+	}
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOwnPassword422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableContentApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOwnPassword422ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOwnPassword429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOwnPassword429ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOwnPassword500ApplicationProblemPlusJSONResponse struct {
+	InternalServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOwnPassword500ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOwnPassword503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOwnPassword503ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsersRequestObject struct {
+	Params ListUsersParams
+}
+
+type ListUsersResponseObject interface {
+	VisitListUsersResponse(w http.ResponseWriter) error
+}
+
+type ListUsers200ResponseHeaders struct {
+	XRequestID string
+}
+
+type ListUsers200JSONResponse struct {
+	Body    UserList
+	Headers ListUsers200ResponseHeaders
+}
+
+func (response ListUsers200JSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsers401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsers401ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsers403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsers403ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsers422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableContentApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsers422ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsers429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsers429ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsers500ApplicationProblemPlusJSONResponse struct {
+	InternalServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsers500ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsers503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsers503ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type CreateUserRequestObject struct {
@@ -878,6 +2561,24 @@ func (response CreateUser422ApplicationProblemPlusJSONResponse) VisitCreateUserR
 	return err
 }
 
+type CreateUser429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateUser429ApplicationProblemPlusJSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateUser500ApplicationProblemPlusJSONResponse struct {
 	InternalServerErrorApplicationProblemPlusJSONResponse
 }
@@ -900,6 +2601,185 @@ type CreateUser503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateUser503ApplicationProblemPlusJSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUserRequestObject struct {
+	UserID UserIDInPath `json:"user_id"`
+	Params DeleteUserParams
+}
+
+type DeleteUserResponseObject interface {
+	VisitDeleteUserResponse(w http.ResponseWriter) error
+}
+
+type DeleteUser204ResponseHeaders struct {
+	XRequestID string
+}
+
+type DeleteUser204Response struct {
+	Headers DeleteUser204ResponseHeaders
+}
+
+func (response DeleteUser204Response) VisitDeleteUserResponse(w http.ResponseWriter) error {
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteUser400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteUser400ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUser401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteUser401ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUser403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteUser403ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUser404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteUser404ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUser409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteUser409ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUser412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteUser412ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUser429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteUser429ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUser500ApplicationProblemPlusJSONResponse struct {
+	InternalServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteUser500ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUser503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteUser503ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1010,6 +2890,24 @@ func (response GetUser404ApplicationProblemPlusJSONResponse) VisitGetUserRespons
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUser429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetUser429ApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1238,6 +3136,24 @@ func (response UpdateUser422ApplicationProblemPlusJSONResponse) VisitUpdateUserR
 	return err
 }
 
+type UpdateUser429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateUser429ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateUser500ApplicationProblemPlusJSONResponse struct {
 	InternalServerErrorApplicationProblemPlusJSONResponse
 }
@@ -1273,17 +3189,407 @@ func (response UpdateUser503ApplicationProblemPlusJSONResponse) VisitUpdateUserR
 	return err
 }
 
+type ListUserEventsRequestObject struct {
+	UserID UserIDInPath `json:"user_id"`
+	Params ListUserEventsParams
+}
+
+type ListUserEventsResponseObject interface {
+	VisitListUserEventsResponse(w http.ResponseWriter) error
+}
+
+type ListUserEvents200ResponseHeaders struct {
+	XRequestID string
+}
+
+type ListUserEvents200JSONResponse struct {
+	Body    EventList
+	Headers ListUserEvents200ResponseHeaders
+}
+
+func (response ListUserEvents200JSONResponse) VisitListUserEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserEvents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserEvents401ApplicationProblemPlusJSONResponse) VisitListUserEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserEvents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserEvents403ApplicationProblemPlusJSONResponse) VisitListUserEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserEvents404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserEvents404ApplicationProblemPlusJSONResponse) VisitListUserEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserEvents422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableContentApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserEvents422ApplicationProblemPlusJSONResponse) VisitListUserEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserEvents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserEvents429ApplicationProblemPlusJSONResponse) VisitListUserEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserEvents500ApplicationProblemPlusJSONResponse struct {
+	InternalServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserEvents500ApplicationProblemPlusJSONResponse) VisitListUserEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserEvents503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserEvents503ApplicationProblemPlusJSONResponse) VisitListUserEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePasswordRequestObject struct {
+	UserID UserIDInPath `json:"user_id"`
+	Body   *ChangePasswordJSONRequestBody
+}
+
+type ChangePasswordResponseObject interface {
+	VisitChangePasswordResponse(w http.ResponseWriter) error
+}
+
+type ChangePassword200ResponseHeaders struct {
+	XRequestID string
+}
+
+type ChangePassword200JSONResponse struct {
+	Body    ChangedPassword
+	Headers ChangePassword200ResponseHeaders
+}
+
+func (response ChangePassword200JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword400ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword401ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword403ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword404ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword413ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword415ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.AcceptEncoding != nil {
+		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
+	}
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableContentApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword422ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword429ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword500ApplicationProblemPlusJSONResponse struct {
+	InternalServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword500ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword503ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListAdministrators List administrators
+	// (GET /openapi/v1/administrators)
+	ListAdministrators(ctx context.Context, request ListAdministratorsRequestObject) (ListAdministratorsResponseObject, error)
+	// CreateAdministrator Appoint an administrator
+	// (POST /openapi/v1/administrators)
+	CreateAdministrator(ctx context.Context, request CreateAdministratorRequestObject) (CreateAdministratorResponseObject, error)
+	// DeleteAdministrator Dismiss an administrator
+	// (DELETE /openapi/v1/administrators/{user_id})
+	DeleteAdministrator(ctx context.Context, request DeleteAdministratorRequestObject) (DeleteAdministratorResponseObject, error)
+	// DeleteAuthToken Log out
+	// (DELETE /openapi/v1/auth-token)
+	DeleteAuthToken(ctx context.Context, request DeleteAuthTokenRequestObject) (DeleteAuthTokenResponseObject, error)
+	// CreateAuthToken Log in
+	// (POST /openapi/v1/auth-token)
+	CreateAuthToken(ctx context.Context, request CreateAuthTokenRequestObject) (CreateAuthTokenResponseObject, error)
+	// ChangeOwnPassword Change your own password
+	// (PUT /openapi/v1/changepwd)
+	ChangeOwnPassword(ctx context.Context, request ChangeOwnPasswordRequestObject) (ChangeOwnPasswordResponseObject, error)
+	// ListUsers List users
+	// (GET /openapi/v1/users)
+	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
 	// CreateUser Create a user
 	// (POST /openapi/v1/users)
 	CreateUser(ctx context.Context, request CreateUserRequestObject) (CreateUserResponseObject, error)
+	// DeleteUser Delete a user
+	// (DELETE /openapi/v1/users/{user_id})
+	DeleteUser(ctx context.Context, request DeleteUserRequestObject) (DeleteUserResponseObject, error)
 	// GetUser Read a user
 	// (GET /openapi/v1/users/{user_id})
 	GetUser(ctx context.Context, request GetUserRequestObject) (GetUserResponseObject, error)
 	// UpdateUser Update user information
 	// (PUT /openapi/v1/users/{user_id})
 	UpdateUser(ctx context.Context, request UpdateUserRequestObject) (UpdateUserResponseObject, error)
+	// ListUserEvents List the changes of a user
+	// (GET /openapi/v1/users/{user_id}/audit)
+	ListUserEvents(ctx context.Context, request ListUserEventsRequestObject) (ListUserEventsResponseObject, error)
+	// ChangePassword Change the password of a user
+	// (PUT /openapi/v1/users/{user_id}/changepwd)
+	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -1296,6 +3602,242 @@ func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareF
 type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
+}
+
+// ListAdministrators operation middleware
+func (sh *strictHandler) ListAdministrators(ctx echo.Context, params ListAdministratorsParams) error {
+	var request ListAdministratorsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAdministrators(ctx.Request().Context(), request.(ListAdministratorsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAdministrators")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAdministratorsResponseObject); ok {
+		return validResponse.VisitListAdministratorsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAdministrator operation middleware
+func (sh *strictHandler) CreateAdministrator(ctx echo.Context) error {
+	var request CreateAdministratorRequestObject
+
+	var body CreateAdministratorJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAdministrator(ctx.Request().Context(), request.(CreateAdministratorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAdministrator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAdministratorResponseObject); ok {
+		return validResponse.VisitCreateAdministratorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteAdministrator operation middleware
+func (sh *strictHandler) DeleteAdministrator(ctx echo.Context, userID UserIDInPath) error {
+	var request DeleteAdministratorRequestObject
+
+	request.UserID = userID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAdministrator(ctx.Request().Context(), request.(DeleteAdministratorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAdministrator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteAdministratorResponseObject); ok {
+		return validResponse.VisitDeleteAdministratorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteAuthToken operation middleware
+func (sh *strictHandler) DeleteAuthToken(ctx echo.Context) error {
+	var request DeleteAuthTokenRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAuthToken(ctx.Request().Context(), request.(DeleteAuthTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAuthToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteAuthTokenResponseObject); ok {
+		return validResponse.VisitDeleteAuthTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAuthToken operation middleware
+func (sh *strictHandler) CreateAuthToken(ctx echo.Context) error {
+	var request CreateAuthTokenRequestObject
+
+	var body CreateAuthTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAuthToken(ctx.Request().Context(), request.(CreateAuthTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAuthToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAuthTokenResponseObject); ok {
+		return validResponse.VisitCreateAuthTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeOwnPassword operation middleware
+func (sh *strictHandler) ChangeOwnPassword(ctx echo.Context) error {
+	var request ChangeOwnPasswordRequestObject
+
+	var body ChangeOwnPasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeOwnPassword(ctx.Request().Context(), request.(ChangeOwnPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeOwnPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeOwnPasswordResponseObject); ok {
+		return validResponse.VisitChangeOwnPasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListUsers operation middleware
+func (sh *strictHandler) ListUsers(ctx echo.Context, params ListUsersParams) error {
+	var request ListUsersRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUsers(ctx.Request().Context(), request.(ListUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListUsersResponseObject); ok {
+		return validResponse.VisitListUsersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
 }
 
 // CreateUser operation middleware
@@ -1338,6 +3880,32 @@ func (sh *strictHandler) CreateUser(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(CreateUserResponseObject); ok {
 		return validResponse.VisitCreateUserResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteUser operation middleware
+func (sh *strictHandler) DeleteUser(ctx echo.Context, userID UserIDInPath, params DeleteUserParams) error {
+	var request DeleteUserRequestObject
+
+	request.UserID = userID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteUser(ctx.Request().Context(), request.(DeleteUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteUserResponseObject); ok {
+		return validResponse.VisitDeleteUserResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -1422,114 +3990,245 @@ func (sh *strictHandler) UpdateUser(ctx echo.Context, userID UserIDInPath, param
 	return nil
 }
 
+// ListUserEvents operation middleware
+func (sh *strictHandler) ListUserEvents(ctx echo.Context, userID UserIDInPath, params ListUserEventsParams) error {
+	var request ListUserEventsRequestObject
+
+	request.UserID = userID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUserEvents(ctx.Request().Context(), request.(ListUserEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUserEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListUserEventsResponseObject); ok {
+		return validResponse.VisitListUserEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangePassword operation middleware
+func (sh *strictHandler) ChangePassword(ctx echo.Context, userID UserIDInPath) error {
+	var request ChangePasswordRequestObject
+
+	request.UserID = userID
+
+	var body ChangePasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangePassword(ctx.Request().Context(), request.(ChangePasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangePassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
+		return validResponse.VisitChangePasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7Hz7ciO3sfer4Jvkq6zkETW8SLvi1qlYVrSxYlu7x8s962QpixAHJBENgTGAEcVsdF4n75EnO9UNzAzm",
-	"IkpaMSn/kSqXuRRxaXQ3un99mfkcTOUylYIJo4Ph52DBaMwU/vN0ROfwGTM9VTw1XIpgGIwWjNwwpbkU",
-	"RM6IWTCSaaZCoo2SYk5e/PjmhBx1uxH55z9edV51+judIAzYLV2mCQuGwTh4OQ6CMFDsl4wrFgdDozIW",
-	"Bnq6YEsK+y3p7fdMzM0iGPZ7YZBSY5iCrX8eB5+ivaOLr8bBb4MwMOsUFtRGcTEP7u7C4Ef2S8a0OYub",
-	"ZJ/TJdPELLgmyo7qEDiKZuqGqd9pksg5WVCNB9J0yYigS1YlffDffzn883fv/vDTx48fP759++3oZPTH",
-	"n/6n/6dv3z/2PL3DMFhy4X9tO4VR6+OZYap5jPdsKkWsiZFkRbkhV2wmFUOiBbs1xKh1RQLdqNOri6D7",
-	"ALF8mS2DYf8wipBY+7VbUMqFYXOmgjugNaWKLplxGvNBM3UWn4l3FE7Xpjkxm/IlTYjIlldMgQJRVJ/O",
-	"WHxcUMNumCIs0YxwTTQThiyYsqLQREgcSqiI4edBNOiMRUVAvSAMOGyVAgFhAPOCYQCzLnn8WCEdDipC",
-	"6jZldAcr6VQKzfDc39DYqR58m0phmMB/0jRN+JQCA/ZTJa8Stvzqrxq48bkkG2bEsP6SJjOpliy+xDFh",
-	"EDNDeYJiFzGRgpE/vX97TgxImgvyYfRm7xUxC2ochxidLsiSWdaKqVVfpSRI51OxTZxZotilHepvBNfE",
-	"3pLaMqkEuatgGOynCylYcHdh2cm0Ad4+cDu0oSbTwXAASmW4QXH9kJ8Xj1Xe6EyJIciMpnzouDas8ebO",
-	"l91vFZsFw+A3+6Up27e/6v13dr4VWlMfr2S8BmUS0iARIZGKUGKtIPxQ7AtM8IzjT3tO4nvW2rTR4Ibv",
-	"l2YJqTiRYpbw6fN0hS0pTy4NvWYVRTkW0iyYshfFmjOuCduD0YTGsWJad8i5NAsu5mRFNZkuqJjb4zVV",
-	"pbE+KiJ1m9zQJKsrB9L1xcpxVCrHaYVmklOyQUV8lmxLP9whSCyZVZK5JCtuFmQFtw6MlJFqy8oBCjGS",
-	"8nuq5uxZOuImXhopLxNcrSFJQ5ZSG3I4IN/xbyo68GUS7PZLCbqjECMlybffIL4mtdu+5BK8S3nU7Qjs",
-	"jVRXPI6ZeJaoZsUqnoj+LDNFlExYqX40SeQKL/UTbrGQ5hInsthf/ntGb2rGPjP16wz/SBXXDLTgS6+1",
-	"pxRvvINuUIaSH9tQgs2M3JoqnAGzBE3eI6Y8BTk8Sym4W+8SReqLrkSuZEZ5wuIO+ZGlUhnCjbVPxjNe",
-	"PH7+zT7wHXd+UJITtkGStUNsQ5xvMzh2lpgOAdCIF4DqaxaTmVRkSdfEfYCgF6DkV4wJEkvBtifsc2ne",
-	"yEzEz5Iw3MwZrlIVrmIOlOAFp8beUkC1Fu6tZYYH1IxtwWhHg1K059KQnKINUi0J34ZAzx2yr5+tRDA2",
-	"Xtie9N4pDKQ4EPAGb9Cz5Jh6y13aG1m/rnhAz1QTzQFat1nx10QxGhehtQ14jCYQkBM6p1xsw1P3SqH7",
-	"3CAF+RvE33bebXlrPHJhpxfWR5U5B9SRydls7wdqposJXHX4di4Fy/9E9bUGU7A9dQGLzqfsg6A3lCf0",
-	"KnkeMMu8ddqtOtfkKtPre9QDonzUA0JnhimCGYM9TBkQbTME27D4ntv+UKF4g2b4R9uGRnyTaTTn2sg0",
-	"5WJ+L+zxBO2x42E5F7mWu/A5GvJB0MwspOJ/e6YpyXAhJgyG6HETskPYxWNi5DUTQ3LsdsXlh+QbRhVT",
-	"ZPT2u9PzbXiGbkUFaoRtVoPK4C15CTw0xuhSMGsKuCaZuBZyJULCRMxi+JXdplyxGEeuFlIzIlfCXisE",
-	"f1PDb+pY4OPHj3vHHtHtCSykkxGDHsum2g5fHkTkn/+wWbb7M0xMZMtg+CmwIgou2lJ/z1LAVMkp0xqu",
-	"3kmpfc9An6hol05tfEU8kUqxqUG7bEMHTRKuDYsJFxYUPiU+cfJrSUd5UIjorEhu1YIUri/p1NyAwSlz",
-	"aVxcJjaDV79BrxAeSsWAKkWnhildT3FRrVdSfXHE0+v5YNle2JKPG9FylenbDoFtjusqM3gPMIlhcq2m",
-	"/wLH+UHoLIXAhMU/sJjTER79WeaxWPByCSteIjfrMnYXYA/2GxJ/C1i6SJ6GGCzJzBQTTsVUxuBntoCw",
-	"DnzjWZBNkGziyN5oQ1uP+q9IfaYJgIlJnU+TglE1jTieTllaMqutTiFAveD2TuqsncCuqzxwU2yWaRZX",
-	"qxYHnYNO9xANatOA8hhMtFlv2YQWfMUTnihGDfugLYSgscW6NHmnZMqU4UwHwxlNNKuz9pgItrI1DbAp",
-	"3vDPNmn7kNhObQY1DKq5l4dmFYPP0Ntam8hvnBvDcDn3SVWCJ/DHSUgmeBwLqEWWJICjUf5p7DjxmtAr",
-	"LMosGRWa2ImV0pJdH2ZbjGy/OyFdSZkwihkdwafXl7Y6s/lY53x6fQ7j7sJAKj7n1i5smvLWDcPqlDPj",
-	"D92UwtyHga1uPDTBlkDufH//yTuVt3VdjqXSyqu/sima+NNcL2p5DsFqqXuQx/H7k7Mze10O+r0u+ec/",
-	"Bp1up7dT2rKY6zShaywKgTh/yaThYh6OBaaGvKRv6QD9SuLk6wl5AcsedPqdbqe70xmLM4e0+C8Zs4lU",
-	"miSo5kgUFWuSMAMByJRqDGvRvkAAf8MUn3HABqZesIP5X7uvnalcBmEwk2pJTV7hCMJK+fRgUKkHfzre",
-	"+wvd+1u0d/T/fvPb/z/Ooqh3+Lvdr/b/6/c/X04+//3uf/cuvnoxHnceM25n9+ty2MWL8t97F5+j8LB7",
-	"5/268/vqqg8O39ltKViHQeXStsLNUne8WinxYRHgLvitHKmHKA6szrjCoMt8lYzPLUK4ufDZyuvO5d7F",
-	"V/edh5v1iM518zTHPqXcrImhc40AfbI7aesaIMdibQFkXhAeRFGnSnE36lU14sV4vPv3T2Q8NuHF7ouP",
-	"+zu/Hweffh4H4/FtFO2Nx7e9aDy+ffnmYnccvMBxF7vhI8fv7OYDd1pP/8ba2LZbjMy2Esy7DxrOwQKc",
-	"zXYHtziBgXcl4qlv+NGFRew2ZVMAHAbUpca5A8z/1I9QQOA2XUwTOmVw2U2OHmz4cxR1d16TyTgYB+ja",
-	"4efVQiZ2UGcsjq0l4oJwJGyaGTBCFfsTYoYLYKGSiW+XqGJEMdw77pAzgyYlN2GvrH5bs+Ibimjwqg0c",
-	"+NY6P2toOV/ws81Al3xv5cw1FzFIF8UcYhY6VXKu6FJ3CEzT5JqxFDjDFXpPzGTYX5Z0Ta4YWHgWd8Zi",
-	"LPbIRK+FobeTYVGXJjMll7YZQooOjqmX8SdD5Lwl2t17v7hjVnzK7NRqwOUmuhig6LXw4q3X7q9WFjTO",
-	"Tf1VbvRDpxbcmX/cJWe2W9+RAQRxrYEBOAp4PRnatEZmrZwrL8Mvvh7b8QhNhgQ+inDe1raQPXZQGf0B",
-	"sFnS2/zbEKuReiGVCW1hUuaEOCuCSAh9EFJllccnC35skoVlZ3dSe5IrBmtjq46WSybBmSc5b7yS3GRY",
-	"pLzhMDZStpUp6y0d7LU6AXra7N9oRNCFojtltqAsCKtxccmYoLSihQsOi/K/X0C8aDEbBUprvR0WhuTe",
-	"K8xBBJoD7Xu4FhwxFueSTPYnIWjk5Gv7uVpww4hOKepzxa/RmD7Fp/28/3Xd0sM/j6PxOOsevoKPXoQ/",
-	"w+cxfvRe2Y8j+/EGPw7gox9F0T2e8W2JXevGmjnUhXnvKfAK7jreqJliDLt9bK8a3JuUJQkopDZ0rYdk",
-	"mnBwEESxZE0gsDVVP8+XEEBWWVJrqvv0c8GC7puCBUdvLtoxyzsPU9c9fA56c0naX9Fqg9mXy5QqmyP6",
-	"IDhYXXL+5gTLGwI7v9C2XNHpdfUQU5duWkilmQ8RPZDtg4Leq4rMXz3ruHk40Dgr/JD3seWyAso6uSu0",
-	"UZJoYK+vBgPSi8jLo8EhiaIo2qp0XMzfDgpWGJV7bZqDg5c7X4ZE3EaPwiJGklgSegWxiVXQB4FInnpp",
-	"syfoZQE6CgYeSAr2mrBlatYu4QCXyeVQcg8B+lg0OcwKAAOkcMOW+lG4C+ha0tszO6Ffkk2Vouvgrpok",
-	"ak0ew+2mmkz8JMWkxpCWptAyqdS26rej0TtiB7ilbMvmwdGR18BpO+9qLZxFgmoTqnG8RIsEt013Wu5b",
-	"g2LjMn0Prjskk7bs1wTtAkgK1LHjX/tM8YcpqKG9PN2Gxy34WShuAQI9ERZa2IYIff1/HPceiQrHogkL",
-	"h8QoRg2hIq915MoPHtSJ3kHHaqOkQyR+rq+9jRQjMYfyWhBjuarNnSE2cl2SzVotQiRbnTGagKWJ2YwL",
-	"BOoIPyvFIYS5Wy7t4D5FE5GFWBtagApMhj0NliDEvyk1C8uae1oUHHuYWcj4sorq0A5RsyDslmswWBYF",
-	"w8iCiNfY5jA5hkkTu5bXxghcfkxDpyU/zz61z3Vmz4NbZXMFXbpzAIak06nMhEEmoN4grTjQSKesoIFu",
-	"nAPPzYYAx4EtlvNxp0abYE3F/SY/p21tafSWi/FwEhzXq5Vo3EJFr5XeWFlx8raGZZIv6HdITYZE5v1N",
-	"r3GJ/MkELFllIkYtrHR35bcqr7xPhtg94NfNm00DE69MPinaBiohR6MhvW4GMPSol4X9Xka/wal5SWCr",
-	"Sh9zTYeDMPA0EnFKW59NW5/rvXWiZlmz0Wbn9zC0hTtlRvyJtYGRVy8tAiJ7BaZUgLl3ddLQtvLL1C6M",
-	"tv1MlNmjEFxBkYxHY40BAabsQQk7YzEpSgATd9UBoYKzABsvYkzgum1tF/OQ1GsBMMxG3J2x+J7RGwg9",
-	"/IUR0lmQ6yzMcggU2HMULWw2jrPWKHcu9JrpcvEJ4mnMH00ThmHC1dohaRv94GzdYBTcNsWW8sZlT4BN",
-	"8J9eQazp08o1ockKuIQJsZDQREMwyfK8VEkMaqWdYZmMowpzBuxEXE8meQiCg20UY1we4ldU/mnWe4bo",
-	"wMC0YKwWYzsD+mDUHSv/IdErbqYL8LyzGfw9z75Ig4/ygE9eM5fychEO4eKGGxa/LlIadpdaqP7YUlH6",
-	"xfGmlQb39KEah9kLjSbg3xZRhsFKccPeimRtj/z0ilMDitqnru7JvdSfsyLnmbU/VLEi6s60a83IedPz",
-	"WMKF6ff8uKLXHbwcvOofDl5ufj7MUSZmsk12lprTG6bWXmrQv6AtgSlmOy552n7Y4lkRNKhYwI29BxQB",
-	"xWVJgrpqvFY7o1kyq8U0g4N7dbP0A3aLS8PbMl8fKxYDe2AcRRh69/v9o5B8GJ3sVEIbcCx7uGA1KXDQ",
-	"FiO3Vw2xbFTBh6FzC0DEnN84mF3wIs9Q1AttD57/PxaqWcxuT382JNBpZikb7JVPzxnmYs0TIa7HAo6o",
-	"qX0MoJZqelDIaXsCDAtCXgrsnqxXbbfG6vmjmQ8ojzNx9aC+fLDTL73nhWNLua9pdZUteVy9zKFnaZrB",
-	"/10YaDbNFDfr99gNiLbpiio2Au1s5xUqLqGJFGxIJrWuTWzXxDwQPr1aYGv3/GpldOlSaMq/Y5h3usKW",
-	"wnt2z1sUm9v6zaIOZLn2RnxKmsZtGfm8JQcvgW1lLChaGJPadiN+j9WPuWJTI9UaXBJ2Dzioy21Ko5QP",
-	"grnd3ZG98Lu7zlWAO0DyiWAs1oTmjbAbD4c3w1TF4Db4USYM1wcdI92QrBZy6fsHqxg6RPdE9FobtiQ0",
-	"Bs+njaIGgjrbB4H3DfxqbunRx0qT72SxO252XMarlXQM+oZXvYOjHdIai4a1R/Ys/oUbA4YeIfAPLsCw",
-	"1BRhogtEi0gcqzK2oIcNWENC8wKD+3GZaeOso7wmCb9mRGfTqU04vLfgyR4XorNqXt/rrAS9WpOFTGIi",
-	"ZEuF13Hn1HaNFoLGYIxIQRh+xUQKSiBP7ZYZ7Aar/DZCwPPH4Okwa2yREPIeY2FtU1R5lK5Y3sdKDT76",
-	"HJIsJUaSfs/pqe2gsRJ7ZyvIXhncxjm2/ldYXwwg8EalqBadsRitJMHASPsigHPYJATowrB4xhRk8O1o",
-	"9C5EN4gJju4hSB9O43rZ4JRldjDn1iAahIQS74+WfpGHYpiMwoEH9qcyFfUe04qu6pu7UizzgtaqmKkh",
-	"rI80wfQcVimZGRaSQdQNyaB7AP/rw9coJINeLxwLmJQPtshsEMGIbg/+dVTcFop9mIVCWAiPsdfkhE4X",
-	"bO/E6hI4+z2MYF3A+tOe3/659xbNj4ZhWvDZDA737enxH9yKGDT/8XRU9k8V5QHy9t3o7O35+2JkLxrU",
-	"2ZRfNz9fCxqTY18k6V2e6uZzkXdZScE0ZhJjiRIGIVkEkvApExqdbu4BUjxwrxMFYZCpxNlaPdzfX61W",
-	"HYo/d6Sa77u5ev/7s5PT8/enOKfM8wcuzR6EgcvABcMg6nTtIJkyAT8Og34n6vRtUXiB7m3f/bZ/091H",
-	"awd/TKVuaXixrZO6iDjet5hMsHsJ1l8Kgw4hjPPCmFopcvHfyHi9oWe41iuMhJXIUmfLJVXrIuQA8+4B",
-	"S+AD3FYvPA9oTGs9aTWg63VPedjP1Z7LeLVRt3RQqlkABI+ZCXfH7qNau+RNbhE8dFs5xb20eogbUF+V",
-	"+LmiU1Yl/wpD3DXsCnjY65B9CK55zbN3VczmQt7K2zN6UfeLxVsc2wsNg+5RrxN1ep2XNVg3DHpR73Cv",
-	"293r9Ufd3jCKhlH0lwIxPk3yHjddoNBQhQLAW3bfK34PBveewOUiut70IJ0XeNZ6uL+XlsP3YHtwFq5m",
-	"4Dc0l+mThkXY7218/sUv3+0pNmOKiSl7MA563lMxgyi6b0ahg/ve61twSvfhKZXHvXBS/+FJb/yH2gfR",
-	"0cMzileFwIRu/1ETKq+PwHkHjzlPy3MaMLnXe8zklkeP7sLg4DHMb3toHuc+4rQtj2Xi9SmspzVEzhNh",
-	"Q9Nc54GjDi5gcFONP7vbeAcEzFmLhzt2cKDyhK5f1QKMcjqicwSfdojf46UZsxn40iUVuByLhZgkKF9F",
-	"5bKXCA6q/nLOjHOW/puYPrUTTPrRgPDynV1EG54kiKjK/L0uTqGrz2T0scu8MxaT3Qn4BBFjRcv2GtsZ",
-	"9W6s/F1frVFtpcoXPNboeS3Gd/bhrIoniZ7oSSped6vOxNr8Z3rjezzIv9Jj1LxE/hK4TTYXxzzPTvej",
-	"Qbsf8uretaIxJrZo881M/yaK/32eZfDwpOJlFL8Kqwuh2/02t2Gq2nYrh+xXXioHVz7N2oIOV3D0H0k1",
-	"eREe433X3CJikjB644a6omKeEBpBbOvwNTayZEmSd58v8V1GsKRnFY86/c4A9ZMLsuQitiX7MksF64kF",
-	"U9y4+mTlhUR5fZecS/wj1nVtLxtYZIxmP99NMAS3bTFczIfFi0FcldV2lrj42DXgp4ph3gFDBvRCed01",
-	"TyrA1bEZFbtMXg/N3x5jsxgcG+5ddgHr3jgHzCqLXZs/1hCwpZ8mSYfkopAzEvMZ4jxTyCRvi8D3zHGX",
-	"grqSZkGuWWozZe3xIvhO1xvNvKJRaL/l3dVef0pZmg1JXtBFhtpKs8+Tlv5rm5LxH2Zwp0f+DKI+pnpQ",
-	"kJoZ7e/rlZyNJFinyBPzwyLBYR8TLAqYDLwpTRJX4Ki+WfMqM0XCxCYwUYg2r2SsbCq75u8mY6ZBwaad",
-	"cJO5lJihshkKwm6nLM01uSTAPQVSvD1TM2O4mGtb/JeZMBpr5lhgxLW7qDd5d5bdwEvpCOkQUwV04PXa",
-	"ce9DyV9t9MfTURsUysqujAfQ0EneYu+OLUWyBlxkdb0dC4VWvRzFg26vCY4w/TfChsVlShXXlmn2vagd",
-	"sj3Y9AzEFD6RF+JLmfFrRIpfnE1KkmpSxq9at2WQWh5rrAPBoh+gkUfwMjBeh0IO/bywmIu2NBfe9mpZ",
-	"1CfR2w5HwkJCXhZVvnKht6AJJi/zhWS14NOF15/zmhRreY0yYGGxFcnftMCtdjd0XtXNzqsezZu8ITdm",
-	"LSraoZbE2D2nhklPgcylVblrvvj16QGH06Utq0xTOdoDmyeEI57MvpBZm7rfLKBfo/e3zWdEyFWHnOcd",
-	"VIVr3N67KH7NuaAnYvwvSB49Io/T8lK0/+SdvigCshfBelQubObT1e7rGSivmwChSqWW/+kCPLbXWvDp",
-	"AlyZhV1t0AYDGPtzUSnax6jJbVyf8AEr1y5/xZWLF6rvztbB3cXd/wUAAP//",
+	"7H3rdhs3su6r4PSevRI7LYqkKNui11kTRZETTRLZE8ujZExFhNggiXETYBqgaE62zuvs95gnOwtVABp9",
+	"4U1inGTGfyxL3WgAhUKhLl8VfokGcjKVggmtou4v0ZjRhGXw39MLOjI/E6YGGZ9qLkXUjS7GjNyyTHEp",
+	"iBwSPWZkplgWE6UzKUbk0+9fnJCjVqtJ/vW/zxrPGgePGlEcsfd0Mk1Z1I160dNeFMVRxn6e8YwlUVdn",
+	"MxZHajBmE2r6m9D33zIx0uOoe9COoynVmmWm65960dvm3tHVZ73oT1Ec6cXUfFDpjItRdHcXR9+zn2dM",
+	"6bOkOuxzOmGK6DFXJMO3GsRMRbHslmWfKJLKERlTBRNSdMKIoBNWHHrnr39/8uM3r7784fLy8vLly68v",
+	"Ti6++uFvB3/5+vWm82k/iaMJF+GvdbPQ2eJ4qFlWncZrNpAiUURLMqdckxs2lBmDQQv2XhOdLQor0Go2",
+	"2uUlaK0ZLJ/MJlH34EmzCYPFX1t+pFxoNmJZdGfGOqUZnTBtOeZs+B3Vg3F12CdjKkbMMwuRIl0QPiRc",
+	"A82lYJaXlGcuFROWKkaoUHOWkU6rXZzYQaPVaD1q9IRZRcPDNONKCsKV5cQG6T/uE6WpoddQZoSKhft4",
+	"oydKTNkCpuRmsLgFojgyHBB1o7PhHk4rpNOfMjaMutF/7efbZx+fqv1TobleXNCRgvU8G55Lwe5HGXFf",
+	"0rQNabYhwNOVBDAzeBgVXtERq5cmYja5MTNHYTKlIxaTYSYnpFVmWxjdzzOWLfLBmfcLY0rYkM5SDQ2G",
+	"MptQjUx70I7inL3brc7TzrODJ52na5gcR/6a/7Nm9F/LOZkYqtKMESkIhdEXR91cPuxrZb5aP/bmqsG3",
+	"1m7NOHqjWHaWnIlXVI/r6Z6wAZ/QNKA/BR5s9MTlmGp2yzLkM7OlmNBkzDIUi4YvkV2pSMzjTrNT5qi2",
+	"46apGYCft2l1zZNNBeaTTkFgtqry8s58SU2lUAxk0Bc0sceA+W0ghWYC/kun05QPqCHA/jSTNymbfPYP",
+	"ZajxSz5s0yIx35/Q1NCfJdfwThwlTFOegggWCUisv7x+eU60kbpckDcXL/aeET2m2lKI0cGYTBiSVgyQ",
+	"K7JMGkn51neTzHBQ7BpfDTsyRxaeWKXPTKVZ6CzqRvvTsRQsurtCcjKlDW3XnFRKUz1TUbdjuEhzDcv1",
+	"nZsvTCs/XWeZ6Jo1o1PetVTrlmhzt6lEeIXtcdGq/Hgjk4VhJiE1DCImRmYRlEbmge/XECFQVH7Ysyu+",
+	"hyd/3Rjs6/u5igCjOJFimPLBw3iFTShPrzV9xwqMciykHrMMNwqqFlwRtmfeJjRJMqZUg5xLPeZiROZU",
+	"kQEcBkk9q1S+D4xIbSe3NJ2VmQPGdW/mOMqZ47QwZuJGsoJFQpLsij/sJEgiGTLJSJI512MyN7sOzn2Z",
+	"7Zg5DENcSPktzUbsQTxiG15rKa9T+FplJTWZSKXJkw75hn9R4IH7rWDrIF9BOxWipSSu+xXLVx3trje5",
+	"NKdLPtXdLNgLmd3wJGHiQUs19F8JluhHOctIJlOWsx9NUzmHTb3FLhZSX0NDlpQ+TyZ0Ad9VTONXS7vZ",
+	"/GeaccUME9x3Vwc88SKY5wpeyMmxCx5YSUeQ+AvzRipHexyUecOxMk1AgeV6d7xyZsgpaPoaDMBTs1AP",
+	"4hpuv3cNax6ubW5mkiHlKUsa5Hs2lZk2Sj4IMB1IN548fOsfhie7myhxA1ux1qVJ7GLBX87MtGepbhCj",
+	"VcIOoeodwxU1PG9/GFYY01tGbhgTJJGC7XKxb2nKk5OMJUxoTlP1wLWGz10Pgu+FipskdKD5LSsd/UYx",
+	"BI15SpWayyxpkBOZZWxg9jub7EDkN1vhusMgSXGQKxe/OqtdcMDm5Ciu9+Xl5d7xTI/NWIyKXG/FwACc",
+	"jUy0fMcEWsNPnh4aaxidH8uNDSaMDfU2+oLRjGXRVZ1H5gGcdy71CzkTyYP4zRwaQ/hKUaxkzOrLcPZQ",
+	"PDaIMbjQElnYU0Uxtgvm6uTMdS41cSNawVL5wHfESMBB5bkFLAWm7O7kxqsM/G3cDOAFyO4HreM0+Nw1",
+	"ngXlgwImGGgRRHFj9dUpGM9JxmiSu47AFteKnF7QEaEjysUulMh2vughNYgf/orlr5vvrhRJmLLXIeDg",
+	"0IFrGnik71x3fXPI9At+rL45hcAvtjt2MboEH7A3gt5SntKb9GE2wyz4Tr0+wRW5manFEvbQ2QL5gNCh",
+	"ZhkBx/IeeJaJQkfyLnSNQKV8UxjxCs4Ip7YLjvhipkCRUFpOp1yMlmrkwUIH5Fi/zt4l/7Dj4ELK76hY",
+	"2L8+TAsxxtmEisV15r4WmpRGp07kXPyWvNFpB06ECynRWRoMdwWHVGe3E8nhBoHSyNoZaHjo8gBROZfC",
+	"qhW/V556I+hMj2XG//nA42kGH3LqVlL1UBDUKIEaXXJse4XPdwkqUOTi5Ten5ztWZd9UBrZatBRe3pHm",
+	"AZMGPgGGsC6nmXgn5FzEhImEJeYpez81iia8OR9LxYicCxTVYOyCJvwQTVeDFvR70nHfiGkmB0wpI85P",
+	"cu57sH1l2SZkRGcwOZ9fypVmCeECzdttXDF27Wo874FqTdTM+/FLDhmurulA35oDLA8bcHGdYrCivHue",
+	"gaErM2ZGldGBZlnZxeMMoft6d9rtqvmX03AD08+9vGuXLVdkztJ0D933MbmZadgNsIra8TZFh7+ZDktI",
+	"NkvZr6CjvRFqNp3KTLPkO5ZwegFUeZDU9B+8npgvXgOhy8tv98We6a9Lwi7+AWFrG0KK4dCRM+0bnIqB",
+	"TIxKswNl/jCUqX7YBIZN7LBXitbaqf4aAaBpanSTfplOfU+oEkccDwZsmhOrDjkhDL+Zjd0vk7YPDOq8",
+	"UxkbzhRLijH1w8Zho/UE5GxVrnLwl+jFjiWrpyvOMJlwwZXOqJY1yJBjQWj4BoiWTE5ZpjlGRhlPNojZ",
+	"Wx/zGRycLlq7phnGmi/Yex1hPNYdRG+DeK/pPqePvPkHG4CgOZ6CBKxMjyZoONL0VTCNIU0VKzPP5ViS",
+	"GzaQE6YILdGByCEs7R+HHjM9vjDKRs0aW/+Ws/SZSGqmBQqIuqa6+oHLMROBn4yJRJGbhfkWS4fI8AcH",
+	"B0cxeXNxArzuMQgJ1WxP8wlDHIIHaB1WOD6OdP3owf2rJVGgSyrSLyiQ/Qb5hrEp4drYHxmDBQt66hSh",
+	"U51a6FRIaRxFHNKjjtwIwHk5F6/c4bsd7x0TwebehQlObSmYoWd1aaZBFyvlpNcDYt+mtWmjY2PVVajh",
+	"uw6/uJweuyOGxZT8prTYcuOu2LRbkjEJ6ViRWYrlpCppq0Va7Wb0tcPMGNXMNLzXStcvLeIO1olWBCfE",
+	"UTGuuaVARh2c37ICegrtn+KA++aP/Zj0YTroEBSzNO0bUWSUimliKfGc0BvAO00YFYpgwwKoC79vWqOP",
+	"D3+3xL2RMmUUuE7wwbtrBD6tntY5H7w7N+/dxZHM+IijsrmqyUv7WrAtttpKABxa1wDRRSV+ymdV2A/F",
+	"daxjtlPHF6UIoWAlVIxZj+PXJ2dneCQdHrRb5F//2wFYY64gJ1xNU7rAOJLMyM8zqbkYxT0BfpsAT5Eb",
+	"XCFgtv95n3xqPnvY8GDSM2vV859nDDEKNE2BzWFQVCxIyrRmGRlQBW55UFrHVJFblvEhN7aoLmPhTPvP",
+	"7a+NgZyEBytulsJR1z7sFGDPb4/3/k73/tncO/o///Wn/+7Nms32k08ef7b/f//803X/l/+5+397V599",
+	"2us1Nnnv0ePP89euPs3/v3f1SzN+0roLnj76c/Gra19/9LgGlx1HhU1b69rIeSeAIZLQDDd2vnmWv6m6",
+	"CGil6cyhEm3MOCe8kwjxakxhLa0b13tXny2bj0O21qhowUi5XhBNR+he7D/u14HjybFYoMPCYS07zWZJ",
+	"92k120WO+LTXe/w/b0mvp+Orx59e7j/6cy96+1Mv6vXeN5t7vd77drPXe//0xdXjXvQpvHf1ON7w/UeP",
+	"3YuP6md/a83k6i7GA6xBTm9ZtnCoRa4ITed0AdD6jFWPCzrQ0h1vVb1+QhNGuAYSGokLSoVGzPfEKMIp",
+	"F7D9dRAW0U7/2h4AvESqe2htzYG1jp99hC4QPpZUVc6s0JsZei/tqQiezr8aTvxJJ1oNF46jIWdpouq7",
+	"wHVU6POcmy2pmI7BqAKMsB6zBf4d59foiX4mU1bCnpfMsvlYIhYEzT+WxEagT7hS6EedyFuWxD1hlhj1",
+	"SLVQmk2WfGYAikyCkpdrNlkyGTwsjIzJfXrrVmBC35/hF1u51UGzjC7gvJ6yjGp7Ylc79I/PktIq9cRL",
+	"kS6qvGz+U2FmkkjSx0mCcdiH1/oZu5Xv7F9w7usmE7qN6sbbD90VfTdk2yrfhehJgR0N9BdW9paSXZbs",
+	"psBW5BO2xE7l6I4BAbBT09SrZMvZI7eRtXMLzRRLnpN+L+pFfeDIminXUvxh2rvf/pZWcS4vC9OJQ9dC",
+	"QUKFLOp3eoERapU10++3XC0R9VM6AkIhL6saI+DWpZRVqWwbESl8ysdz0n97VaSr38UrDQI4jYqbFNBv",
+	"pV2qpaZrbZILeKl2BSBaCY/riPUC7Y46QoECghLHJZ5VaIWe5NVjgy5OzIt3uWu51sXCFWHvp2ygWZIf",
+	"uQGTHgKmo8ylPpOrfskgfYX4l55johLuf477BWfKQVHecGv42Eddl9OUDpj5mHa+YYx5HTVbj/xG5Jix",
+	"Nx/LFF9CESV1oSEFlGmjJ45xh3OQLlyRwUybhwUbIQbf2kAKnck0tB1oZgQhDCtpkDPM0HJmxjPUQStC",
+	"uN3sPFvnqnJkiJET/PouZbUTyzBVor3jAs4ZWIwY9tM0k6OMTlSDmGaKvGNsakjDM7BwAS2BTyZ0QW6Y",
+	"scLgJO2JPdJXC6Hp+37Xp2VgbhYsPOSR7ZF+OYul3wXS46Ctbh4msug5HzBsWgzC2YY2GuRTjYIY3HP7",
+	"V1wLmjhz7MYZZrFdeG5NNOjFEdt+P9dMjb5hCABvGVr3uxjmnqGWYLMrzJNwX+H74D7o4nnIAywzS4A8",
+	"+FIeEezHpD+h791vXQAcqLHMdIy4fOkGYnU12wD+a9+e0DSNcxQ/vm4NA3BuwKEIk0BeC2dhHlZnkbEp",
+	"qE6WNrjRPaLO73gMXeoxFZiHZAeqJgCmwrZIN0sKn0hrk2qlMHo8we6UpTg1ikvY+IYZMkCCq5ITZhoZ",
+	"u8gSPAfP97seAWg6G7g0Sm53oAvNIPuaLVXNtKoEgP2etPsO9RdUnvOwbr6GgVqdWxa5oeZ1FPNlJDK0",
+	"QJqZTmwiTZgUcFUjJr+VozOxvYPO4WuNOAsxtssdsTVCOGiX29UDG4Ufy0yxUBcL/EGh/dp+tsrk/smb",
+	"oa0XYIaa/x69uKr3Jhg1p16BOxYlPxLa3afnF6ffv/r+7PXp9dmX++dnJ99cnx9/d9rPjwOaGj4byFma",
+	"WAYM+Y8LTOYLjDqb9iik4epPVNnfY90O+zShNZ6d3RCixslb9snVHR/e07jGOsKcfusIg+NShQSo8YX1",
+	"xLkk/f1+bMjS/xx/zsdcM6KmFCRGgUgV4qz2y/y0/3nZW2H+e9zs9WatJ8/Mj3YTHpufx/Cj/Qx/HOGP",
+	"F/Dj0Pw4aDabS7w7Fj9SU0LAAktuZtqcSAOmQO2tkPhl7sCtWDVZkOo9MMQ2hykcWcOMMcgmxboE5mCa",
+	"sjQ1HSpNF6pLBik3GiHJWLowqjNmw+QE5ZOpzEq+rlIBhS232vLoxXEeubCsgE9BLTJ6FSTkIzDnjeBG",
+	"rSHnL05g4wjwGsDhfUMH73YqWZ7tYroYNarHYJk181PPQdYPGn91IM45XyG6eeB8Po5pTBcNpw9jzEJU",
+	"PKGfdTqk3SRPjzpPSLPZbO6UTSyso94cmQPwIqgN0jl8+uh+NpDtaCMrSEuSSEJv5EzbnbLWBHLomrqF",
+	"B4FuDhTBjK4pBXtO2GSqF7knhFiYjDWBhHR6JjC9zFWpjY1bNCsLxu1Bu2rbrnPpOC2s6Nqp8dZUKOKQ",
+	"Q3Vf/fri4hXBFxqhY/Xw6CjwNnYCYzzwN1oU0ioLxlIThKPZOKqxydbRFs619rtd0q+DOPW9+80wZMHP",
+	"NMv4+hGUQQgWUwXT9fT0rOsNvmAJPR/WHd/hDtiMehtagD1RNQG7RGfMmM7C4Vwd+xttwC69NROLNQGs",
+	"Sh8CuuorJqC1jhZdjXWYfxUBUmDY2IIA1dwPsG8QmasVMbImYUMumHKmZgEYDCbtjmG90E9NHh32tWEW",
+	"HHzEZ92iobMi99gaccHcuBTXgcVbSqiVaYI5VIK0DsmEi5lm6jnUPzJHORxp3tqC5C0cPRjhU6rH1sNS",
+	"n4tl143psUyui/Yauvr0mLD3XBlZiqa4edNP7Dnkc/WPTaM+fisoJWCWf5OiCjh8F6aub2udvIFOW1gS",
+	"/IaxDulgIGdCAxGAoWGs8KKWdheZrWHfw4YpVfq6EKmwBCj1ZywIGJPljSKED+efO3NL5jbMg9vANH4m",
+	"f7lhvTdKs0ntSFzr+sCKnT84jmV2DdvENkS/uHWv+fpZimnNjeXuQGUA5M20I7SNZkiRLqzXopocFo5s",
+	"N6ld0FOlmkFJPIW1CKykqMO51gi19SjVgkSwUt5+KABH12Gh3RzslsBDwe6JSnJMv0uUy/ipJvf0g7SU",
+	"vk/vsUMLM777XSJdvvZzGIwriwben5lA0VHIVney1eVz9buQkxZmY20+osBzU6nAUz4MwINTTgypT80O",
+	"SzosFZXWEePSWqsyzAyuUOqlJGKiOAoERhRHVSlQDM4ErqC6jeojN24DgtJcl0JaV11kKS69ml1Rl0lW",
+	"qWcQpuzVOakuXIRlSY0sjBW4SllpCmEfI0NHzDwq1/paHsCuVShz+NaWfrIwwu09HyhjBlQYXcjC8mL0",
+	"AskpfhgUnzORh3ViiHE75BhoMmC4A77M7PJGT/Q9Xq1vjxtjwEHCgwIlwNDFdovVbLqkDFyDuC+4nhs9",
+	"8S2jt1yMSPhhsHgKpeMmXTMCF3Wz+eLosMFjw2le9B1T+cf7YG5CjGWQMjDnbxbW0EQvBbRWFUIZcZYx",
+	"iOB7Mglbri4ujLUEDokJTZU0JpUL0OSDga2HLZDIcwdm9roAmL2k7zQpeFk4jEJmPVC/F6xiFZzYBSXK",
+	"KWIigTwv2PjAO7j+XaLmXA/GRi0dDs3fXRhCaijpZhTWBbOxH7ujCBe3XLPkuXeYYy8ln9ymuMbpvf1C",
+	"uBo84IeimwLFCQilD+b5iaN5xjV7KdIFTnl7eGTFTrPB/DWQHQd0O5+h/DHC0XnHZooVne7tXZQzdCOD",
+	"3ISNRhcb+eWiSbsrDbhNjT87aDGUdQyHJNwOcoau1Gs+raeBL3QGpwAii4JKt2UkWgV1FqYtHG4AgsEu",
+	"rldgYXShNIQd0a5AMawelwtAtlI8Bc8yM4gRv7WGs6dFHQbosLPB/D+K1SpcvD44U1mBTVAWcvuARBnm",
+	"ZTFQUJ6MYomqkvt47SJP653aEGQM3NpLPNml3nYMssqhUyG43UGzceQhp9VArCyNi5s5DiTN1ZJjYj3G",
+	"CuDnVSG2DaQJCbTEk4vw9h2AsbyYXofHqiH/KoDVXRwpNphlXC9eQxI8jOSGZmxJotyFd1NAaLdbyjXr",
+	"YpUCcIHXVjwuvJ0rDHTKv2Hgcr+BTPolvbvM/Gq3YY0Eq0LbrH6oS06TusCqSzkFaYEZ/H5EY62nmE7L",
+	"lxyPCc/YQMts4TnJGjKI0ip6jHri8eMLlIyPH9sz1YMHIfBpfQJ7XBDBWGJUA1sOYuVcY4fQDlbFCNlX",
+	"L19fkH05ZYJO+f5ta9/Y5nvobQIBh8XBEQDsXaXUa5nPq/DZCRgxaJlAiD/AcRojAV26PM/zBTyTr6Du",
+	"PBuAbTL0+F6mDMjxBraJYjgGjzhhE8XSW6YapJDCWvem22nDwG2Y0z/uCZcXX+eRUw3yuu7P5X4Q6HYZ",
+	"+mWxqqRNLujgGQIlxgG1bcE6GbMV+kwr87YZjGudSGx8YGxOrrSxOS0zgbwzvxtSwECMemhzGjD+Vhpw",
+	"ruaadUWauKQeCo7urtPfsMdjkvHRWBPwq8DYzRjBMcg1sW6ziZxAhVOPL8WSwYnja1dzxyzlce77K4Ql",
+	"QKN61j48ekRq/XpxqUormrpGEhr1CKzd70K0vHcOOKee92oiLwOIDbiwS6iL+duHk5nSVqeQ70jK3zGP",
+	"OuiJvxbhmK47EezWald8JKBAbk+8RjML/gpELUbqgwIVRkYtyFimEMKsgiItcQ1PAGX75vzou5WyZdzR",
+	"V5DZMs7a/yKHlnukiImSVs+wMRgIQRE1lnNFZlO3ykyY8ffhpOgjmI0OtPUb+BLs5IaNuY3jpVRBtgI3",
+	"Mk9h0NaO+hRLhnhRB64u8xXgYAxWgIfcRXbzAHaFP8JCEQAtMkoxBI0L4F/0gioMUTlPb8ZcHROqAV0X",
+	"mxlrSQ7a3QKOFRPbkGFfIWi0J3JUrMM+WhCfry3q+eQTH9w4lxZw53U7sONALE5dKsXF3KyJ5xQnMLmw",
+	"jm+zZ7p+wQyvfX1x8SoGIQBO9dYTs0sMAWyBA0OYPJroCIxCiQR/xIkK552CGBG8eIiP8gjRawhDWkSo",
+	"U9SBDGZ3Gzbrmu/DmExzZ7RlcqZZTDrNVkw67aOYdFqH5p8D87em+Vs77gnT0rVA46/TNG+02uZ/R7nE",
+	"tAE6FGvmmEFx6VJ+0Ao+DsJwjpgwnU77yByQnWbL+sdN784NZmOEXCGBvDijUBXEM6+9DcL03T+hgzHb",
+	"O8HdamyYPfAmWufhD3thMZK9l6AsKPOaEnw4NFT9+vT4S/tFcGB+dXqRJ146dmyQl68uzl6ev/Zvtpud",
+	"8vo4eRgGlg1r2yZYC8aQOPfgdq2kcrBRBeI+kcBhhgZoX6V8wIQCk8KpbVOYd7vRjOJolqVWQVLd/f35",
+	"fN6g8Lghs9G+bav2vz07OT1/fQptclxCZGEBURzZqFPUjZoN+5JVV6JudNBoNg4Q8TkGnbSgyhROPfN0",
+	"xGo0fRCdMNXSMQnI3VA/cLu7IjzNNqhVDag93ulE2gPacGFVfdAY0V6il9SrI1bRCNNLzpKoGxlJVuwi",
+	"Kt4T87Zq66SLmsljZDdXT8ml5T8O8j6tiz0fhwP34XxDArNHVa7ELEkTrbuqg4GBt/GlJ4Fz4i6ufzun",
+	"xj5ci7Lhe3AJCZaGCi68aDebK+oXleoWQQtrh4P8DwzJljcS3xY8ZFHrqN0wzP+0ZN12o3az/WSv1dpr",
+	"H1y02t1ms9ts/t0bzgDxLKU9lzw9IeVzN471l+TeEIsV9X4MMUtT71Cog7Z5b0D77iqoo7OJ/Qrm+JIC",
+	"RWUeFQ4jP9phrepOc2l5C7/u+4Waf9DoYH2jF2El9067vUk3NZXdoPHR+sblWpd3cXSIvLq6XV1ldmi7",
+	"wRRrKrDC8s8mE5otrLQtrSMA8UeG7aPSgytIUapzz3wHRiZ1nu5qySGnMHyiihZ2Sfgm0ui9PmNlM8GL",
+	"PoKNpd3zArTJpWbYwcErR+sPEJel27WvX47BIqxMnaYZo8nChj7Ryq8cEShEjkuxbqshfyGTxZYCzYiH",
+	"7i/BKpuNTNpLa0KZY90JP1aSQ150RO1oC9FRW8XqrujosrGlkvRu3W+yO59AdeRLii7XLPsupd8GEiK4",
+	"4+kDCsxmZ30LX+4dGmwgJP0FRKZB62CjBoVLaaDd4SYEqKl7+J97Dtj9Wicalh4Gd/EK/X7/F7vx7vC0",
+	"SFldHVd7blSkpg3uFZxgOz8tbCcouYUsjcHHam1NG1eNQbl6ZrGHRqdU6VrEYsVmcbkreGhUDgIkU/Ug",
+	"KAjIzvKoRd1E/nia2K8vWP6w2/RLZMKttmnF2lxjWhVuSry7Ku9yH5BYta9P4VLWYtEIjjUj7BWla1Cz",
+	"zi9q8X6fIBysjKUtuMUA3yXSxbrd5etJbrqzcKg+VvKbb6j/GG7/Vo6InOmAuRGmsMIQOXY+OrtqSyNl",
+	"DYJuljwHQeVohcAna1EGNmMrT3WDjxUPkPwMyDC921euMd13mi1rJwwpT+1FXkPN6r2fOO75mKceBOhv",
+	"xoLYT5AecZwj/lw45rDpXKtIsW5eu38iM4a5BjJNmNKwqVZYJYXtcl+LxENq8sW9xL1bgtSEpkgOq6uk",
+	"EeZJzxWnimEhBxop9VbKWLawhi37C5OZt7AnMGd9IwuoeV/i5jZQUPPWOqXaZaeUleHRjF6P39AX/5w1",
+	"/5Z+pX64bf/wl9et6cvm5Mev//quLcRpK/vH+dObV9OLF0nzeCsTyrPOEvPJXiOBUEg1NtsNwxT2Ytff",
+	"twlVc4naR6PlQ5wPFvqCZd+LpwUXdYdFSYXBcPh0Dow0ndWcIl8B0mIhZ+bsCCv4eiWEpimGubATH7Vx",
+	"lT1A48EQorYaT44EtsFFSOx7TvTcRnoTPhyyDE6PTrsdxsec/lSbq1Y9P5oHhazNlelwPRFmupEhz5Su",
+	"PQ0qdaEfch4INi/K52Kl5CVS+QYAzeBMm6asUHO48nALOVUtef2riGk7ZzexLQboSjAsEaPLiib/23ug",
+	"PoraD6aK4x5BkYeoBL9Tnbh1f6qRuB5suSbii2p4EMJcGeN9YXTkkn9eJEvcPjbRsjY8+8biLddHZXNw",
+	"ls14tcnb6IBCW6FUu1lmiOeN64vEoPIT4kf6/21xCde2Yqg7WDywLq/1xh02B1D/tRVl6kK47tdc/Kwq",
+	"t7xdGZ6PId5/pxBvgIX+GNn940V2PZLcymj8fbn7BO8/UJs64HFr3NsDv8TlAFmrD4p/+vyXUMH0zpo8",
+	"/aUQ+LzHDq5u2BU+hKWb16zbTFis3rJRK5sX61xNQQ5OYRabSBsUJuHgRxkdsOLwH6BP56v460R8/fL6",
+	"af/byO7tJDcml6yITYelwIty+1s5WFGlG0CnFrYRXmySKxcV9W6/vfLOxbBs0F7GhixjYsDWZms97CbG",
+	"33P0/GMw/Pdr7OCxhodgzelZZ91sFu/+Ev4eIKWsOylAINlMTMgRoLOE68KVCRA/rh7Ea+0eF8S2/f/a",
+	"IWx7hG8XeDwbQrmaTWyDs+G5FMy+frVtiHxkk/g+QnQeDtHZQECE9+S/8Lfe/4GD8MDiy8VDXO/mcKFJ",
+	"v5fd3nOFnKgi/dMLOurnMb1yxlop7OhzmqCEGCQIBnWmsZ5EzR4dMV2/QesGTA6aHVfS3oognqYQbcwr",
+	"qig/C1W8J/QALqlq9ET/cen+k4VrUXZb9KKnvWhZJmqhsNU2MHR3Q9HdDrwJBWV9pzooqooPVOKXKJ6/",
+	"pqJZkqaGi9dJUXjnYerdwUpBP7aF1gt10iBrn04q6vAHGvGHOyu2lfx/WGn8PaPJKln8IPBTXB8fPLGl",
+	"o3T5OiifmWhreIqEpIze2ldteSiX7X0x5iqEoA9naeou1LC5u1STQJoeNQ4aHcymE2TChU33znNcwSM8",
+	"ZhnXttJUeI20r9RFzqW9GsQodlC016FV+r/c9T18BYJOXVcfy9XLQuyIza6zMK1pxiCiCR4KOL1cBS2H",
+	"sjdbDnNH8TNlUIu9KgFS0i0AB/LfoI0Rxyyxl5rY60zsFSbELYUc2vhpXm9MuSRZOA6N/IWp3Ug9Ju/Y",
+	"VAOFMIvdnLF5Xrr1ZOWFs2Liym0BkbAOWFxNAFMyrOYV90S9Ts6C4jwhtWpucMDAbnipi6WLi/Q2euJH",
+	"F5QJKn3BOO2YBWOJB0S5FZnQhMV4wbwNMlszAyyBPLrc7QmobNRpHuSrtS6qnBscimFox5E0qHWmJYFa",
+	"M664ijMpLrYzR6CKFgcEYMKgCRQDEu7ONPfZ47ob18wbCtMvywVDa0HBrm4aXJUQAgM8KMDiAQKbLS6A",
+	"A4JVyOEBxyXK2DVSTFeotKon6GQkpcNYQj2L9wM2dcJhfblSrIyH2erzMcP8Xfh2C7aiq+uLHQQ5tkJa",
+	"5bWg/4HEevTc1vKwgM2vTi/qtNJZXrLwg1qO9/YypyVEW1hzq86zXHPtaVnT8yXYKv7FwDMbFIVzul3g",
+	"LuOizv0NPFQs6hQOMegO3gQQnbz2NYryD/k7+mxQ0xcSsCURnxP/raA2IfgnNF0U8X1OMcXe/DUTeWfn",
+	"xaMnaLzCZ46yBLi7xmG+ZNam0TY6cc6rd9bH/SCLwvLSjlmmyhzhmj4o8rG0s2o0Y1f9rHGj33v1VlVA",
+	"RRNiAXoDFiAlQs4b5NxV0SxcCPTRn/Rb+pM+Osg/mM2FG8j6UwWGdmxlsK1c5fvg4F4DDDJ62jhHtgV6",
+	"FRQEMUfLfEx1AdNutWeHZjxzt+7ZfR3nZXB5hraHqq8EMXdOA9c7QPKL9Sd9+LuQ2byiOFWaugI9Q4co",
+	"GkssPoXu82QVUunU3b+5nY70W8BubOixeArYi1Dfhjddt1adAfmNzwf5zcwb3ru/qmrhVeGy4lrwAQ6l",
+	"89e/P/nxm1df/nB5eXn58uXXFycXX/3wt4O/fP3a3UK71K8XXrAbATti6lIJseMvZG1tcYzlV9IuOcUK",
+	"98r+YeE727uy/nPxPjpc9WHVLYbydtc5gWWpXgTY/wr+N8TnuyDqCoh+1Ua+R+z0fuB9uDzckqRfqFrG",
+	"gwtAhb8G5nkhkZEr+5kXMsPqFRCu1dZlSBXpv3pTLBXpqd5fjt/fCXi/Ul6i5AtxVQxJewc4/nsGLU6K",
+	"0/1VAP3lyhMPGGhSHOlHjP/9pf9HM+BDJwWEZnDtqVPIDChmcP1SLB389spoqEEl47dX5hBAN2VdjBpi",
+	"KPjY17jbh4PDdl5ugP5+G3rnmQ1Z5AFmNFzMKEq3nQYSTgXv53OrtrkcS6hWqmwVw4LjOvhGKWW/+qFv",
+	"5WjEhS/YLmc6aG3T3Oq7HxdMFxq2Q13g7uru/wcAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -1,15 +1,76 @@
 package directory
 
-// Plan decides a change on the actor and the target as they stand in the unit that
-// will carry it out. The target is the zero User where there is none yet. It has no
-// effects and may be asked more than once.
-type Plan func(actor Principal, target User) (Change, error)
+import (
+	"slices"
+	"time"
+)
 
-// Change is what an allowed request comes to.
+// Facts is what a change is decided on, as it stands in the unit that will carry it out.
+type Facts struct {
+	Actor             Principal
+	Target            User   // zero where there is none yet
+	PasswordHash      string // of the target; "": it has none
+	LastAdministrator bool   // the target is the only active administrator of its enterprise
+}
+
+// Plan decides a change. It has no effects and may be asked more than once.
+type Plan func(Facts) (Change, error)
+
+// Change is what an allowed request comes to. Without an event it is nothing, and
+// nothing is written.
 type Change struct {
-	User         User    // as it will be; a number of 0 is given by the store
-	Fields       []Field // the only ones to be written; none: nothing is, no version, no event
-	PasswordHash string  // meaningful if Fields has FieldPassword
-	EndTokens    bool    // of the user: all but the one that is used and the operator's
-	Event        Event   // its target is the user
+	User         User      // as it will be; a number of 0 is given by the store
+	Fields       []Field   // the only ones to be written; none: the user's row stays as it is
+	PasswordHash string    // meaningful if Fields has FieldPassword
+	Delete       bool      // the user, with all tokens
+	EndTokens    bool      // of the user: all but the one that is used and the operator's
+	EndToken     int64     // the number of one token of the user; 0: none. CodeNotFound: it has ended
+	Token        *NewToken // of the user; of log-in tokens, the newest MaxLogIns live on
+	Event        *Event    // its target is the user
+}
+
+// allow is Allow, asked by the actor at this time. CodeUnauthenticated: the actor's
+// token has expired or its owner is not active. CodeReauthenticationRequired: the
+// log-in is too old to change how oneself logs in.
+func (f Facts) allow(now time.Time, op Operation, fields ...Field) error {
+	if err := f.Actor.Valid(now); err != nil {
+		return err
+	}
+	if err := Allow(op, f.Actor.User, f.Target, fields...); err != nil {
+		return err
+	}
+	logsIn := slices.Contains(fields, FieldPassword) || slices.Contains(fields, FieldEmail)
+	if logsIn && f.self() && !f.Actor.fresh(now) {
+		return &Error{Code: CodeReauthenticationRequired}
+	}
+	return nil
+}
+
+// self reports whether the actor is the target.
+func (f Facts) self() bool { return f.Actor.User.ID == f.Target.ID }
+
+// leaves returns an error if the target must not stop being an active administrator of
+// its enterprise: CodeOwnAccount for oneself, CodeLastAdministrator for the last one.
+func (f Facts) leaves(fields ...Field) error {
+	switch {
+	case f.self():
+		return &Error{Code: CodeOwnAccount, Fields: fields}
+	case f.LastAdministrator:
+		return &Error{Code: CodeLastAdministrator, Fields: fields}
+	}
+	return nil
+}
+
+// event describes the change that the actor makes to the target.
+func (f Facts) event(op Operation, at time.Time, fields ...Field) *Event {
+	return &Event{
+		At:           at,
+		ActorID:      f.Actor.User.ID,
+		TokenName:    f.Actor.Token.Name,
+		TargetID:     f.Target.ID,
+		EnterpriseID: f.Target.EnterpriseID,
+		Operation:    op,
+		Fields:       fields,
+		RequestID:    f.Actor.RequestID,
+	}
 }

@@ -1,12 +1,16 @@
 package directory
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // NewUser is a user to be created.
 type NewUser struct {
 	NickName     string
 	Password     string
 	EnterpriseID string
+	Role         Role
 	Email        *string
 	Phone        string
 	IsActive     *bool
@@ -26,6 +30,9 @@ func (n NewUser) fields() []Field {
 	if n.Origion != nil {
 		fields = append(fields, FieldOrigion)
 	}
+	if n.Role != RoleUser {
+		fields = append(fields, FieldRole)
+	}
 	return fields
 }
 
@@ -37,16 +44,19 @@ type Creation struct {
 }
 
 // Plan is a Plan. It fails with CodeUnauthenticated or CodeForbidden.
-func (c Creation) Plan(actor Principal, _ User) (Change, error) {
-	now := c.Now()
+func (c Creation) Plan(facts Facts) (Change, error) {
+	now, actor, fields := c.Now(), facts.Actor, c.User.fields()
 	if err := actor.Valid(now); err != nil {
 		return Change{}, err
 	}
-	created := User{
+	if err := AllowIn(OperationCreateUser, actor.User, c.User.EnterpriseID, FieldEnterpriseID, fields...); err != nil {
+		return Change{}, err
+	}
+	facts.Target = User{
 		Version:      1,
 		NickName:     c.User.NickName,
 		EnterpriseID: c.User.EnterpriseID,
-		Role:         RoleUser,
+		Role:         c.User.Role,
 		Email:        c.User.Email,
 		Phone:        c.User.Phone,
 		IsActive:     c.User.IsActive,
@@ -54,14 +64,26 @@ func (c Creation) Plan(actor Principal, _ User) (Change, error) {
 		CreateTime:   now,
 		ClientIP:     actor.Address,
 	}
-	fields := c.User.fields()
-	if err := Allow(OperationCreateUser, actor.User, created, fields...); err != nil {
-		return Change{}, err
-	}
 	return Change{
-		User:         created,
+		User:         facts.Target,
 		Fields:       fields,
 		PasswordHash: c.PasswordHash,
-		Event:        actor.event(OperationCreateUser, now, created, fields),
+		Event:        facts.event(OperationCreateUser, now, fields...),
 	}, nil
+}
+
+// CreateUser creates a user. Administrators and the command line may call it.
+// CodeForbidden, CodeEmailTaken, CodeNickNameTaken, CodeUnavailable.
+func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User, error) {
+	c := Creation{User: n, Now: s.Now}
+	// Hashing is expensive: it is done only for what would be allowed now. The unit decides again.
+	if _, err := c.Plan(Facts{Actor: p}); err != nil {
+		return User{}, err
+	}
+	hash, err := s.Hasher.Hash(ctx, n.Password)
+	if err != nil {
+		return User{}, err
+	}
+	c.PasswordHash = hash
+	return s.Store.Change(ctx, p, 0, c.Plan)
 }

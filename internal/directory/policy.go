@@ -8,74 +8,206 @@ type Operation string
 
 // The operations.
 const (
-	OperationGetUser     Operation = "getUser"
-	OperationCreateUser  Operation = "createUser"
-	OperationUpdateUser  Operation = "updateUser"
-	OperationCreateToken Operation = "createToken"
-	OperationRevokeToken Operation = "revokeToken"
+	OperationListUsers           Operation = "listUsers"
+	OperationCreateUser          Operation = "createUser"
+	OperationGetUser             Operation = "getUser"
+	OperationUpdateUser          Operation = "updateUser"
+	OperationDeleteUser          Operation = "deleteUser"
+	OperationChangePassword      Operation = "changePassword"
+	OperationListUserEvents      Operation = "listUserEvents"
+	OperationChangeOwnPassword   Operation = "changeOwnPassword"
+	OperationListAdministrators  Operation = "listAdministrators"
+	OperationCreateAdministrator Operation = "createAdministrator"
+	OperationDeleteAdministrator Operation = "deleteAdministrator"
+	OperationCreateAuthToken     Operation = "createAuthToken"
+	OperationDeleteAuthToken     Operation = "deleteAuthToken"
+	OperationCreateToken         Operation = "createToken"
+	OperationRevokeToken         Operation = "revokeToken"
 )
 
-// scope says which users a rule is about.
-type scope int
+// Role is what a user may do to others.
+type Role string
 
+// The roles that users have.
 const (
-	nobody   scope = iota
-	oneself        // the actor
-	everyone       // all users, in all enterprises
+	RoleUser                Role = "user"
+	RoleAdministrator       Role = "administrator"
+	RoleSystemAdministrator Role = "system_administrator"
 )
 
-func (s scope) includes(actor, target User) bool {
+// The roles of principals that are no users.
+const (
+	roleOperator Role = "operator" // at the command line
+	roleStranger Role = "stranger" // without a token
+)
+
+// Scope says which users a rule is about, seen from the actor.
+type Scope string
+
+// The scopes.
+const (
+	ScopeNobody     Scope = "nobody"
+	ScopeOneself    Scope = "oneself"
+	ScopeEnterprise Scope = "own enterprise" // but no system administrators
+	ScopeEveryone   Scope = "everyone"
+)
+
+// includes asks about a user, also one that is not created yet.
+func (s Scope) includes(actor, target User) bool {
 	switch s {
-	case oneself:
+	case ScopeOneself:
 		return actor.ID == target.ID
-	case everyone:
+	case ScopeEnterprise:
+		return actor.EnterpriseID == target.EnterpriseID && target.Role != RoleSystemAdministrator
+	case ScopeEveryone:
 		return true
-	case nobody:
+	case ScopeNobody:
 	}
 	return false
 }
 
-// rule is what a role may do in an operation. The zero rule allows nothing.
-type rule struct {
-	scope   scope
-	fields  []Field // that may be named
-	outside Code    // what is answered for users outside the scope
+// filter selects the users that are included; it is for scopes that lists can have.
+func (s Scope) filter(actor User) UserFilter {
+	if s == ScopeEveryone {
+		return UserFilter{Roles: []Role{RoleUser, RoleAdministrator, RoleSystemAdministrator}}
+	}
+	return UserFilter{EnterpriseID: actor.EnterpriseID, Roles: []Role{RoleUser, RoleAdministrator}}
 }
 
-// allFields are the members that a request can name.
-var allFields = []Field{
-	FieldNickName, FieldPassword, FieldEnterpriseID, FieldEmail, FieldPhone, FieldIsActive, FieldOrigion,
+// sees has the users that a role can know of. All others are to it as if they did not exist.
+var sees = map[Role]Scope{
+	RoleUser:                ScopeOneself,
+	RoleAdministrator:       ScopeEnterprise,
+	RoleSystemAdministrator: ScopeEveryone,
+	roleOperator:            ScopeEveryone,
 }
 
-// policy holds every rule, by operation and the actor's role.
-var policy = map[Operation]map[Role]rule{
-	OperationGetUser: {
-		RoleUser:                {scope: oneself, outside: CodeNotFound},
-		RoleSystemAdministrator: {scope: everyone},
+// Rule is what a role may do in an operation: to whom, and which members it may name.
+type Rule struct {
+	Scope  Scope
+	Fields []Field
+}
+
+var (
+	ownFields        = []Field{FieldPassword, FieldEmail, FieldPhone}
+	changeableFields = append(ownFields[:len(ownFields):len(ownFields)], FieldIsActive)
+	passwordOnly     = []Field{FieldPassword}
+	roleOnly         = []Field{FieldRole}
+	allFields        = []Field{
+		FieldNickName, FieldPassword, FieldEnterpriseID, FieldEmail, FieldPhone, FieldIsActive, FieldOrigion,
+	}
+)
+
+// policy has every rule. A role that an operation does not list never has it.
+var policy = map[Operation]map[Role]Rule{
+	OperationListUsers: {
+		RoleAdministrator:       {Scope: ScopeEnterprise},
+		RoleSystemAdministrator: {Scope: ScopeEveryone},
 	},
 	OperationCreateUser: {
-		RoleUser:                {scope: nobody, outside: CodeForbidden},
-		RoleSystemAdministrator: {scope: everyone, fields: allFields},
+		RoleAdministrator:       {Scope: ScopeEnterprise, Fields: allFields},
+		RoleSystemAdministrator: {Scope: ScopeEveryone, Fields: allFields},
+		roleOperator:            {Scope: ScopeEveryone, Fields: append(allFields[:len(allFields):len(allFields)], FieldRole)},
+	},
+	OperationGetUser: {
+		RoleUser:                {Scope: ScopeOneself},
+		RoleAdministrator:       {Scope: ScopeEnterprise},
+		RoleSystemAdministrator: {Scope: ScopeEveryone},
 	},
 	OperationUpdateUser: {
-		RoleUser:                {scope: oneself, fields: []Field{FieldPassword, FieldEmail, FieldPhone}, outside: CodeNotFound},
-		RoleSystemAdministrator: {scope: everyone, fields: allFields},
+		RoleUser:                {Scope: ScopeOneself, Fields: ownFields},
+		RoleAdministrator:       {Scope: ScopeEnterprise, Fields: changeableFields},
+		RoleSystemAdministrator: {Scope: ScopeEveryone, Fields: append(changeableFields[:len(changeableFields):len(changeableFields)], FieldEnterpriseID)},
 	},
+	OperationDeleteUser: {
+		RoleUser:                {Scope: ScopeNobody},
+		RoleAdministrator:       {Scope: ScopeEnterprise},
+		RoleSystemAdministrator: {Scope: ScopeEveryone},
+	},
+	OperationChangePassword: {
+		RoleUser:                {Scope: ScopeNobody},
+		RoleAdministrator:       {Scope: ScopeEnterprise, Fields: passwordOnly},
+		RoleSystemAdministrator: {Scope: ScopeEveryone, Fields: passwordOnly},
+		roleOperator:            {Scope: ScopeEveryone, Fields: passwordOnly},
+	},
+	OperationListUserEvents: {
+		RoleUser:                {Scope: ScopeNobody},
+		RoleAdministrator:       {Scope: ScopeEnterprise},
+		RoleSystemAdministrator: {Scope: ScopeEveryone},
+		roleOperator:            {Scope: ScopeEveryone},
+	},
+	OperationChangeOwnPassword: {
+		RoleUser:                {Scope: ScopeOneself, Fields: passwordOnly},
+		RoleAdministrator:       {Scope: ScopeOneself, Fields: passwordOnly},
+		RoleSystemAdministrator: {Scope: ScopeOneself, Fields: passwordOnly},
+	},
+	OperationListAdministrators: {
+		RoleAdministrator:       {Scope: ScopeEnterprise},
+		RoleSystemAdministrator: {Scope: ScopeEveryone},
+	},
+	OperationCreateAdministrator: {
+		RoleAdministrator:       {Scope: ScopeEnterprise, Fields: roleOnly},
+		RoleSystemAdministrator: {Scope: ScopeEveryone, Fields: roleOnly},
+	},
+	OperationDeleteAdministrator: {
+		RoleAdministrator:       {Scope: ScopeEnterprise, Fields: roleOnly},
+		RoleSystemAdministrator: {Scope: ScopeEveryone, Fields: roleOnly},
+	},
+	OperationDeleteAuthToken: {
+		RoleUser:                {Scope: ScopeOneself},
+		RoleAdministrator:       {Scope: ScopeOneself},
+		RoleSystemAdministrator: {Scope: ScopeOneself},
+	},
+	OperationCreateToken: {roleOperator: {Scope: ScopeEveryone}},
+	OperationRevokeToken: {roleOperator: {Scope: ScopeEveryone}},
 }
 
-// Allow returns nil if the actor may do the operation to the target and name these
-// fields. Else it returns the code that the policy has for users outside the scope, or
-// CodeForbidden with the fields at fault. What the policy does not list is CodeForbidden.
-// The target of a creation is the user as it would be.
-func Allow(op Operation, actor, target User, fields ...Field) error {
-	allowed, listed := policy[op][actor.Role]
-	if !listed {
+// RuleOf returns the rule for a role; listed is false if the role never has the operation.
+func RuleOf(op Operation, role Role) (rule Rule, listed bool) {
+	rule, listed = policy[op][role]
+	return rule, listed
+}
+
+// never returns CodeForbidden if the role of the actor never has the operation.
+func never(op Operation, actor User) error {
+	if _, listed := RuleOf(op, actor.Role); !listed {
 		return &Error{Code: CodeForbidden}
 	}
-	if !allowed.scope.includes(actor, target) {
-		return &Error{Code: allowed.outside}
+	return nil
+}
+
+// Allow returns nil if the actor may do the operation to the target, the zero User for
+// one who does not exist, and name these fields. Else it returns, in this order: CodeForbidden for what the role never has,
+// CodeNotFound for a target that it does not see, CodeForbidden for one outside the
+// scope, and CodeForbidden with the fields at fault.
+func Allow(op Operation, actor, target User, fields ...Field) error {
+	if err := never(op, actor); err != nil {
+		return err
 	}
-	refused := slices.DeleteFunc(slices.Clone(fields), func(f Field) bool { return slices.Contains(allowed.fields, f) })
+	if target.ID == 0 || !sees[actor.Role].includes(actor, target) {
+		return &Error{Code: CodeNotFound}
+	}
+	if !policy[op][actor.Role].Scope.includes(actor, target) {
+		return &Error{Code: CodeForbidden}
+	}
+	return allowFields(op, actor, fields)
+}
+
+// AllowIn is Allow for what is done in an enterprise and not to a user. One that is
+// outside the scope is CodeForbidden with the field that names it.
+func AllowIn(op Operation, actor User, enterprise string, named Field, fields ...Field) error {
+	if err := never(op, actor); err != nil {
+		return err
+	}
+	if !policy[op][actor.Role].Scope.includes(actor, User{EnterpriseID: enterprise}) {
+		return &Error{Code: CodeForbidden, Fields: []Field{named}}
+	}
+	return allowFields(op, actor, fields)
+}
+
+func allowFields(op Operation, actor User, fields []Field) error {
+	allowed := policy[op][actor.Role].Fields
+	refused := slices.DeleteFunc(slices.Clone(fields), func(f Field) bool { return slices.Contains(allowed, f) })
 	if len(refused) > 0 {
 		return &Error{Code: CodeForbidden, Fields: refused}
 	}

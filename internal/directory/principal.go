@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Principal is who acts, through which token, in which request.
+// Principal is who acts, through which token, in which request. The zero Principal may nothing.
 type Principal struct {
 	User      User
 	Token     Token
@@ -13,10 +13,34 @@ type Principal struct {
 	Address   netip.Addr
 }
 
+// Operator is who has the database in hand: the command line.
+func Operator() Principal { return withoutToken(roleOperator) }
+
+// Stranger is a client that has shown no token; it may log in.
+func Stranger() Principal { return withoutToken(roleStranger) }
+
+func withoutToken(role Role) Principal {
+	active := true
+	return Principal{User: User{Role: role, IsActive: &active}}
+}
+
+// HasToken reports whether a token of a user stands for the principal. It counts only as
+// long as the token does.
+func (p Principal) HasToken() bool { return p.User.Role != roleOperator && p.User.Role != roleStranger }
+
 // Valid returns CodeUnauthenticated if the token has expired or its owner is not active.
 func (p Principal) Valid(now time.Time) error {
 	if !p.User.Active() || !p.Token.Expires.IsZero() && !now.Before(p.Token.Expires) {
 		return &Error{Code: CodeUnauthenticated}
 	}
 	return nil
+}
+
+// freshFor is how long after a log-in its token may change the password or the e-mail
+// address of its owner: a token that was stolen does not become an account that was.
+const freshFor = 15 * time.Minute
+
+// fresh reports whether the token may change how its owner logs in.
+func (p Principal) fresh(now time.Time) bool {
+	return p.Token.Kind != TokenLogIn || now.Sub(p.Token.Created) <= freshFor
 }

@@ -4,7 +4,6 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
 )
@@ -17,33 +16,41 @@ type Store interface {
 	Principal(ctx context.Context, hash TokenHash) (Principal, error)
 	// User returns a user. CodeNotFound: none has this number.
 	User(ctx context.Context, id UserID) (User, error)
-	// Change reads the principal and the user with this number anew, asks the plan and
-	// carries the change out; it returns the user as stored. With the number 0 it creates
-	// a user. CodeUnauthenticated: the token has ended since. CodeNotFound: no such user.
+	// Account returns a user and the password's hash. CodeNotFound: none has this name.
+	Account(ctx context.Context, name LogInName) (Account, error)
+	// Users lists users by number, and counts them all. Both are of the same moment.
+	Users(ctx context.Context, filter UserFilter, page Page) (users []User, total int64, err error)
+	// Events lists events by number, and counts them all. Both are of the same moment.
+	Events(ctx context.Context, filter EventFilter, page Page) (events []Event, total int64, err error)
+	// Change reads the facts about the principal and the user with this number, who need
+	// not exist, asks the plan and carries the change out; it returns the user as stored.
+	// With the number 0 it creates a user. CodeUnauthenticated: the token has ended since.
 	// CodeEmailTaken, CodeNickNameTaken, CodeUnavailable, and what the plan answers.
 	Change(ctx context.Context, p Principal, id UserID, plan Plan) (User, error)
 	// Start prepares the directory for a server, see Service.Start.
 	Start(ctx context.Context, s Start) (Started, error)
-	// CreateToken stores a token and returns its owner. CodeNotFound: no such user.
-	CreateToken(ctx context.Context, t NewToken, event Event) (User, error)
+	// Token returns a token. CodeNotFound: none has this number.
+	Token(ctx context.Context, id int64) (Token, error)
 	// Tokens lists tokens by number, of one user or, for 0, of all.
 	Tokens(ctx context.Context, user UserID) ([]Token, error)
-	// RevokeToken ends a token. CodeNotFound: no such token, or the operator's.
-	RevokeToken(ctx context.Context, id int64, event Event) error
 }
 
-// Hasher hashes passwords, slowly on purpose.
+// Hasher hashes passwords, slowly on purpose. Both methods wait for their turn until ctx ends.
 type Hasher interface {
-	// Hash waits for its turn until ctx ends.
-	Hash(ctx context.Context, password string) (string, error)
+	Hash(ctx context.Context, password string) (hash string, err error)
+	// Verify reports whether the hash is the password's. With "" as the hash it works
+	// as long, for nothing.
+	Verify(ctx context.Context, password, hash string) (bool, error)
 }
 
 // Service is the directory. All fields are needed.
 type Service struct {
-	Store  Store
-	Hasher Hasher
-	Now    func() time.Time
-	Random io.Reader // cryptographically strong
+	Store     Store
+	Hasher    Hasher
+	Now       func() time.Time
+	Random    io.Reader     // cryptographically strong
+	TokenLife time.Duration // of a log-in token
+	Attempts  *Attempts
 }
 
 // Authenticate returns who holds the token. Everyone may call it.
@@ -56,7 +63,7 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (Principal, e
 	return p, p.Valid(s.Now())
 }
 
-// User returns a user. System administrators and the user may call it.
+// User returns a user. Everyone may call it, within the policy.
 // CodeNotFound: none has this number, or the principal may not see it.
 func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error) {
 	user, err := s.Store.User(ctx, id)
@@ -67,47 +74,4 @@ func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error
 		return User{}, err
 	}
 	return user, nil
-}
-
-// CreateUser creates a user. System administrators may call it.
-// CodeForbidden, CodeEmailTaken, CodeNickNameTaken, CodeUnavailable.
-func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User, error) {
-	c := Creation{User: n, Now: s.Now}
-	// Hashing is expensive: it is done only for what would be allowed now. The unit decides again.
-	if _, err := c.Plan(p, User{}); err != nil {
-		return User{}, err
-	}
-	hash, err := s.Hasher.Hash(ctx, n.Password)
-	if err != nil {
-		return User{}, err
-	}
-	c.PasswordHash = hash
-	return s.Store.Change(ctx, p, 0, c.Plan)
-}
-
-// UpdateUser changes the named members of a user and returns the user as stored.
-// System administrators and the user may call it, within the policy.
-// CodeNotFound, CodeForbidden, CodePreconditionFailed, CodeOwnAccount, CodeEmailTaken,
-// CodeNickNameTaken, CodeUnavailable.
-func (s *Service) UpdateUser(ctx context.Context, p Principal, id UserID, patch Patch, cond Condition) (User, error) {
-	u := Update{Patch: patch, Condition: cond, Now: s.Now}
-	if patch.Password.Set || len(patch.Fields()) == 0 {
-		target, err := s.Store.User(ctx, id)
-		if err != nil {
-			return User{}, err
-		}
-		change, err := u.Plan(p, target)
-		if err != nil || len(change.Fields) == 0 {
-			return change.User, err
-		}
-		if u.PasswordHash, err = s.Hasher.Hash(ctx, patch.Password.Value); err != nil {
-			return User{}, err
-		}
-	}
-	user, err := s.Store.Change(ctx, p, id, u.Plan)
-	if taken, ok := errors.AsType[*Error](err); ok && taken.Code == CodeNickNameTaken {
-		// The name is taken in the enterprise that the user would move to.
-		return User{}, &Error{Code: CodeNickNameTaken, Fields: []Field{FieldEnterpriseID}, Err: err}
-	}
-	return user, err
 }

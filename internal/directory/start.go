@@ -1,10 +1,14 @@
 package directory
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Start is what a starting server brings: user 1 and its first token, needed if the
 // directory is empty, and the operator's token, which replaces the one of the last start.
 type Start struct {
+	At       time.Time
 	Admin    User
 	Event    Event        // of the creation of the admin
 	Operator *NewToken    // nil: none is given, and one of an earlier start ends
@@ -28,8 +32,8 @@ func (s *Service) Start(ctx context.Context, operator string, keep func(secret s
 		ID: 1, Version: 1, NickName: "admin", EnterpriseID: "default",
 		Role: RoleSystemAdministrator, IsActive: &active, CreateTime: now,
 	}
-	fields := []Field{FieldNickName, FieldEnterpriseID, FieldIsActive}
-	start := Start{Admin: admin, Event: Principal{}.event(OperationCreateUser, now, admin, fields)}
+	created := Facts{Target: admin}.event(OperationCreateUser, now, FieldNickName, FieldEnterpriseID, FieldIsActive, FieldRole)
+	start := Start{At: now, Admin: admin, Event: *created}
 	if operator != "" {
 		start.Operator = &NewToken{
 			Token: Token{UserID: admin.ID, Name: "operator", Kind: TokenOperator, Created: now},

@@ -30,9 +30,13 @@ type TokenKind string
 
 // The kinds of tokens.
 const (
+	TokenLogIn    TokenKind = "login"    // for a name and a password
 	TokenMade     TokenKind = "made"     // by the command line or the first start
 	TokenOperator TokenKind = "operator" // given in the settings; only a start ends it
 )
+
+// MaxLogIns is how many log-in tokens of a user live: one more ends the oldest.
+const MaxLogIns = 50
 
 // Token is what is known of a token.
 type Token struct {
@@ -52,20 +56,25 @@ type NewToken struct {
 
 // CreateToken makes a token for a user, for the command line, and returns it with its
 // owner, who may be not active. A life of 0 has no end. CodeNotFound: no such user.
-func (s *Service) CreateToken(ctx context.Context, user UserID, name string, life time.Duration) (string, User, error) {
+func (s *Service) CreateToken(ctx context.Context, id UserID, name string, life time.Duration) (string, User, error) {
 	secret, err := s.newSecret()
 	if err != nil {
 		return "", User{}, err
 	}
-	now := s.Now()
-	t := NewToken{
-		Token: Token{UserID: user, Name: name, Kind: TokenMade, Created: now},
-		Hash:  HashToken(secret),
-	}
-	if life > 0 {
-		t.Expires = now.Add(life)
-	}
-	owner, err := s.Store.CreateToken(ctx, t, Event{At: now, Operation: OperationCreateToken})
+	owner, err := s.Store.Change(ctx, Operator(), id, func(facts Facts) (Change, error) {
+		now := s.Now()
+		if err := facts.allow(now, OperationCreateToken); err != nil {
+			return Change{}, err
+		}
+		t := NewToken{
+			Token: Token{UserID: id, Name: name, Kind: TokenMade, Created: now},
+			Hash:  HashToken(secret),
+		}
+		if life > 0 {
+			t.Expires = now.Add(life)
+		}
+		return Change{User: facts.Target, Token: &t, Event: facts.event(OperationCreateToken, now)}, nil
+	})
 	return secret, owner, err
 }
 
@@ -74,7 +83,31 @@ func (s *Service) Tokens(ctx context.Context, user UserID) ([]Token, error) {
 	return s.Store.Tokens(ctx, user)
 }
 
-// RevokeToken ends a token, for the command line. CodeNotFound: no such token, or the operator's.
+// RevokeToken ends a token, for the command line. CodeNotFound: no such token.
+// CodeOperatorToken: it is the operator's.
 func (s *Service) RevokeToken(ctx context.Context, id int64) error {
-	return s.Store.RevokeToken(ctx, id, Event{At: s.Now(), Operation: OperationRevokeToken})
+	t, err := s.Store.Token(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.endToken(ctx, Operator(), OperationRevokeToken, t)
+}
+
+// LogOut ends the token that is used. CodeOperatorToken: it is the operator's.
+func (s *Service) LogOut(ctx context.Context, p Principal) error {
+	return s.endToken(ctx, p, OperationDeleteAuthToken, p.Token)
+}
+
+func (s *Service) endToken(ctx context.Context, p Principal, op Operation, t Token) error {
+	_, err := s.Store.Change(ctx, p, t.UserID, func(facts Facts) (Change, error) {
+		now := s.Now()
+		if err := facts.allow(now, op); err != nil {
+			return Change{}, err
+		}
+		if t.Kind == TokenOperator {
+			return Change{}, &Error{Code: CodeOperatorToken}
+		}
+		return Change{User: facts.Target, EndToken: t.ID, Event: facts.event(op, now)}, nil
+	})
+	return err
 }

@@ -1,9 +1,13 @@
 package directory
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Update is one request to change a user.
 type Update struct {
+	Operation    Operation
 	Patch        Patch
 	PasswordHash string // of Patch.Password, if that is set
 	Condition    Condition
@@ -11,14 +15,11 @@ type Update struct {
 }
 
 // Plan is a Plan. It fails with CodeUnauthenticated, CodeNotFound, CodeForbidden,
-// CodePreconditionFailed or CodeOwnAccount, in this order.
-func (u Update) Plan(actor Principal, target User) (Change, error) {
-	now := u.Now()
-	if err := actor.Valid(now); err != nil {
-		return Change{}, err
-	}
-	fields := u.Patch.Fields()
-	if err := Allow(OperationUpdateUser, actor.User, target, fields...); err != nil {
+// CodeReauthenticationRequired, CodePreconditionFailed, CodeOwnAccount or
+// CodeLastAdministrator, in this order.
+func (u Update) Plan(facts Facts) (Change, error) {
+	now, target, fields := u.Now(), facts.Target, u.Patch.Fields()
+	if err := facts.allow(now, u.Operation, fields...); err != nil {
 		return Change{}, err
 	}
 	if !u.Condition.Holds(target.Version) {
@@ -29,8 +30,17 @@ func (u Update) Plan(actor Principal, target User) (Change, error) {
 	}
 	changed := u.Patch.apply(target)
 	deactivates := u.Patch.IsActive.Set && !changed.Active()
-	if deactivates && actor.User.ID == target.ID {
-		return Change{}, &Error{Code: CodeOwnAccount, Fields: []Field{FieldIsActive}}
+	if deactivates {
+		if err := facts.leaves(FieldIsActive); err != nil {
+			return Change{}, err
+		}
+	}
+	if changed.EnterpriseID != target.EnterpriseID && target.Role == RoleAdministrator {
+		if facts.LastAdministrator {
+			return Change{}, &Error{Code: CodeLastAdministrator, Fields: []Field{FieldEnterpriseID}}
+		}
+		changed.Role = RoleUser
+		fields = append(fields, FieldRole)
 	}
 	changed.Version++
 	return Change{
@@ -38,6 +48,52 @@ func (u Update) Plan(actor Principal, target User) (Change, error) {
 		Fields:       fields,
 		PasswordHash: u.PasswordHash,
 		EndTokens:    deactivates || u.Patch.Password.Set,
-		Event:        actor.event(OperationUpdateUser, now, target, fields),
+		Event:        facts.event(u.Operation, now, fields...),
 	}, nil
+}
+
+// UpdateUser changes the named members of a user and returns the user as stored.
+// Everyone may call it, within the policy. CodeNotFound, CodeForbidden,
+// CodeReauthenticationRequired, CodePreconditionFailed, CodeOwnAccount,
+// CodeLastAdministrator, CodeEmailTaken, CodeNickNameTaken, CodeUnavailable.
+func (s *Service) UpdateUser(ctx context.Context, p Principal, id UserID, patch Patch, cond Condition) (User, error) {
+	user, err := s.update(ctx, p, id, Update{Operation: OperationUpdateUser, Patch: patch, Condition: cond})
+	if isCode(err, CodeNickNameTaken) {
+		// The name is taken in the enterprise that the user would move to.
+		return User{}, &Error{Code: CodeNickNameTaken, Fields: []Field{FieldEnterpriseID}, Err: err}
+	}
+	return user, err
+}
+
+// ChangePassword gives a user a new password. Administrators and the command line may
+// call it. CodeNotFound, CodeForbidden, CodeReauthenticationRequired, CodeUnavailable.
+func (s *Service) ChangePassword(ctx context.Context, p Principal, id UserID, password string) error {
+	_, err := s.update(ctx, p, id, Update{Operation: OperationChangePassword, Patch: Patch{Password: Some(password)}})
+	return err
+}
+
+// ChangeOwnPassword gives the principal a new password.
+// CodeReauthenticationRequired, CodeUnavailable.
+func (s *Service) ChangeOwnPassword(ctx context.Context, p Principal, password string) error {
+	_, err := s.update(ctx, p, p.User.ID, Update{Operation: OperationChangeOwnPassword, Patch: Patch{Password: Some(password)}})
+	return err
+}
+
+func (s *Service) update(ctx context.Context, p Principal, id UserID, u Update) (User, error) {
+	u.Now = s.Now
+	if u.Patch.Password.Set || len(u.Patch.Fields()) == 0 {
+		target, err := s.Store.User(ctx, id)
+		if err != nil {
+			return User{}, err
+		}
+		// Hashing is expensive: it is done only for what would be allowed now. The unit decides again.
+		change, err := u.Plan(Facts{Actor: p, Target: target})
+		if err != nil || change.Event == nil {
+			return change.User, err
+		}
+		if u.PasswordHash, err = s.Hasher.Hash(ctx, u.Patch.Password.Value); err != nil {
+			return User{}, err
+		}
+	}
+	return s.Store.Change(ctx, p, id, u.Plan)
 }

@@ -15,29 +15,23 @@ type UserID int32
 
 var userID = regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
 
+// nobody is a number that no user has.
+const nobody UserID = -1
+
 // ParseUserID reads the decimal form without sign, leading zero or white space.
-// What is not a number of a user cannot name one: the error is CodeNotFound.
-func ParseUserID(s string) (UserID, error) {
+// What is not a number of a user gives one that no user has.
+func ParseUserID(s string) UserID {
 	if !userID.MatchString(s) {
-		return 0, &Error{Code: CodeNotFound}
+		return nobody
 	}
 	id, err := strconv.ParseInt(s, 10, 32)
 	if err != nil {
-		return 0, &Error{Code: CodeNotFound}
+		return nobody
 	}
-	return UserID(id), nil
+	return UserID(id)
 }
 
 func (id UserID) String() string { return strconv.FormatInt(int64(id), 10) }
-
-// Role is what a user may do to others.
-type Role string
-
-// The roles.
-const (
-	RoleUser                Role = "user"
-	RoleSystemAdministrator Role = "system_administrator"
-)
 
 // User is a user as stored. The password's hash stays in the store.
 type User struct {
@@ -60,7 +54,7 @@ func (u User) Active() bool { return u.IsActive != nil && *u.IsActive }
 // Field names a member of a user, as the contract spells it.
 type Field string
 
-// The members that can be written.
+// The members that can be written. Role and eid are not members of a user in the contract.
 const (
 	FieldNickName     Field = "nick_name"
 	FieldPassword     Field = "password"
@@ -69,10 +63,12 @@ const (
 	FieldPhone        Field = "phone"
 	FieldIsActive     Field = "is_active"
 	FieldOrigion      Field = "origion"
+	FieldRole         Field = "role" // in the audit only
+	FieldEID          Field = "eid"  // the enterprise of an administrator, in requests only
 )
 
-// FoldNickName gives two names the same form when they differ in letter case or
-// Unicode composition only: canonical caseless matching (Unicode 15.0 §3.13, D145), in NFC.
-func FoldNickName(name string) string {
-	return norm.NFC.String(cases.Fold().String(norm.NFD.String(name)))
+// Fold gives two texts the same form when they differ in letter case or Unicode
+// composition only: canonical caseless matching (Unicode 15.0 §3.13, D145), in NFC.
+func Fold(text string) string {
+	return norm.NFC.String(cases.Fold().String(norm.NFD.String(text)))
 }

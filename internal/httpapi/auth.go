@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -8,30 +9,41 @@ import (
 	"userapi/internal/directory"
 )
 
-// authenticate finds out who sends the request, before anything of its body is read.
-// Routes that are not operations of the contract pass.
+// authenticate finds out who sends the request, before anything of its body is read, and
+// whether that is too often. Routes that are not operations of the contract pass.
 func (s *Server) authenticate(contract *contract) echo.MiddlewareFunc {
+	limiter := newTokenLimiter(s.RateLimit)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			op := contract.operation(c)
 			if op == nil {
 				return next(c)
 			}
-			token, err := credential(c.Request().Header[echo.HeaderAuthorization])
+			principal, err := directory.Stranger(), error(nil)
+			if !op.open {
+				principal, err = s.holder(c.Request())
+			}
 			if err != nil {
 				return err
 			}
-			ctx := c.Request().Context()
-			principal, err := s.Directory.Authenticate(ctx, token)
-			if err != nil {
-				return err
-			}
-			x := current(ctx)
+			x := current(c.Request().Context())
 			principal.RequestID, principal.Address = x.requestID, x.address
 			x.principal = principal
+			if err := limiter.allow(principal.Token); err != nil {
+				return err
+			}
 			return next(c)
 		}
 	}
+}
+
+// holder returns whose token the request has.
+func (s *Server) holder(r *http.Request) (directory.Principal, error) {
+	token, err := credential(r.Header[echo.HeaderAuthorization])
+	if err != nil {
+		return directory.Principal{}, err
+	}
+	return s.Directory.Authenticate(r.Context(), token)
 }
 
 // credential reads Authorization: the token behind the scheme Bearer in any letter

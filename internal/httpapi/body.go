@@ -133,5 +133,12 @@ func bind(body []byte, into any) error {
 	if len(body) == 0 {
 		return io.EOF
 	}
-	return json.Unmarshal(body, into)
+	err := json.Unmarshal(body, into)
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		// The validator takes 2.0 and 2e0 for integers. To OpenAPI 3.0 they are none.
+		return &requestError{Code: api.ProblemCodeInvalidRequest, Faults: []api.Fault{{
+			Pointer: pointer(semantic.JSONPointer.Tokens()), Code: api.FaultCodeType, Detail: "Send an integer in digits.",
+		}}}
+	}
+	return err
 }

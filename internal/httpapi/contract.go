@@ -3,8 +3,15 @@ package httpapi
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
@@ -15,12 +22,15 @@ import (
 // contract holds what openapi.yaml asks of requests, found by Echo's path and method.
 type contract struct {
 	operations map[string]map[string]*operation
-	options    []openapi3.SchemaValidationOption
+	schemas    openapi3.Schemas
+	options    []openapi3.SchemaValidationOption // of values in requests
 }
 
 // operation is what the contract asks of the requests of one operation.
 type operation struct {
+	open         bool                           // for everyone, without a token
 	headers      map[string]*openapi3.Parameter // by canonical name
+	query        map[string]*openapi3.Schema    // by name
 	body         *openapi3.Schema               // nil: none is read
 	bodyRequired bool
 }
@@ -32,6 +42,7 @@ func newContract() (*contract, error) {
 	}
 	c := &contract{
 		operations: map[string]map[string]*operation{},
+		schemas:    spec.Components.Schemas,
 		options: []openapi3.SchemaValidationOption{
 			openapi3.MultiErrors(),
 			openapi3.VisitAsRequest(),
@@ -56,16 +67,25 @@ func newContract() (*contract, error) {
 
 // newOperation refuses what check would silently let pass.
 func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3.Operation) (*operation, error) {
-	if described.Security != nil || len(spec.Security) == 0 {
-		return nil, errors.New("only the contract's own security is known")
+	if len(spec.Security) == 0 || described.Security != nil && len(*described.Security) > 0 {
+		return nil, errors.New("only the contract's own security and none at all are known")
 	}
-	op := &operation{headers: map[string]*openapi3.Parameter{}}
+	op := &operation{
+		open:    described.Security != nil,
+		headers: map[string]*openapi3.Parameter{},
+		query:   map[string]*openapi3.Schema{},
+	}
 	for _, p := range append(item.Parameters[:len(item.Parameters):len(item.Parameters)], described.Parameters...) {
+		schema := p.Value.Schema.Value
 		switch {
 		case p.Value.In == openapi3.ParameterInPath:
 			// Any string is a path; what names no user is 404, by ParseUserID.
-		case p.Value.In == openapi3.ParameterInHeader && p.Value.Schema.Value.Type.Is(openapi3.TypeString) && !p.Value.Required && p.Value.Example != nil:
+		case p.Value.Required || p.Value.Example == nil:
+			return nil, fmt.Errorf("parameters like %s are not checked", p.Value.Name)
+		case p.Value.In == openapi3.ParameterInHeader && schema.Type.Is(openapi3.TypeString):
 			op.headers[http.CanonicalHeaderKey(p.Value.Name)] = p.Value
+		case p.Value.In == openapi3.ParameterInQuery && (schema.Type.Is(openapi3.TypeString) || schema.Type.Is(openapi3.TypeInteger)):
+			op.query[p.Value.Name] = schema
 		default:
 			return nil, fmt.Errorf("parameters like %s are not checked", p.Value.Name)
 		}
@@ -78,7 +98,7 @@ func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3
 		op.body = content[echo.MIMEApplicationJSON].Schema.Value
 		op.bodyRequired = described.RequestBody.Value.Required
 		for name, member := range op.body.Properties {
-			if m := member.Value; m.Min != nil || m.Max != nil || m.Enum != nil || m.Items != nil || m.Properties != nil {
+			if m := member.Value; m.MultipleOf != nil || m.Enum != nil || m.Items != nil || m.Properties != nil {
 				return nil, fmt.Errorf("no fault code says what is wrong with a member like %s", name)
 			}
 		}
@@ -119,8 +139,8 @@ func (c *contract) check(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(e)
 		}
 		var body []byte
+		var err error
 		if op.body != nil {
-			var err error
 			if body, err = readBody(e.Request(), e.Response()); err != nil {
 				return err
 			}
@@ -128,18 +148,52 @@ func (c *contract) check(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := c.checkHeaders(op, e); err != nil {
 			return err
 		}
+		var faults []api.Fault
+		if len(op.query) > 0 {
+			if faults, err = c.checkQuery(op, e.Request().URL.RawQuery); err != nil {
+				return err
+			}
+		}
 		if len(body) > 0 || op.bodyRequired {
 			value, err := decode(body)
 			if err != nil {
 				return err
 			}
-			if err := op.body.VisitJSON(value, c.options...); err != nil {
-				return invalid(err)
+			found, err := c.faults(op.body, value)
+			if err != nil {
+				return err
 			}
+			faults = append(faults, found...)
 			e.Set(bodyKey, body)
+		}
+		if len(faults) > 0 {
+			return &requestError{Code: api.ProblemCodeInvalidRequest, Faults: faults[:min(len(faults), maxFaults)]}
 		}
 		return next(e)
 	}
+}
+
+// faults says what is wrong with a value in a request.
+func (c *contract) faults(schema *openapi3.Schema, value any) ([]api.Fault, error) {
+	err := schema.VisitJSON(value, c.options...)
+	if err == nil {
+		return nil, nil
+	}
+	return newFaults(err)
+}
+
+// CheckMembers holds the members of a body against a schema of the contract, for the
+// command line. It calls faulty with the name of a member and what to send, for each fault.
+func CheckMembers(schema string, members map[string]any, faulty func(member, mend string)) error {
+	c, err := newContract()
+	if err != nil {
+		return err
+	}
+	faults, err := c.faults(c.schemas[schema].Value, members)
+	for _, fault := range faults {
+		faulty(strings.TrimPrefix(fault.Pointer, "/"), fault.Detail)
+	}
+	return err
 }
 
 // checkHeaders joins the lines of a list (RFC 9110 §5.3) and checks it.
@@ -160,6 +214,51 @@ func (c *contract) checkHeaders(op *operation, e echo.Context) error {
 		header[name] = []string{value}
 	}
 	return nil
+}
+
+// integer is an integer as JSON writes it (RFC 8259 §6).
+var integer = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+
+// checkQuery finds the faults of the parameters that the contract names, in the order
+// of their names. Others are ignored.
+func (c *contract) checkQuery(op *operation, raw string) ([]api.Fault, error) {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return []api.Fault{{Code: api.FaultCodeSyntax, Detail: "Send a query of NAME=VALUE, percent-encoded."}}, nil
+	}
+	var faults []api.Fault
+	for _, name := range slices.Sorted(maps.Keys(op.query)) {
+		values, sent := query[name]
+		if !sent {
+			continue
+		}
+		found, err := c.checkParameter(op.query[name], values)
+		if err != nil {
+			return nil, err
+		}
+		for _, fault := range found {
+			fault.Parameter = &name
+			faults = append(faults, fault)
+		}
+	}
+	return faults, nil
+}
+
+func (c *contract) checkParameter(schema *openapi3.Schema, values []string) ([]api.Fault, error) {
+	if len(values) > 1 {
+		return []api.Fault{{Code: api.FaultCodeRepeated, Detail: "Send this parameter once."}}, nil
+	}
+	if !utf8.ValidString(values[0]) {
+		return []api.Fault{{Code: api.FaultCodeSyntax, Detail: "Send UTF-8."}}, nil
+	}
+	if !schema.Type.Is(openapi3.TypeInteger) {
+		return c.faults(schema, values[0])
+	}
+	if !integer.MatchString(values[0]) {
+		return []api.Fault{{Code: api.FaultCodeType, Detail: "Send " + typeOf(schema) + "."}}, nil
+	}
+	number, _ := strconv.ParseFloat(values[0], 64) // infinite if it is beyond
+	return c.faults(schema, max(-math.MaxFloat64, min(number, math.MaxFloat64)))
 }
 
 const bodyKey = "body"

@@ -13,11 +13,15 @@ import (
 // What check would let pass unseen is refused when the server is put together.
 func TestUncheckedContractIsRefused(t *testing.T) {
 	for name, change := range map[string]func(spec *openapi3.T, op *openapi3.Operation){
-		"security": func(_ *openapi3.T, op *openapi3.Operation) { op.Security = openapi3.NewSecurityRequirements() },
+		"security": func(spec *openapi3.T, op *openapi3.Operation) { op.Security = &spec.Security },
 		"none":     func(spec *openapi3.T, _ *openapi3.Operation) { spec.Security = nil },
 		"query": func(_ *openapi3.T, op *openapi3.Operation) {
-			op.AddParameter(openapi3.NewQueryParameter("page").WithSchema(openapi3.NewIntegerSchema()))
+			op.AddParameter(openapi3.NewQueryParameter("page").WithSchema(openapi3.NewFloat64Schema()))
+			op.Parameters[len(op.Parameters)-1].Value.Example = 1
 		},
+		"required": func(_ *openapi3.T, op *openapi3.Operation) { op.Parameters[0].Value.Required = true },
+		"enum":     func(_ *openapi3.T, op *openapi3.Operation) { property(op, "phone").Enum = []any{"1"} },
+		"array":    func(_ *openapi3.T, op *openapi3.Operation) { property(op, "phone").Items = &openapi3.SchemaRef{} },
 		"no example": func(_ *openapi3.T, op *openapi3.Operation) { op.Parameters[0].Value.Example = nil },
 		"form": func(_ *openapi3.T, op *openapi3.Operation) {
 			op.RequestBody.Value.Content = openapi3.NewContentWithFormDataSchema(openapi3.NewObjectSchema())
@@ -36,4 +40,8 @@ func TestUncheckedContractIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, contract.covers(nil), "has no route")
 	require.ErrorContains(t, contract.covers([]*echo.Route{{Method: "GET", Path: "/x"}}), "is not in the contract")
+}
+
+func property(op *openapi3.Operation, name string) *openapi3.Schema {
+	return op.RequestBody.Value.Content["application/json"].Schema.Value.Properties[name].Value
 }

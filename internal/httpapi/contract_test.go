@@ -2,8 +2,10 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -33,9 +35,11 @@ func TestContractIsValid(t *testing.T) {
 	require.Equal(t, password.MinLength, twin.MinLength)
 	require.Equal(t, *password.MaxLength, *twin.MaxLength)
 	require.Equal(t, password.Pattern, twin.Pattern)
-	for _, name := range []string{"UserInfo", "Problem", "Fault"} {
+	for _, name := range []string{"UserInfo", "UserList", "Event", "EventList", "AuthToken", "Administrator", "ChangedPassword", "Problem", "Fault"} {
 		for member, property := range schemas[name].Value.Properties {
-			require.Contains(t, schemas[name].Value.Required, member, "every member is always there")
+			if member != "parameter" {
+				require.Contains(t, schemas[name].Value.Required, member, "every member is always there")
+			}
 			if property.Value.Type.Is("string") && property.Value.Enum == nil && property.Value.Format != "date-time" {
 				require.NotNil(t, property.Value.MaxLength, member)
 			}
@@ -56,21 +60,44 @@ func TestOperationsAreDescribed(t *testing.T) {
 		require.NotEmpty(t, op.Description)
 		statuses := slices.Collect(maps.Keys(op.Responses.Map()))
 		require.NotContains(t, statuses, "default")
-		require.Subset(t, statuses, []string{"400", "401", "500", "503"})
+		require.Subset(t, statuses, []string{"401", "429", "500", "503"})
+		readsHeaders, readsQuery := false, false
+		for _, p := range op.Parameters {
+			readsHeaders = readsHeaders || p.Value.In == "header"
+			readsQuery = readsQuery || p.Value.In == "query"
+			require.NotEmpty(t, p.Value.Description)
+			requireBounds(t, p.Value.Name, p.Value.Schema.Value)
+		}
+		require.Equal(t, readsHeaders || op.RequestBody != nil, slices.Contains(statuses, "400"))
+		require.Equal(t, readsQuery || op.RequestBody != nil, slices.Contains(statuses, "422"))
+		require.Equal(t, op.RequestBody != nil, slices.Contains(statuses, "413"))
+		require.Equal(t, op.RequestBody != nil, slices.Contains(statuses, "415"))
+		require.Equal(t, op.OperationID == "createAuthToken", op.Security != nil, "one operation needs no token")
 		if op.RequestBody != nil {
-			require.Subset(t, statuses, []string{"413", "415", "422"})
 			schema := op.RequestBody.Value.Content["application/json"].Schema.Value
 			require.NotNil(t, schema.AdditionalProperties.Has, "a request schema is closed")
 			require.False(t, *schema.AdditionalProperties.Has)
 			for name, property := range schema.Properties {
-				if property.Value.Type.Is("string") {
-					require.NotNil(t, property.Value.MaxLength, name)
-					require.NotNil(t, property.Value.Example, name)
-				}
+				requireBounds(t, name, property.Value)
+				require.NotNil(t, property.Value.Example, name)
 			}
 			require.NotEmpty(t, op.RequestBody.Value.Content["application/json"].Examples)
 		}
 	})
+}
+
+// requireBounds wants an end to all that a stranger can send.
+func requireBounds(t *testing.T, name string, schema *openapi3.Schema) {
+	t.Helper()
+	switch {
+	case schema.Type.Is("string"):
+		require.NotNil(t, schema.MaxLength, name)
+	case schema.Type.Is("integer"):
+		require.NotNil(t, schema.Min, name)
+		require.NotNil(t, schema.Max, name)
+	default:
+		require.True(t, schema.Type.Is("boolean"), name)
+	}
 }
 
 // No operation answers without a token, and none passes a body that its schema refuses.
@@ -78,67 +105,135 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
 		path = strings.ReplaceAll(path, "{user_id}", "1")
-		require.Equal(t, 401, s.Send(t, method, path, "{}", "Authorization:").Status)
-		require.Equal(t, 401, s.Send(t, method, path, "{}", "Authorization: Bearer x").Status)
+		if op.Security == nil {
+			require.Equal(t, 401, s.Send(t, method, path, "{}", "Authorization:").Status)
+			require.Equal(t, 401, s.Send(t, method, path, "{}", "Authorization: Bearer x").Status)
+		}
 		if op.RequestBody != nil {
 			require.Equal(t, 415, s.Send(t, method, path, "{}", "Content-Type: text/plain").Status)
 			require.Equal(t, 400, s.Send(t, method, path, "{").Status)
 			require.Equal(t, 422, s.Send(t, method, path, `{"no such member":1}`).Status)
 		}
+		for _, p := range op.Parameters {
+			switch p.Value.In {
+			case "header":
+				require.Equal(t, 400, s.Send(t, method, path, "", p.Value.Name+": x").Status)
+			case "query":
+				twice := s.Send(t, method, path+"?"+p.Value.Name+"=1&"+p.Value.Name+"=1", "")
+				require.Equal(t, 422, twice.Status)
+				require.Equal(t, p.Value.Name, *twice.Problem(t).Errors[0].Parameter)
+			}
+		}
 	})
 }
 
-// Each example of a request, sent to a server of its own, is answered with success, and
-// as the example of the answer says where there is one of the same name. What is read
-// was created by the example of that name.
+// Each example of a request, sent to a server of its own with the examples of the
+// parameters, is answered with success, and as the example of the answer says.
 func TestExamplesWork(t *testing.T) {
-	create := apitest.Contract().Paths.Value("/openapi/v1/users").Post.RequestBody.Value.Content["application/json"].Examples
+	examples := func(path, method string) openapi3.Examples {
+		return apitest.Contract().Paths.Value(path).GetOperation(method).RequestBody.Value.Content["application/json"].Examples
+	}
 	body := func(t *testing.T, example *openapi3.ExampleRef) string {
 		t.Helper()
 		text, err := json.Marshal(example.Value.Value)
 		require.NoError(t, err)
 		return string(text)
 	}
+	// What has to be there before an example is sent, beside user 2.
+	before := map[string]func(*testing.T, *apitest.Server){
+		"listAdministrators": func(t *testing.T, s *apitest.Server) {
+			require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/administrators", body(t, examples("/openapi/v1/administrators", "POST")["ada"])).Status)
+		},
+		"deleteAdministrator": func(t *testing.T, s *apitest.Server) {
+			s.CreateUser(t, "bob")
+			s.Appoint(t, 2)
+			s.Appoint(t, 3)
+		},
+	}
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
-		var examples openapi3.Examples
-		if op.RequestBody != nil {
-			examples = op.RequestBody.Value.Content["application/json"].Examples
-		} else {
-			examples = op.Responses.Status(200).Value.Content["application/json"].Examples
-		}
-		require.NotEmpty(t, examples)
-		for name, example := range examples {
-			s := apitest.Start(t, apitest.Config{})
-			var answer apitest.Answer
-			switch {
-			case op.RequestBody == nil:
-				require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users", body(t, create[name])).Status)
-				answer = s.Send(t, method, strings.ReplaceAll(path, "{user_id}", "2"), "")
-			case strings.Contains(path, "{user_id}"):
-				s.CreateUser(t, "example")
-				answer = s.Send(t, method, strings.ReplaceAll(path, "{user_id}", "2"), body(t, example))
-			default:
-				answer = s.Send(t, method, path, body(t, example))
+		status, answers := 204, openapi3.Examples(nil)
+		for _, documented := range []int{200, 201} {
+			if response := op.Responses.Status(documented); response != nil {
+				status, answers = documented, response.Value.Content["application/json"].Examples
+				require.NotEmpty(t, answers)
 			}
-			require.Contains(t, []int{200, 201}, answer.Status, answer.Body)
-			documented := op.Responses.Status(answer.Status).Value.Content["application/json"].Examples[name]
-			if documented == nil {
+		}
+		sent := map[string]*openapi3.ExampleRef{}
+		if op.RequestBody != nil {
+			maps.Copy(sent, examples(path, method))
+		} else if maps.Copy(sent, answers); len(sent) == 0 {
+			sent["it"] = nil
+		}
+		for name, example := range sent {
+			s := apitest.Start(t, apitest.Config{})
+			if op.OperationID != "createUser" {
+				created := examples("/openapi/v1/users", "POST")
+				first := created["active"]
+				if method == "GET" && created[name] != nil {
+					first = created[name] // what is read was created by the example of that name
+				}
+				require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users", body(t, first)).Status)
+			}
+			if prepare := before[op.OperationID]; prepare != nil {
+				prepare(t, s)
+			}
+			target, headers := withExamples(path, op)
+			content := ""
+			if op.RequestBody != nil {
+				content = body(t, example)
+			}
+			answer := s.Send(t, method, target, content, headers...)
+			require.Equal(t, status, answer.Status, answer.Body)
+			if answers[name] == nil {
 				continue
 			}
-			want, got := documented.Value.Value.(map[string]any), map[string]any{}
+			var got any
 			require.NoError(t, json.Unmarshal([]byte(answer.Body), &got))
-			require.Len(t, got, len(want))
-			for member, value := range want {
-				switch member {
-				case "create_time", "client_ip": // the server's own
-				case "user_id":
-					require.EqualValues(t, value, got[member])
-				default:
-					require.Equal(t, value, got[member], "%s: %s", name, member)
-				}
-			}
+			want, err := json.Marshal(serversOwn(answers[name].Value.Value))
+			require.NoError(t, err)
+			masked, err := json.Marshal(serversOwn(got))
+			require.NoError(t, err)
+			require.JSONEq(t, string(want), string(masked), name)
 		}
 	})
+}
+
+// withExamples fills a path and returns headers with the examples of the parameters.
+func withExamples(path string, op *openapi3.Operation) (target string, headers []string) {
+	query := url.Values{}
+	for _, p := range op.Parameters {
+		switch example := fmt.Sprint(p.Value.Example); p.Value.In {
+		case "header":
+			headers = append(headers, p.Value.Name+": "+example)
+		case "query":
+			query.Set(p.Value.Name, example)
+		}
+	}
+	item := apitest.Contract().Paths.Value(path)
+	for _, p := range item.Parameters {
+		path = strings.ReplaceAll(path, "{"+p.Value.Name+"}", fmt.Sprint(p.Value.Example))
+	}
+	return path + "?" + query.Encode(), headers
+}
+
+// serversOwn masks what differs each time.
+func serversOwn(value any) any {
+	switch v := value.(type) {
+	case []any:
+		for i := range v {
+			v[i] = serversOwn(v[i])
+		}
+	case map[string]any:
+		for member := range v {
+			switch member {
+			case "create_time", "client_ip", "time", "token", "expires_at", "request_id":
+				v[member] = fmt.Sprintf("%T", v[member])
+			default:
+				v[member] = serversOwn(v[member])
+			}
+		}
+	}
+	return value
 }
 
 func TestProblemCodesAndExamplesAreOne(t *testing.T) {
@@ -149,6 +244,7 @@ func TestProblemCodesAndExamplesAreOne(t *testing.T) {
 	as := "Authorization: " + s.TokenOf(t, 2)
 	documented := apitest.Contract().Components.Responses
 	for name, answer := range map[string]apitest.Answer{
+		"InvalidCredentials":   s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"default/ada","password":"wrong"}`),
 		"BadRequest":           s.Send(t, "PUT", "/openapi/v1/users/1", `{"phone":"1","phone":"2"}`),
 		"Unauthorized":         s.Send(t, "GET", "/openapi/v1/users/1", "", "Authorization:"),
 		"Forbidden":            s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"x"}`, as),

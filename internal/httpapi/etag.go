@@ -23,6 +23,11 @@ const (
 	weak
 )
 
+// condition reads If-Match and If-None-Match.
+func condition(match, noneMatch *string) directory.Condition {
+	return directory.Condition{Only: versions(match, strong), Except: versions(noneMatch, weak)}
+}
+
 // versions reads If-Match or If-None-Match. A tag that is not ours names no version.
 func versions(header *string, compared comparison) *directory.Versions {
 	if header == nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"userapi/gen/api"
 	"userapi/internal/directory"
 )
 
@@ -22,6 +23,7 @@ type exchange struct {
 	requestID string
 	address   netip.Addr
 	principal directory.Principal // zero until the token was checked
+	problem   api.ProblemCode     // of the answer; "": none
 }
 
 type exchangeKey struct{}
@@ -57,6 +59,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			slog.Duration("duration", time.Since(begin)),
 			slog.String("address", x.address.String()),
 			slog.Int64("user_id", int64(x.principal.User.ID)),
+			slog.String("problem", string(x.problem)),
 		)
 		return nil
 	}

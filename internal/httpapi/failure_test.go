@@ -15,6 +15,9 @@ type panickingHasher struct{}
 // Hash implements directory.Hasher.
 func (panickingHasher) Hash(_ context.Context, password string) (string, error) { panic(password) }
 
+// Verify implements directory.Hasher.
+func (panickingHasher) Verify(_ context.Context, password, _ string) (bool, error) { panic(password) }
+
 func TestPanicIsAnInternalError(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{Hasher: panickingHasher{}})
 	answer := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"bob","password":"canary-canary","enterprise_id":"default"}`)

@@ -34,8 +34,8 @@ func (h heldHasher) wait(t *testing.T) {
 	}
 }
 
-// Hash implements directory.Hasher.
-func (h heldHasher) Hash(ctx context.Context, password string) (string, error) {
+// hold returns when the test lets the request go on.
+func (h heldHasher) hold(ctx context.Context) {
 	h.waiting <- struct{}{}
 	select {
 	case <-h.release:
@@ -43,7 +43,18 @@ func (h heldHasher) Hash(ctx context.Context, password string) (string, error) {
 		h.abandoned <- struct{}{}
 		<-h.release
 	}
+}
+
+// Hash implements directory.Hasher.
+func (h heldHasher) Hash(ctx context.Context, password string) (string, error) {
+	h.hold(ctx)
 	return apitest.CheapGate().Hash(ctx, password)
+}
+
+// Verify implements directory.Hasher.
+func (h heldHasher) Verify(ctx context.Context, password, hash string) (bool, error) {
+	h.hold(ctx)
+	return apitest.CheapGate().Verify(ctx, password, hash)
 }
 
 // insertUser makes user 2, ada, without the server: where hashing is held or fails.

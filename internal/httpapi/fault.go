@@ -20,8 +20,8 @@ const (
 	maxPointerName = 64 // characters of a name in a pointer
 )
 
-// invalid turns what the schema finds into faults, in the order of their pointers.
-func invalid(err error) error {
+// newFaults turns what the schema finds into faults, in the order of their pointers.
+func newFaults(err error) ([]api.Fault, error) {
 	all, ok := errors.AsType[openapi3.MultiError](err)
 	if !ok {
 		all = openapi3.MultiError{err}
@@ -31,13 +31,13 @@ func invalid(err error) error {
 	for _, one := range all {
 		schemaError, ok := errors.AsType[*openapi3.SchemaError](one)
 		if !ok {
-			return fmt.Errorf("validate a body: unexpected %T", one)
+			return nil, fmt.Errorf("validate a request: unexpected %T", one)
 		}
 		at := schemaError.JSONPointer()
 		if schemaError.SchemaField != "properties" {
 			fault, err := newFault(at, schemaError)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			faults = append(faults, fault)
 			continue
@@ -51,7 +51,7 @@ func invalid(err error) error {
 	slices.SortFunc(faults, func(a, b api.Fault) int {
 		return cmp.Or(cmp.Compare(a.Pointer, b.Pointer), cmp.Compare(a.Code, b.Code))
 	})
-	return &requestError{Code: api.ProblemCodeInvalidRequest, Faults: faults[:min(len(faults), maxFaults)]}
+	return faults, nil
 }
 
 func unknownMembers(at []string, e *openapi3.SchemaError) []api.Fault {
@@ -83,12 +83,16 @@ func newFault(at []string, e *openapi3.SchemaError) (api.Fault, error) {
 		fault.Code, fault.Detail = api.FaultCodeMinLength, fmt.Sprintf("Send %d or more characters.", e.Schema.MinLength)
 	case "maxLength":
 		fault.Code, fault.Detail = api.FaultCodeMaxLength, fmt.Sprintf("Send %d characters or fewer.", *e.Schema.MaxLength)
+	case "minimum":
+		fault.Code, fault.Detail = api.FaultCodeMinimum, fmt.Sprintf("Send %.0f or more.", *e.Schema.Min)
+	case "maximum":
+		fault.Code, fault.Detail = api.FaultCodeMaximum, fmt.Sprintf("Send %.0f or less.", *e.Schema.Max)
 	case "pattern":
 		fault.Code, fault.Detail = api.FaultCodePattern, formOf(e.Schema)
 	case "format":
 		fault.Code, fault.Detail = api.FaultCodeFormat, formOf(e.Schema)
 	default:
-		return api.Fault{}, fmt.Errorf("validate a body: no fault code for %s", e.SchemaField)
+		return api.Fault{}, fmt.Errorf("validate a request: no fault code for %s", e.SchemaField)
 	}
 	return fault, nil
 }

@@ -31,6 +31,6 @@ func TestFaultDetails(t *testing.T) {
 	require.Equal(t, "Send this member.", s.Send(t, "POST", "/openapi/v1/users", "{}").Problem(t).Errors[0].Detail)
 	require.Equal(t, "Send a body.", s.Send(t, "POST", "/openapi/v1/users", "").Problem(t).Errors[0].Detail)
 	require.Equal(t, "This is not JSON in UTF-8 at or after byte 4.", s.Send(t, "PUT", "/openapi/v1/users/1", "{}  x").Problem(t).Errors[0].Detail)
-	require.Equal(t, `If-Match is malformed. Send it as in If-Match: "7"`,
+	require.Equal(t, `If-Match is malformed. Send it as in If-Match: "1"`,
 		s.Send(t, "PUT", "/openapi/v1/users/1", "", "If-Match: canary").Problem(t).Detail)
 }

@@ -176,7 +176,7 @@ func TestOrderOfStatuses(t *testing.T) {
 		headers            []string
 	}{
 		{404, "PUT", "/nowhere", long, []string{"Authorization:", text}},
-		{405, "DELETE", "/openapi/v1/users/2", long, []string{"Authorization:", text}},
+		{405, "PATCH", "/openapi/v1/users/2", long, []string{"Authorization:", text}},
 		{401, "PUT", "/openapi/v1/users/2", long, []string{"Authorization:", text, nonsense}},
 		{415, "PUT", "/openapi/v1/users/x", long, []string{text, nonsense}},
 		{413, "PUT", "/openapi/v1/users/x", long, []string{nonsense}},

@@ -4,9 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"golang.org/x/time/rate"
+
+	"userapi/internal/directory"
 )
 
 // maxBody is the longest body that is read, in bytes.
@@ -37,4 +42,32 @@ func (s *Server) limit(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// tokenLimiter counts the requests of each token. It forgets those that rest, so that
+// its memory is bounded by the tokens in use.
+type tokenLimiter struct {
+	store *middleware.RateLimiterMemoryStore // nil: no limit
+}
+
+// newTokenLimiter allows this many requests a second, and as many at once; 0: any number.
+func newTokenLimiter(perSecond int) tokenLimiter {
+	if perSecond == 0 {
+		return tokenLimiter{}
+	}
+	return tokenLimiter{middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
+		Rate: rate.Limit(perSecond), Burst: perSecond, ExpiresIn: time.Minute,
+	})}
+}
+
+// allow returns CodeTooManyRequests for a request too many. Who has no token is not counted.
+func (l tokenLimiter) allow(t directory.Token) error {
+	if l.store == nil || t.ID == 0 {
+		return nil
+	}
+	allowed, err := l.store.Allow(strconv.FormatInt(t.ID, 10))
+	if err == nil && !allowed {
+		err = &directory.Error{Code: directory.CodeTooManyRequests}
+	}
+	return err
 }

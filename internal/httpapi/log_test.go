@@ -61,6 +61,6 @@ func TestLogLine(t *testing.T) {
 	require.NotEqual(t, forged, answer.Header.Get("X-Request-Id"))
 	log := s.Log.String()
 	require.Contains(t, log, `"request_id":"`+answer.Header.Get("X-Request-Id")+`","method":"GET","route":"/openapi/v1/users/:user_id","status":200,`)
-	require.Contains(t, log, `"address":"127.0.0.1","user_id":1}`)
+	require.Contains(t, log, `"address":"127.0.0.1","user_id":1,"problem":""}`)
 	require.NotContains(t, log, "x=y")
 }

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -21,6 +24,7 @@ type requestError struct {
 	Code   api.ProblemCode
 	Detail string // in place of the usual one
 	Faults []api.Fault
+	Wait   time.Duration // what Retry-After says; 0: what is usual
 	Err    error
 }
 
@@ -52,10 +56,19 @@ var problems = map[api.ProblemCode]problem{
 		detail: "Send a valid token: Authorization: Bearer TOKEN.",
 		header: map[string]string{echo.HeaderWWWAuthenticate: "Bearer"},
 	},
+	api.ProblemCodeInvalidCredentials: {
+		status: http.StatusUnauthorized, title: "Invalid credentials",
+		detail: "No active user has this name and password. Correct them.",
+		header: map[string]string{echo.HeaderWWWAuthenticate: "Bearer"},
+	},
 	api.ProblemCodeForbidden: {
 		status: http.StatusForbidden, title: "Forbidden",
 		detail: "Your role does not allow this. Nothing was changed.",
-		fault:  api.FaultCodeNotAllowed, mend: "Leave this member out.",
+		fault:  api.FaultCodeNotAllowed, mend: "You may not set this.",
+	},
+	api.ProblemCodeReauthenticationRequired: {
+		status: http.StatusForbidden, title: "Reauthentication required",
+		detail: "Your log-in is older than 15 minutes. Nothing was changed; log in again first.",
 	},
 	api.ProblemCodeNotFound: {
 		status: http.StatusNotFound, title: "Not found",
@@ -80,6 +93,24 @@ var problems = map[api.ProblemCode]problem{
 		detail: "Nobody does this to their own account. Nothing was changed.",
 		fault:  api.FaultCodeNotAllowed, mend: "Leave this member out.",
 	},
+	api.ProblemCodeLastAdministrator: {
+		status: http.StatusConflict, title: "Last administrator",
+		detail: "The enterprise has no other active administrator. Nothing was changed; appoint another one first.",
+		fault:  api.FaultCodeNotAllowed, mend: "Leave this member out.",
+	},
+	api.ProblemCodeEnterpriseMismatch: {
+		status: http.StatusConflict, title: "Enterprise mismatch",
+		detail: "The user is in another enterprise. Nothing was changed.",
+		fault:  api.FaultCodeMismatch, mend: "Send the enterprise of the user.",
+	},
+	api.ProblemCodeSystemAdministrator: {
+		status: http.StatusConflict, title: "System administrator",
+		detail: "The user is a system administrator, who may do more. Nothing was changed.",
+	},
+	api.ProblemCodeOperatorToken: {
+		status: http.StatusConflict, title: "Operator's token",
+		detail: "This token stands in the server's settings and ends by a start without it. Nothing was changed.",
+	},
 	api.ProblemCodePreconditionFailed: {
 		status: http.StatusPreconditionFailed, title: "Precondition failed",
 		detail: "The user was changed since. Nothing was changed; read the user and its ETag again.",
@@ -94,7 +125,12 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeInvalidRequest: {
 		status: http.StatusUnprocessableEntity, title: "Invalid request",
-		detail: "Correct the members listed in errors. Nothing was changed.",
+		detail: "Correct what is listed in errors. Nothing was changed.",
+	},
+	api.ProblemCodeTooManyRequests: {
+		status: http.StatusTooManyRequests, title: "Too many requests",
+		detail: "Slow down. Nothing was changed; try again after Retry-After seconds.",
+		header: map[string]string{echo.HeaderRetryAfter: "1"},
 	},
 	api.ProblemCodeInternalError: {
 		status: http.StatusInternalServerError, title: "Internal error",
@@ -153,7 +189,7 @@ func classifyDomain(err *directory.Error) *requestError {
 	if !ok {
 		return &requestError{Code: api.ProblemCodeInternalError, Err: err}
 	}
-	classified := &requestError{Code: code, Err: err.Err}
+	classified := &requestError{Code: code, Wait: err.RetryAfter, Err: err.Err}
 	for _, field := range err.Fields {
 		classified.Faults = append(classified.Faults, api.Fault{
 			Pointer: "/" + string(field), Code: described.fault, Detail: described.mend,
@@ -168,12 +204,13 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	failure := classify(err)
 	described := problems[failure.Code]
 	ctx, header := c.Request().Context(), c.Response().Header()
-	requestID := header.Get(echo.HeaderXRequestID)
+	x := current(ctx)
+	x.problem = failure.Code
 	if clientLeft(ctx, err) {
 		defer func() { c.Response().Status = statusClientClosedRequest }()
 	} else if described.status >= http.StatusInternalServerError {
 		s.Logger.LogAttrs(ctx, slog.LevelError, "request failed",
-			slog.String("request_id", requestID), slog.Any("error", failure.Err))
+			slog.String("request_id", x.requestID), slog.Any("error", failure.Err))
 	}
 	if c.Response().Committed {
 		return
@@ -184,7 +221,7 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 		Status:    described.status,
 		Detail:    described.detail,
 		Code:      failure.Code,
-		RequestID: requestID,
+		RequestID: x.requestID,
 		Errors:    failure.Faults,
 	}
 	if failure.Detail != "" {
@@ -196,12 +233,15 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	for name, value := range described.header {
 		header.Set(name, value)
 	}
+	if failure.Wait > 0 {
+		header.Set(echo.HeaderRetryAfter, strconv.FormatFloat(math.Ceil(failure.Wait.Seconds()), 'f', 0, 64))
+	}
 	header.Set(echo.HeaderContentType, "application/problem+json")
 	c.Response().WriteHeader(described.status)
 	encoder := json.NewEncoder(c.Response())
 	encoder.SetEscapeHTML(false) // it is read by people too
 	if err := encoder.Encode(body); err != nil {
 		s.Logger.LogAttrs(ctx, slog.LevelDebug, "the client left before its answer",
-			slog.String("request_id", requestID))
+			slog.String("request_id", x.requestID))
 	}
 }

@@ -45,7 +45,8 @@ func TestUnknownRoutes(t *testing.T) {
 	const none = "Authorization:"
 	for _, path := range []string{
 		"/", "/openapi", "/openapi/v1", "/openapi/v1/", "/openapi/v1/users/", "/openapi/v1/users/1/", "/openapi/v1/users/1/x",
-		"/openapi/v1//users/1", "/openapi/v2/users/1", "/Openapi/v1/users/1", "/openapi/v1/users/1/2/3", "/healthz/", "/docs/x", "/..",
+		"/openapi/v1//users/1", "/openapi/v2/users/1", "/Openapi/v1/users/1", "/openapi/v1/users/1/2/3", "/openapi/v1/users/1/changepwd/", "/openapi/v1/users/1/audit/x",
+		"/openapi/v1/administrators/", "/openapi/v1/administrators/1/x", "/openapi/v1/auth-token/x", "/healthz/", "/docs/x", "/..",
 	} {
 		for _, method := range []string{"GET", "PUT", "DELETE", "BREW"} {
 			answer := s.Send(t, method, path, "", none)
@@ -54,12 +55,17 @@ func TestUnknownRoutes(t *testing.T) {
 		}
 	}
 	for path, allowed := range map[string]string{
-		"/openapi/v1/users/1": "OPTIONS, GET, HEAD, PUT",
-		"/openapi/v1/users/x": "OPTIONS, GET, HEAD, PUT",
-		"/openapi/v1/users":   "OPTIONS, POST",
-		"/healthz":            "OPTIONS, GET, HEAD",
+		"/openapi/v1/users/1":           "OPTIONS, DELETE, GET, HEAD, PUT",
+		"/openapi/v1/users/x":           "OPTIONS, DELETE, GET, HEAD, PUT",
+		"/openapi/v1/users/1/changepwd": "OPTIONS, PUT",
+		"/openapi/v1/users/x/audit":     "OPTIONS, GET, HEAD",
+		"/openapi/v1/users":             "OPTIONS, GET, HEAD, POST",
+		"/openapi/v1/administrators":    "OPTIONS, GET, HEAD, POST",
+		"/openapi/v1/administrators/1":  "OPTIONS, DELETE",
+		"/openapi/v1/auth-token":        "OPTIONS, DELETE, POST",
+		"/healthz":                      "OPTIONS, GET, HEAD",
 	} {
-		for _, method := range []string{"PATCH", "TRACE", "CONNECT", "BREW", "DELETE"} {
+		for _, method := range []string{"PATCH", "TRACE", "CONNECT", "BREW"} {
 			answer := s.Send(t, method, path, "", none)
 			require.Equal(t, 405, answer.Status, "%s %s", method, path)
 			require.Equal(t, allowed, answer.Header.Get("Allow"))
@@ -70,12 +76,15 @@ func TestUnknownRoutes(t *testing.T) {
 		require.Equal(t, allowed, options.Header.Get("Allow"))
 		require.Empty(t, options.Body)
 	}
-	require.Equal(t, 405, s.Send(t, "HEAD", "/openapi/v1/users", "").Status)
+	require.Equal(t, 405, s.Send(t, "HEAD", "/openapi/v1/changepwd", "").Status)
 }
 
 func TestHeadAnswersAsGet(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	for _, path := range []string{"/openapi/v1/users/1", "/openapi/v1/users/2", "/healthz", "/openapi.json"} {
+	for _, path := range []string{
+		"/openapi/v1/users/1", "/openapi/v1/users/2", "/openapi/v1/users", "/openapi/v1/users?page=x",
+		"/openapi/v1/users/1/audit", "/openapi/v1/administrators", "/healthz", "/openapi.json",
+	} {
 		get, head := s.Send(t, "GET", path, ""), s.Send(t, "HEAD", path, "")
 		require.Equal(t, get.Status, head.Status)
 		require.Empty(t, head.Body)

@@ -19,7 +19,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// Server serves a directory. All fields but TrustedProxies are needed.
+// Server serves a directory. All fields but TrustedProxies and RateLimit are needed.
 type Server struct {
 	Directory *directory.Service
 	Ready     func(context.Context) error // nil if the database answers
@@ -30,6 +30,8 @@ type Server struct {
 	RequestTimeout time.Duration
 	// TrustedProxies may name their client in X-Forwarded-For; none: nobody may.
 	TrustedProxies []netip.Prefix
+	// RateLimit is how many requests a token may send in a second; 0: any number.
+	RateLimit int
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)

@@ -11,15 +11,9 @@ import (
 
 // UpdateUser implements api.StrictServerInterface.
 func (s *Server) UpdateUser(ctx context.Context, r api.UpdateUserRequestObject) (api.UpdateUserResponseObject, error) {
-	id, err := directory.ParseUserID(r.UserID)
-	if err != nil {
-		return nil, err
-	}
 	x := current(ctx)
-	user, err := s.Directory.UpdateUser(ctx, x.principal, id, newPatch(r.Body), directory.Condition{
-		Only:   versions(r.Params.IfMatch, strong),
-		Except: versions(r.Params.IfNoneMatch, weak),
-	})
+	user, err := s.Directory.UpdateUser(ctx, x.principal, directory.ParseUserID(r.UserID), newPatch(r.Body),
+		condition(r.Params.IfMatch, r.Params.IfNoneMatch))
 	if err != nil {
 		return nil, err
 	}
@@ -31,16 +25,12 @@ func (s *Server) UpdateUser(ctx context.Context, r api.UpdateUserRequestObject) 
 
 // GetUser implements api.StrictServerInterface.
 func (s *Server) GetUser(ctx context.Context, r api.GetUserRequestObject) (api.GetUserResponseObject, error) {
-	id, err := directory.ParseUserID(r.UserID)
-	if err != nil {
-		return nil, err
-	}
 	x := current(ctx)
-	user, err := s.Directory.User(ctx, x.principal, id)
+	user, err := s.Directory.User(ctx, x.principal, directory.ParseUserID(r.UserID))
 	if err != nil {
 		return nil, err
 	}
-	if condition := (directory.Condition{Except: versions(r.Params.IfNoneMatch, weak)}); !condition.Holds(user.Version) {
+	if !condition(nil, r.Params.IfNoneMatch).Holds(user.Version) {
 		return api.GetUser304Response{
 			Headers: api.GetUser304ResponseHeaders{ETag: etag(user.Version), XRequestID: x.requestID},
 		}, nil
@@ -65,6 +55,51 @@ func (s *Server) CreateUser(ctx context.Context, r api.CreateUserRequestObject) 
 			XRequestID: x.requestID,
 		},
 	}, nil
+}
+
+// DeleteUser implements api.StrictServerInterface.
+func (s *Server) DeleteUser(ctx context.Context, r api.DeleteUserRequestObject) (api.DeleteUserResponseObject, error) {
+	x := current(ctx)
+	err := s.Directory.DeleteUser(ctx, x.principal, directory.ParseUserID(r.UserID),
+		condition(r.Params.IfMatch, r.Params.IfNoneMatch))
+	if err != nil {
+		return nil, err
+	}
+	return api.DeleteUser204Response{Headers: api.DeleteUser204ResponseHeaders{XRequestID: x.requestID}}, nil
+}
+
+// ListUsers implements api.StrictServerInterface.
+func (s *Server) ListUsers(ctx context.Context, r api.ListUsersRequestObject) (api.ListUsersResponseObject, error) {
+	x := current(ctx)
+	page := newPage(r.Params.Page, r.Params.PageSize)
+	users, total, err := s.Directory.Users(ctx, x.principal, optional(r.Params.Query).Value, page)
+	if err != nil {
+		return nil, err
+	}
+	return api.ListUsers200JSONResponse{
+		Body:    userList(users, total),
+		Headers: api.ListUsers200ResponseHeaders{XRequestID: x.requestID},
+	}, nil
+}
+
+// newPage has the contract's defaults.
+func newPage(number *api.Page, size *api.PageSize) directory.Page {
+	page := directory.Page{Number: 1, Size: 10}
+	if number != nil {
+		page.Number = int64(*number)
+	}
+	if size != nil {
+		page.Size = int64(*size)
+	}
+	return page
+}
+
+func userList(users []directory.User, total int64) api.UserList {
+	list := api.UserList{Users: make([]api.UserInfo, len(users)), Total: total}
+	for i, u := range users {
+		list.Users[i] = userInfo(u)
+	}
+	return list
 }
 
 // newPatch keeps absent, null and value apart. No body is an empty patch.
@@ -97,6 +132,7 @@ func newUser(body *api.CreateUser) directory.NewUser {
 		NickName:     body.NickName,
 		Password:     body.Password,
 		EnterpriseID: body.EnterpriseID,
+		Role:         directory.RoleUser,
 		Email:        body.Email,
 		Phone:        optional(body.Phone).Value,
 		IsActive:     &active,

@@ -3,9 +3,11 @@ package password
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 
 	"github.com/alexedwards/argon2id"
+	"golang.org/x/crypto/argon2"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/text/unicode/norm"
 )
@@ -21,25 +23,53 @@ func Params() *argon2id.Params {
 type Gate struct {
 	params *argon2id.Params
 	places *semaphore.Weighted
+	nobody string // a hash of the same cost that is no password's
 }
 
 // NewGate returns a gate with this many places, 1 or more.
 func NewGate(params *argon2id.Params, places int) *Gate {
-	return &Gate{params: params, places: semaphore.NewWeighted(int64(places))}
+	encoded := func(n uint32) string { return base64.RawStdEncoding.EncodeToString(make([]byte, n)) }
+	return &Gate{
+		params: params,
+		places: semaphore.NewWeighted(int64(places)),
+		nobody: fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, params.Memory, params.Iterations,
+			params.Parallelism, encoded(params.SaltLength), encoded(params.KeyLength)),
+	}
 }
 
 // Hash returns the password's hash in PHC form, with a salt of its own. It waits for
 // a place until ctx ends and then returns the context's error. The password is
 // brought to Unicode NFC first, so that it does not depend on the keyboard
 // (RFC 8265 §4.2.2).
-func (g *Gate) Hash(ctx context.Context, password string) (string, error) {
+func (g *Gate) Hash(ctx context.Context, password string) (hash string, err error) {
+	err = g.enter(ctx, func() (err error) {
+		hash, err = argon2id.CreateHash(norm.NFC.String(password), g.params)
+		return err
+	})
+	return hash, err
+}
+
+// Verify reports whether the hash, in PHC form, is the password's. It waits as Hash
+// does. With "" as the hash it works as long, and it is not.
+func (g *Gate) Verify(ctx context.Context, password, hash string) (matches bool, err error) {
+	if hash == "" {
+		hash = g.nobody
+	}
+	err = g.enter(ctx, func() (err error) {
+		matches, err = argon2id.ComparePasswordAndHash(norm.NFC.String(password), hash)
+		return err
+	})
+	return matches && hash != g.nobody, err
+}
+
+// enter does the work when there is a place.
+func (g *Gate) enter(ctx context.Context, work func() error) error {
 	if err := g.places.Acquire(ctx, 1); err != nil {
-		return "", fmt.Errorf("wait to hash a password: %w", err)
+		return fmt.Errorf("wait to hash a password: %w", err)
 	}
 	defer g.places.Release(1)
-	hash, err := argon2id.CreateHash(norm.NFC.String(password), g.params)
-	if err != nil {
-		return "", fmt.Errorf("hash a password: %w", err)
+	if err := work(); err != nil {
+		return fmt.Errorf("hash a password: %w", err)
 	}
-	return hash, nil
+	return nil
 }

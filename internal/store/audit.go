@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -40,4 +42,45 @@ func insertEvent(tx *gorm.DB, e directory.Event) error {
 		row.ActorID = &actor
 	}
 	return tx.Create(&row).Error
+}
+
+func (row Event) event() directory.Event {
+	e := directory.Event{
+		ID:           row.ID,
+		At:           time.UnixMicro(row.At).UTC(),
+		TokenName:    row.TokenName,
+		TargetID:     directory.UserID(row.TargetID),
+		EnterpriseID: row.EnterpriseID,
+		Operation:    directory.Operation(row.Operation),
+		RequestID:    row.RequestID,
+	}
+	if row.ActorID != nil {
+		e.ActorID = directory.UserID(*row.ActorID)
+	}
+	for name := range strings.SplitSeq(row.Fields, ",") {
+		if name != "" {
+			e.Fields = append(e.Fields, directory.Field(name))
+		}
+	}
+	return e
+}
+
+// Events implements directory.Store.
+func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page directory.Page) ([]directory.Event, int64, error) {
+	query := s.read(ctx).Model(&Event{})
+	if filter.TargetID != 0 {
+		query = query.Where("target_id = ?", filter.TargetID)
+	}
+	if filter.EnterpriseID != "" {
+		query = query.Where("enterprise_id = ?", filter.EnterpriseID)
+	}
+	rows, total, err := list[Event](query, page)
+	if err != nil {
+		return nil, 0, err
+	}
+	events := make([]directory.Event, len(rows))
+	for i, row := range rows {
+		events[i] = row.event()
+	}
+	return events, total, nil
 }

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -26,12 +28,14 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 				return err
 			}
 		}
-		started.OperatorEnded, err = replaceOperatorToken(tx, start.Operator)
+		started.OperatorEnded, err = replaceOperatorToken(tx, start.At, start.Operator)
 		if err != nil || !started.First || start.Made == nil {
 			return err
 		}
-		made := newToken(*start.Made)
-		if err := tx.Create(&made).Error; err != nil {
+		if err := insertToken(tx, *start.Made); err != nil {
+			return err
+		}
+		if err := insertTokenEvent(tx, start.At, directory.OperationCreateToken, start.Admin); err != nil {
 			return err
 		}
 		return start.KeepMade()
@@ -42,19 +46,38 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 	return started, nil
 }
 
-// replaceOperatorToken ends the operator's tokens but for this one, reports whether
-// there were any, and stores the one that is given, if its owner still exists.
-func replaceOperatorToken(tx *gorm.DB, given *directory.NewToken) (ended bool, err error) {
-	old := tx.Where("kind = ?", directory.TokenOperator)
-	if given != nil {
-		old = old.Where("hash <> ?", given.Hash[:])
+// replaceOperatorToken ends the operator's token of an earlier start unless it is this
+// one, reports whether there was one, and stores the one that is given, if its owner
+// still exists.
+func replaceOperatorToken(tx *gorm.DB, at time.Time, given *directory.NewToken) (ended bool, err error) {
+	var old []Token
+	if err := tx.Find(&old, "kind = ?", directory.TokenOperator).Error; err != nil {
+		return false, err
 	}
-	old = old.Delete(&Token{})
-	ended = old.RowsAffected > 0
-	if old.Error != nil || given == nil {
-		return ended, old.Error
+	for _, row := range old {
+		if given != nil && bytes.Equal(row.Hash, given.Hash[:]) {
+			return false, nil
+		}
+		owner, err := findUser(tx, directory.UserID(row.UserID))
+		if err != nil {
+			return false, err
+		}
+		if err := tx.Delete(&row).Error; err != nil {
+			return false, err
+		}
+		if err := insertTokenEvent(tx, at, directory.OperationRevokeToken, owner); err != nil {
+			return false, err
+		}
+		ended = true
 	}
-	if owner, err := exists(tx.Model(&User{}).Where("id = ?", given.UserID)); err != nil || !owner {
+	if given == nil {
+		return ended, nil
+	}
+	owner, err := findUser(tx, given.UserID)
+	if isNotFound(err) {
+		return ended, nil
+	}
+	if err != nil {
 		return ended, err
 	}
 	row := newToken(*given)
@@ -66,7 +89,12 @@ func replaceOperatorToken(tx *gorm.DB, given *directory.NewToken) (ended bool, e
 	if err := tx.Clauses(replace).Create(&row).Error; err != nil {
 		return ended, fmt.Errorf("store the operator's token: %w", err)
 	}
-	return ended, nil
+	return ended, insertTokenEvent(tx, at, directory.OperationCreateToken, owner)
+}
+
+// insertTokenEvent stores what a start does to a token.
+func insertTokenEvent(tx *gorm.DB, at time.Time, op directory.Operation, owner directory.User) error {
+	return insertEvent(tx, directory.Event{At: at, TargetID: owner.ID, EnterpriseID: owner.EnterpriseID, Operation: op})
 }
 
 // exists reports whether the query finds a row, without counting them.

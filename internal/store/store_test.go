@@ -35,7 +35,7 @@ func TestMigrateMakesAPrivateFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?c=d#e%41&f.db")
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.Equal(t, int64(1), version)
+	require.Equal(t, int64(2), version)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
@@ -94,7 +94,7 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, exec(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`))
 	_, err = store.Open(t.Context(), path)
-	require.ErrorContains(t, err, "schema 99999 and this userapi knows 1: run a newer userapi")
+	require.ErrorContains(t, err, "schema 99999 and this userapi knows 2: run a newer userapi")
 	_, err = store.Migrate(t.Context(), path)
 	require.ErrorContains(t, err, "run a newer userapi")
 }

@@ -76,6 +76,9 @@ func (s *Store) Principal(ctx context.Context, hash directory.TokenHash) (direct
 
 // findActor reads the principal anew: what it was when the request came in no longer counts.
 func findActor(tx *gorm.DB, p directory.Principal) (directory.Principal, error) {
+	if !p.HasToken() {
+		return p, nil
+	}
 	actor, err := findPrincipal(tx, "t.id = ?", p.Token.ID)
 	if err != nil {
 		return directory.Principal{}, err
@@ -89,24 +92,37 @@ func endTokens(tx *gorm.DB, user directory.UserID, used int64) error {
 	return tx.Where("user_id = ? AND id <> ? AND kind <> ?", user, used, directory.TokenOperator).Delete(&Token{}).Error
 }
 
-// CreateToken implements directory.Store.
-func (s *Store) CreateToken(ctx context.Context, t directory.NewToken, event directory.Event) (owner directory.User, err error) {
-	err = s.unit(ctx, func(tx *gorm.DB) error {
-		if owner, err = findUser(tx, t.UserID); err != nil {
-			return err
-		}
-		row := newToken(t)
-		if err := tx.Create(&row).Error; err != nil {
-			return err
-		}
-		return insertTokenEvent(tx, event, owner)
-	})
-	return owner, err
+// endToken ends one token.
+func endToken(tx *gorm.DB, id int64) error {
+	result := tx.Delete(&Token{}, "id = ?", id)
+	if result.Error == nil && result.RowsAffected == 0 {
+		return &directory.Error{Code: directory.CodeNotFound}
+	}
+	return result.Error
 }
 
-func insertTokenEvent(tx *gorm.DB, event directory.Event, owner directory.User) error {
-	event.TargetID, event.EnterpriseID = owner.ID, owner.EnterpriseID
-	return insertEvent(tx, event)
+// insertToken stores a token. If it is of a log-in, the user's log-in tokens that have
+// expired go, and the oldest beyond MaxLogIns.
+func insertToken(tx *gorm.DB, t directory.NewToken) error {
+	row := newToken(t)
+	if err := tx.Create(&row).Error; err != nil || t.Kind != directory.TokenLogIn {
+		return err
+	}
+	logIns := func() *gorm.DB {
+		return tx.Model(&Token{}).Where("user_id = ? AND kind = ?", row.UserID, row.Kind)
+	}
+	if err := logIns().Delete(&Token{}, "expires <= ?", row.Created).Error; err != nil {
+		return err
+	}
+	newest := logIns().Select("id").Order("id DESC").Limit(directory.MaxLogIns)
+	return logIns().Delete(&Token{}, "id NOT IN (?)", newest).Error
+}
+
+// Token implements directory.Store.
+func (s *Store) Token(ctx context.Context, id int64) (directory.Token, error) {
+	var row Token
+	err := s.read(ctx).Omit("hash").Take(&row, "id = ?", id).Error
+	return row.token(), translate(err)
 }
 
 // Tokens implements directory.Store.
@@ -124,22 +140,4 @@ func (s *Store) Tokens(ctx context.Context, user directory.UserID) ([]directory.
 		tokens[i] = row.token()
 	}
 	return tokens, nil
-}
-
-// RevokeToken implements directory.Store.
-func (s *Store) RevokeToken(ctx context.Context, id int64, event directory.Event) error {
-	return s.unit(ctx, func(tx *gorm.DB) error {
-		var row Token
-		if err := tx.Take(&row, "id = ? AND kind <> ?", id, directory.TokenOperator).Error; err != nil {
-			return err
-		}
-		owner, err := findUser(tx, directory.UserID(row.UserID))
-		if err != nil {
-			return err
-		}
-		if err := tx.Delete(&row).Error; err != nil {
-			return err
-		}
-		return insertTokenEvent(tx, event, owner)
-	})
 }

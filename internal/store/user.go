@@ -22,6 +22,7 @@ type User struct {
 	PasswordHash   *string
 	Email          *string
 	Phone          string
+	PhoneFolded    string
 	IsActive       *bool
 	Origion        *string
 	ClientIP       *string
@@ -33,11 +34,12 @@ func newUser(u directory.User, passwordHash string) User {
 		ID:             int32(u.ID),
 		Version:        u.Version,
 		NickName:       u.NickName,
-		NickNameFolded: directory.FoldNickName(u.NickName),
+		NickNameFolded: directory.Fold(u.NickName),
 		EnterpriseID:   u.EnterpriseID,
 		Role:           string(u.Role),
 		Email:          u.Email,
 		Phone:          u.Phone,
+		PhoneFolded:    directory.Fold(u.Phone),
 		IsActive:       u.IsActive,
 		Origion:        u.Origion,
 		CreateTime:     u.CreateTime.UnixMicro(),
@@ -75,10 +77,16 @@ func (row User) user() (directory.User, error) {
 	return u, nil
 }
 
+// findRow returns the row of a user.
+func findRow(db *gorm.DB, condition string, arguments ...any) (row User, err error) {
+	err = db.Where(condition, arguments...).Take(&row).Error
+	return row, translate(err)
+}
+
 func findUser(db *gorm.DB, id directory.UserID) (directory.User, error) {
-	var row User
-	if err := db.Take(&row, "id = ?", id).Error; err != nil {
-		return directory.User{}, translate(err)
+	row, err := findRow(db, "id = ?", id)
+	if err != nil {
+		return directory.User{}, err
 	}
 	return row.user()
 }
@@ -88,24 +96,59 @@ func (s *Store) User(ctx context.Context, id directory.UserID) (directory.User, 
 	return findUser(s.read(ctx), id)
 }
 
+// Account implements directory.Store.
+func (s *Store) Account(ctx context.Context, name directory.LogInName) (account directory.Account, err error) {
+	var row User
+	if name.Email != "" {
+		row, err = findRow(s.read(ctx), "lower(email) = lower(?)", name.Email)
+	} else {
+		row, err = findRow(s.read(ctx), "enterprise_id = ? AND nick_name_folded = ?", name.EnterpriseID, directory.Fold(name.NickName))
+	}
+	if err != nil {
+		return directory.Account{}, err
+	}
+	account.User, err = row.user()
+	if row.PasswordHash != nil {
+		account.PasswordHash = *row.PasswordHash
+	}
+	return account, err
+}
+
+// Users implements directory.Store.
+func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]directory.User, int64, error) {
+	query := s.read(ctx).Model(&User{}).Where("role IN ?", filter.Roles)
+	if filter.EnterpriseID != "" {
+		query = query.Where("enterprise_id = ?", filter.EnterpriseID)
+	}
+	if filter.Text != "" {
+		text := directory.Fold(filter.Text)
+		query = query.Where("(instr(nick_name_folded, ?) OR instr(lower(email), ?) OR instr(phone_folded, ?))", text, text, text)
+	}
+	rows, total, err := list[User](query, page)
+	if err != nil {
+		return nil, 0, err
+	}
+	users := make([]directory.User, len(rows))
+	for i, row := range rows {
+		if users[i], err = row.user(); err != nil {
+			return nil, 0, err
+		}
+	}
+	return users, total, nil
+}
+
 // Change implements directory.Store.
 func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.UserID, plan directory.Plan) (user directory.User, err error) {
 	err = s.unit(ctx, func(tx *gorm.DB) error {
-		actor, err := findActor(tx, p)
+		facts, err := findFacts(tx, p, id)
 		if err != nil {
 			return err
 		}
-		var target directory.User
-		if id != 0 {
-			if target, err = findUser(tx, id); err != nil {
-				return err
-			}
-		}
-		change, err := plan(actor, target)
+		change, err := plan(facts)
 		if err != nil {
 			return err
 		}
-		user, err = carryOut(tx, change, actor)
+		user, err = carryOut(tx, change, facts.Actor)
 		return err
 	})
 	if err != nil {
@@ -114,26 +157,61 @@ func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.
 	return user, nil
 }
 
-// carryOut writes a change: the user, the end of tokens, the audit.
+// findFacts reads what a plan decides on.
+func findFacts(tx *gorm.DB, p directory.Principal, id directory.UserID) (facts directory.Facts, err error) {
+	if facts.Actor, err = findActor(tx, p); err != nil || id == 0 {
+		return facts, err
+	}
+	row, err := findRow(tx, "id = ?", id)
+	if isNotFound(err) {
+		return facts, nil
+	}
+	if err != nil {
+		return facts, err
+	}
+	if facts.Target, err = row.user(); err != nil {
+		return facts, err
+	}
+	if row.PasswordHash != nil {
+		facts.PasswordHash = *row.PasswordHash
+	}
+	if facts.Target.Role == directory.RoleAdministrator && facts.Target.Active() {
+		others, err := exists(tx.Model(&User{}).Where(
+			"enterprise_id = ? AND role = 'administrator' AND is_active AND id <> ?", row.EnterpriseID, row.ID))
+		facts.LastAdministrator = !others
+		return facts, err
+	}
+	return facts, nil
+}
+
+// carryOut writes a change: the user, the end of tokens, a new one, the audit.
 func carryOut(tx *gorm.DB, c directory.Change, actor directory.Principal) (user directory.User, err error) {
-	if len(c.Fields) == 0 {
+	if c.Event == nil {
 		return c.User, nil
 	}
-	if c.User.ID == 0 {
+	event := *c.Event
+	switch {
+	case c.User.ID == 0:
 		c.User, err = insertUser(tx, c.User, c.PasswordHash)
-		c.Event.TargetID = c.User.ID
-	} else {
+		event.TargetID = c.User.ID
+	case c.Delete:
+		err = tx.Delete(&User{}, "id = ?", c.User.ID).Error
+	case len(c.Fields) > 0:
 		err = updateUser(tx, c)
+	}
+	if err == nil && c.EndTokens {
+		err = endTokens(tx, c.User.ID, actor.Token.ID)
+	}
+	if err == nil && c.EndToken != 0 {
+		err = endToken(tx, c.EndToken)
+	}
+	if err == nil && c.Token != nil {
+		err = insertToken(tx, *c.Token)
 	}
 	if err != nil {
 		return directory.User{}, err
 	}
-	if c.EndTokens {
-		if err := endTokens(tx, c.User.ID, actor.Token.ID); err != nil {
-			return directory.User{}, err
-		}
-	}
-	return c.User, insertEvent(tx, c.Event)
+	return c.User, insertEvent(tx, event)
 }
 
 // insertUser stores a user and returns it as stored, with its number.
@@ -157,10 +235,12 @@ func updateUser(tx *gorm.DB, c directory.Change) error {
 		case directory.FieldEmail:
 			columns["email"] = c.User.Email
 		case directory.FieldPhone:
-			columns["phone"] = c.User.Phone
+			columns["phone"], columns["phone_folded"] = c.User.Phone, directory.Fold(c.User.Phone)
 		case directory.FieldIsActive:
 			columns["is_active"] = c.User.IsActive
-		case directory.FieldNickName, directory.FieldOrigion:
+		case directory.FieldRole:
+			columns["role"] = c.User.Role
+		case directory.FieldNickName, directory.FieldOrigion, directory.FieldEID:
 			return fmt.Errorf("%s is not updated", field)
 		}
 	}

@@ -185,8 +185,17 @@ func findRoute(request *http.Request) (*routers.Route, map[string]string) {
 		matched, err := path.Match(strings.ReplaceAll(route, "{user_id}", "*"), sent)
 		if operation := item.GetOperation(method); err == nil && matched && operation != nil {
 			return &routers.Route{Spec: Contract(), Path: route, PathItem: item, Method: method, Operation: operation},
-				map[string]string{"user_id": path.Base(sent)}
+				map[string]string{"user_id": userIDOf(route, sent)}
 		}
 	}
 	return nil, nil
+}
+
+// userIDOf returns the segment that stands for {user_id}.
+func userIDOf(route, sent string) string {
+	place := slices.Index(strings.Split(route, "/"), "{user_id}")
+	if place < 0 {
+		return ""
+	}
+	return strings.Split(sent, "/")[place]
 }

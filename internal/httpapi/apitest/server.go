@@ -34,8 +34,16 @@ type Config struct {
 	Hasher         directory.Hasher // nil: argon2id at the lowest cost
 	TrustedProxies []string
 	Now            func() time.Time // nil: time.Now
+	LogInLimit     int              // 0: none
+	RateLimit      int              // 0: none
 	RequestTimeout time.Duration    // 0: a minute
 }
+
+// Password is the password of the users that CreateUser makes.
+const Password = "correct horse"
+
+// TokenLife is how long a log-in token lives.
+const TokenLife = time.Hour
 
 // Server is a running server.
 type Server struct {
@@ -67,7 +75,10 @@ func Start(t testing.TB, config Config) *Server {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	s.Service = &directory.Service{Store: kept, Hasher: config.Hasher, Now: config.Now, Random: rand.Reader}
+	s.Service = &directory.Service{
+		Store: kept, Hasher: config.Hasher, Now: config.Now, Random: rand.Reader,
+		TokenLife: TokenLife, Attempts: directory.NewAttempts(config.LogInLimit, config.Now),
+	}
 	_, err = s.Service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })
 	require.NoError(t, err)
 
@@ -82,7 +93,7 @@ func Start(t testing.TB, config Config) *Server {
 	}
 	handler, err := (&httpapi.Server{
 		Directory: s.Service, Ready: kept.Ready, Logger: logger, Metrics: registry,
-		RequestTimeout: config.RequestTimeout, TrustedProxies: proxies,
+		RequestTimeout: config.RequestTimeout, TrustedProxies: proxies, RateLimit: config.RateLimit,
 	}).Handler()
 	require.NoError(t, err)
 	server := httpapi.NewHTTPServer(handler, logger)
@@ -126,11 +137,32 @@ func (s *Server) Client(t testing.TB, token string) *client.ClientWithResponses 
 func (s *Server) CreateUser(t testing.TB, name string) client.UserInfo {
 	t.Helper()
 	answer, err := s.Client(t, s.Token).CreateUserWithResponse(t.Context(), client.CreateUser{
-		NickName: name, Password: "correct horse", EnterpriseID: "default",
+		NickName: name, Password: Password, EnterpriseID: "default",
 	})
 	require.NoError(t, err)
 	require.NotNil(t, answer.JSON201, string(answer.Body))
 	return *answer.JSON201
+}
+
+// Appoint makes a user of the enterprise default an administrator.
+func (s *Server) Appoint(t testing.TB, user int32) {
+	t.Helper()
+	answer, err := s.Client(t, s.Token).CreateAdministratorWithResponse(t.Context(), client.AppointAdministrator{
+		UserID: fmt.Sprint(user), Eid: "default",
+	})
+	require.NoError(t, err)
+	require.NotNil(t, answer.JSON201, string(answer.Body))
+}
+
+// LogIn returns a log-in token of a user of the enterprise default, whom CreateUser made.
+func (s *Server) LogIn(t testing.TB, name string) string {
+	t.Helper()
+	answer, err := s.Client(t, "").CreateAuthTokenWithResponse(t.Context(), client.LogIn{
+		Username: "default/" + name, Password: Password,
+	})
+	require.NoError(t, err)
+	require.NotNil(t, answer.JSON200, string(answer.Body))
+	return answer.JSON200.Token
 }
 
 // TokenOf makes a token for a user.

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"userapi/internal/directory"
+	"userapi/internal/httpapi"
+)
+
+type userCommands struct {
+	Create      createUserCommand  `cmd:"" help:"Create an active user and print the number. The password is asked for, or read from standard input."`
+	SetPassword setPasswordCommand `cmd:"" help:"Give a user a new password and end the user's tokens. The password is asked for, or read from standard input."`
+}
+
+type createUserCommand struct {
+	databaseSetting     `embed:""`
+	NickName            string  `required:"" placeholder:"NAME" help:"The name of the user, unique in the enterprise."`
+	EnterpriseID        string  `required:"" placeholder:"ID" help:"The enterprise of the user."`
+	Email               *string `placeholder:"ADDRESS" help:"The e-mail address of the user (none)."`
+	Phone               string  `placeholder:"NUMBER" help:"The phone number of the user (none)."`
+	SystemAdministrator bool    `help:"The user may do everything in every enterprise."`
+}
+
+// Validate is called by kong.
+func (c createUserCommand) Validate() error {
+	members := map[string]any{"nick_name": c.NickName, "enterprise_id": c.EnterpriseID, "phone": c.Phone}
+	if c.Email != nil {
+		members["email"] = *c.Email
+	}
+	var faults []error
+	err := httpapi.CheckMembers("CreateUser", members, func(member, mend string) {
+		if member != "password" { // it is asked for later
+			faults = append(faults, fmt.Errorf("--%s: %s", strings.ReplaceAll(member, "_", "-"), mend))
+		}
+	})
+	return errors.Join(append(faults, err, c.databaseSetting.Validate())...)
+}
+
+// Run prints the number alone, for $(…).
+func (c createUserCommand) Run(ctx context.Context, std streams) error {
+	return withService(ctx, c.path(), func(service *directory.Service) error {
+		password, err := readPassword(ctx, std)
+		if err != nil {
+			return err
+		}
+		active, role := true, directory.RoleUser
+		if c.SystemAdministrator {
+			role = directory.RoleSystemAdministrator
+		}
+		user, err := service.CreateUser(ctx, directory.Operator(), directory.NewUser{
+			NickName: c.NickName, Password: password, EnterpriseID: c.EnterpriseID, Role: role,
+			Email: c.Email, Phone: c.Phone, IsActive: &active,
+		})
+		if isCode(err, directory.CodeNickNameTaken) {
+			return errors.New("--nick-name: another user of the enterprise has this name")
+		}
+		if isCode(err, directory.CodeEmailTaken) {
+			return errors.New("--email: another user has this address")
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(std.stdout, user.ID)
+		return err
+	})
+}
+
+type setPasswordCommand struct {
+	databaseSetting `embed:""`
+	User            int32 `required:"" placeholder:"ID" help:"The number of the user."`
+}
+
+// Validate is called by kong.
+func (c setPasswordCommand) Validate() error {
+	return errors.Join(checkUser(c.User), c.databaseSetting.Validate())
+}
+
+// Run sets the password.
+func (c setPasswordCommand) Run(ctx context.Context, std streams) error {
+	return withService(ctx, c.path(), func(service *directory.Service) error {
+		password, err := readPassword(ctx, std)
+		if err != nil {
+			return err
+		}
+		err = service.ChangePassword(ctx, directory.Operator(), directory.UserID(c.User), password)
+		if isCode(err, directory.CodeNotFound) {
+			return fmt.Errorf("there is no user %d", c.User)
+		}
+		return err
+	})
+}
+
+func checkUser(id int32) error {
+	if id < 1 {
+		return errors.New("--user: it needs the number of a user")
+	}
+	return nil
+}
+
+// readPassword asks for a password on a terminal, twice, and else reads one line.
+func readPassword(ctx context.Context, std streams) (password string, err error) {
+	if term.IsTerminal(int(std.stdin.Fd())) {
+		password, err = promptTwice(ctx, std)
+	} else {
+		password, err = bufio.NewReader(io.LimitReader(std.stdin, 1<<10)).ReadString('\n')
+		password = strings.TrimSuffix(strings.TrimSuffix(password, "\n"), "\r")
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	if !utf8.ValidString(password) {
+		return "", &usageError{errors.New("the password: send UTF-8")}
+	}
+	var faults []error
+	members := map[string]any{"password": password, "password1": password}
+	err = httpapi.CheckMembers("ChangeOwnPassword", members, func(member, mend string) {
+		if member == "password" {
+			faults = append(faults, &usageError{fmt.Errorf("the password: %s", mend)})
+		}
+	})
+	return password, errors.Join(append(faults, err)...)
+}
+
+func promptTwice(ctx context.Context, std streams) (string, error) {
+	first, err := prompt(ctx, std, "New password: ")
+	if err != nil {
+		return "", err
+	}
+	second, err := prompt(ctx, std, "Again: ")
+	if err == nil && first != second {
+		err = errors.New("the passwords differ")
+	}
+	return first, err
+}
+
+// prompt reads a line that is not shown. A signal ends it, with the terminal as it was.
+func prompt(ctx context.Context, std streams, text string) (string, error) {
+	terminal := int(std.stdin.Fd())
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return "", err
+	}
+	if _, err := fmt.Fprint(std.stderr, text); err != nil {
+		return "", err
+	}
+	type answer struct {
+		line []byte
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		line, err := term.ReadPassword(terminal)
+		answered <- answer{line, err}
+	}()
+	select {
+	case a := <-answered:
+		_, _ = fmt.Fprintln(std.stderr)
+		return string(a.line), a.err
+	case <-ctx.Done():
+		return "", errors.Join(ctx.Err(), term.Restore(terminal, before))
+	}
+}

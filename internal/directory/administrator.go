@@ -1,0 +1,56 @@
+package directory
+
+import "context"
+
+// CreateAdministrator makes a user an administrator of this enterprise, which has to
+// be the user's. Administrators may call it. CodeForbidden, CodeNotFound,
+// CodeEnterpriseMismatch, CodeSystemAdministrator, CodeUnavailable.
+func (s *Service) CreateAdministrator(ctx context.Context, p Principal, id UserID, enterprise string) error {
+	_, err := s.Store.Change(ctx, p, id, func(facts Facts) (Change, error) {
+		now, actor := s.Now(), facts.Actor.User
+		if err := facts.allow(now, OperationCreateAdministrator, FieldRole); err != nil {
+			return Change{}, err
+		}
+		if err := AllowIn(OperationCreateAdministrator, actor, enterprise, FieldEID); err != nil {
+			return Change{}, err
+		}
+		switch {
+		case facts.Target.EnterpriseID != enterprise:
+			return Change{}, &Error{Code: CodeEnterpriseMismatch, Fields: []Field{FieldEID}}
+		case facts.Target.Role == RoleSystemAdministrator:
+			return Change{}, &Error{Code: CodeSystemAdministrator}
+		case facts.Target.Role == RoleAdministrator:
+			return Change{User: facts.Target}, nil
+		}
+		return facts.assign(RoleAdministrator, facts.event(OperationCreateAdministrator, now, FieldRole)), nil
+	})
+	return err
+}
+
+// DeleteAdministrator makes an administrator a user without a role. Administrators may
+// call it. CodeForbidden, CodeNotFound also for a user who is no administrator,
+// CodeOwnAccount, CodeLastAdministrator, CodeUnavailable.
+func (s *Service) DeleteAdministrator(ctx context.Context, p Principal, id UserID) error {
+	_, err := s.Store.Change(ctx, p, id, func(facts Facts) (Change, error) {
+		now := s.Now()
+		if err := facts.allow(now, OperationDeleteAdministrator, FieldRole); err != nil {
+			return Change{}, err
+		}
+		if facts.Target.Role != RoleAdministrator && !facts.self() {
+			return Change{}, &Error{Code: CodeNotFound}
+		}
+		if err := facts.leaves(); err != nil {
+			return Change{}, err
+		}
+		return facts.assign(RoleUser, facts.event(OperationDeleteAdministrator, now, FieldRole)), nil
+	})
+	return err
+}
+
+// assign gives the target another role.
+func (f Facts) assign(role Role, event *Event) Change {
+	changed := f.Target
+	changed.Role = role
+	changed.Version++
+	return Change{User: changed, Fields: []Field{FieldRole}, Event: event}
+}

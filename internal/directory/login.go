@@ -1,0 +1,76 @@
+package directory
+
+import (
+	"context"
+	"strings"
+)
+
+// LogInName names a user for a log-in: by e-mail address, or by enterprise and name.
+type LogInName struct {
+	Email        string // "": not by e-mail
+	EnterpriseID string
+	NickName     string
+}
+
+// ParseLogInName reads an e-mail address or ENTERPRISE_ID/NICK_NAME. Neither an
+// enterprise nor a name has an "@" or a "/". What is neither of both names nobody.
+func ParseLogInName(username string) LogInName {
+	if strings.Contains(username, "@") {
+		return LogInName{Email: username}
+	}
+	enterprise, name, _ := strings.Cut(username, "/")
+	return LogInName{EnterpriseID: enterprise, NickName: name}
+}
+
+// Account is a user and the hash of the password.
+type Account struct {
+	User         User
+	PasswordHash string // "": no password
+}
+
+// LogIn gives a token for a name and a password. Everyone may call it.
+// CodeTooManyRequests: too many have failed. CodeInvalidCredentials: nobody has this
+// name, it is another password, or the user is not active. CodeUnavailable.
+func (s *Service) LogIn(ctx context.Context, p Principal, username, password string) (secret string, t Token, err error) {
+	name := ParseLogInName(username)
+	account, err := s.Store.Account(ctx, name)
+	if err != nil && !isCode(err, CodeNotFound) {
+		return "", Token{}, err
+	}
+	attempt, err := s.Attempts.begin(accountKey(account.User.ID, name), p.Address)
+	if err != nil {
+		return "", Token{}, err
+	}
+	defer func() { attempt.end(isCode(err, CodeInvalidCredentials)) }()
+	// An account that is not there costs the same work: the answer's time tells nothing.
+	matches, err := s.Hasher.Verify(ctx, password, account.PasswordHash)
+	if err != nil {
+		return "", Token{}, err
+	}
+	if !matches || !account.User.Active() {
+		return "", Token{}, &Error{Code: CodeInvalidCredentials}
+	}
+	if secret, err = s.newSecret(); err != nil {
+		return "", Token{}, err
+	}
+	_, err = s.Store.Change(ctx, p, account.User.ID, func(facts Facts) (Change, error) {
+		// The password may have changed while it was compared.
+		if !facts.Target.Active() || facts.PasswordHash != account.PasswordHash {
+			return Change{}, &Error{Code: CodeInvalidCredentials}
+		}
+		now := s.Now()
+		t = Token{UserID: facts.Target.ID, Name: "log-in", Kind: TokenLogIn, Created: now, Expires: now.Add(s.TokenLife)}
+		event := facts.event(OperationCreateAuthToken, now)
+		event.ActorID, event.TokenName = facts.Target.ID, t.Name
+		return Change{User: facts.Target, Token: &NewToken{Token: t, Hash: HashToken(secret)}, Event: event}, nil
+	})
+	return secret, t, err
+}
+
+// accountKey is what attempts are counted by: the user, however named, or else the name.
+func accountKey(id UserID, name LogInName) string {
+	if id != 0 {
+		return id.String()
+	}
+	return strings.Join([]string{"", Fold(name.Email), name.EnterpriseID, Fold(name.NickName)}, "/")
+}

@@ -1,0 +1,57 @@
+package httpapi
+
+import (
+	"context"
+
+	"golang.org/x/text/unicode/norm"
+
+	"userapi/gen/api"
+	"userapi/internal/directory"
+)
+
+// ChangePassword implements api.StrictServerInterface.
+func (s *Server) ChangePassword(ctx context.Context, r api.ChangePasswordRequestObject) (api.ChangePasswordResponseObject, error) {
+	id := directory.ParseUserID(r.UserID)
+	faults := repetition(r.Body.Password, r.Body.Password1)
+	if r.Body.UserID != api.UserID(id) {
+		faults = append(faults, mismatch("/user_id", "Send the number that is in the path."))
+	}
+	if len(faults) > 0 {
+		return nil, &requestError{Code: api.ProblemCodeInvalidRequest, Faults: faults}
+	}
+	x := current(ctx)
+	if err := s.Directory.ChangePassword(ctx, x.principal, id, r.Body.Password); err != nil {
+		return nil, err
+	}
+	return api.ChangePassword200JSONResponse{
+		Body:    api.ChangedPassword{UserID: api.UserID(id)},
+		Headers: api.ChangePassword200ResponseHeaders{XRequestID: x.requestID},
+	}, nil
+}
+
+// ChangeOwnPassword implements api.StrictServerInterface.
+func (s *Server) ChangeOwnPassword(ctx context.Context, r api.ChangeOwnPasswordRequestObject) (api.ChangeOwnPasswordResponseObject, error) {
+	if faults := repetition(r.Body.Password, r.Body.Password1); len(faults) > 0 {
+		return nil, &requestError{Code: api.ProblemCodeInvalidRequest, Faults: faults}
+	}
+	x := current(ctx)
+	if err := s.Directory.ChangeOwnPassword(ctx, x.principal, r.Body.Password); err != nil {
+		return nil, err
+	}
+	return api.ChangeOwnPassword200JSONResponse{
+		Body:    api.Nothing{},
+		Headers: api.ChangeOwnPassword200ResponseHeaders{XRequestID: x.requestID},
+	}, nil
+}
+
+// repetition finds a password that is not repeated, as passwords are compared: in NFC.
+func repetition(password, again string) []api.Fault {
+	if norm.NFC.String(password) == norm.NFC.String(again) {
+		return nil
+	}
+	return []api.Fault{mismatch("/password1", "Send the same password twice.")}
+}
+
+func mismatch(pointer, mend string) api.Fault {
+	return api.Fault{Pointer: pointer, Code: api.FaultCodeMismatch, Detail: mend}
+}

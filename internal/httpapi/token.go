@@ -1,0 +1,31 @@
+package httpapi
+
+import (
+	"context"
+
+	"userapi/gen/api"
+)
+
+// CreateAuthToken implements api.StrictServerInterface.
+func (s *Server) CreateAuthToken(ctx context.Context, r api.CreateAuthTokenRequestObject) (api.CreateAuthTokenResponseObject, error) {
+	x := current(ctx)
+	secret, token, err := s.Directory.LogIn(ctx, x.principal, r.Body.Username, r.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	return api.CreateAuthToken200JSONResponse{
+		Body:    api.AuthToken{Token: secret, ExpiresAt: token.Expires.UTC()},
+		Headers: api.CreateAuthToken200ResponseHeaders{XRequestID: x.requestID},
+	}, nil
+}
+
+// DeleteAuthToken implements api.StrictServerInterface.
+func (s *Server) DeleteAuthToken(ctx context.Context, _ api.DeleteAuthTokenRequestObject) (api.DeleteAuthTokenResponseObject, error) {
+	x := current(ctx)
+	if err := s.Directory.LogOut(ctx, x.principal); err != nil {
+		return nil, err
+	}
+	return api.DeleteAuthToken204Response{
+		Headers: api.DeleteAuthToken204ResponseHeaders{XRequestID: x.requestID},
+	}, nil
+}

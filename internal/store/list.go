@@ -1,0 +1,22 @@
+package store
+
+import (
+	"database/sql"
+
+	"gorm.io/gorm"
+
+	"userapi/internal/directory"
+)
+
+// list returns one page of what the query selects, by number, and how many there are,
+// both of the same moment.
+func list[Row any](query *gorm.DB, page directory.Page) (rows []Row, total int64, err error) {
+	query = query.Session(&gorm.Session{})
+	err = query.Transaction(func(tx *gorm.DB) error {
+		if err := tx.Count(&total).Error; err != nil {
+			return err
+		}
+		return tx.Order("id").Offset(int(page.Offset())).Limit(int(page.Size)).Find(&rows).Error
+	}, &sql.TxOptions{ReadOnly: true})
+	return rows, total, translate(err)
+}
