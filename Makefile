@@ -32,6 +32,7 @@ generate: compiler ## Generate gen/ from openapi.yaml
 	{ echo '// Code generated from .oapi-codegen/yaml.go. DO NOT EDIT.'; cat .oapi-codegen/yaml.go; } >gen/api/yaml.go
 	$(GENERATE) .oapi-codegen/api.yaml openapi.yaml
 	$(GENERATE) .oapi-codegen/client.yaml openapi.yaml
+	go test ./internal/directory -run '^TestPolicyPage$$' -count=1 -update
 
 compiler:
 	@command -v $(firstword $(shell go env CC)) >/dev/null || \

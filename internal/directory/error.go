@@ -12,7 +12,7 @@ type Code string
 // The failures that the directory itself tells apart.
 const (
 	CodeUnauthenticated          Code = "unauthenticated"
-	CodeInvalidCredentials       Code = "invalid_credentials"
+	CodeInvalidCredentials       Code = "invalid_credentials" //nolint:gosec // it is none
 	CodeForbidden                Code = "forbidden"
 	CodeReauthenticationRequired Code = "reauthentication_required"
 	CodeNotFound                 Code = "not_found"

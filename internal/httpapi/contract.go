@@ -125,6 +125,14 @@ func (c *contract) covers(routes []*echo.Route) error {
 	return nil
 }
 
+// leaves returns the paths below which there are no others.
+func (c *contract) leaves() []string {
+	paths := slices.Collect(maps.Keys(c.operations))
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		return slices.ContainsFunc(paths, func(other string) bool { return strings.HasPrefix(other, path+"/") })
+	})
+}
+
 // operation returns the operation that was routed to, or nil.
 func (c *contract) operation(e echo.Context) *operation {
 	return c.operations[e.Path()][e.Request().Method]
@@ -224,7 +232,7 @@ var integer = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 func (c *contract) checkQuery(op *operation, raw string) ([]api.Fault, error) {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
-		return []api.Fault{{Code: api.FaultCodeSyntax, Detail: "Send a query of NAME=VALUE, percent-encoded."}}, nil
+		return []api.Fault{{Code: api.FaultCodeSyntax, Detail: "Send a query of NAME=VALUE, percent-encoded."}}, nil //nolint:nilerr // it is the client's
 	}
 	var faults []api.Fault
 	for _, name := range slices.Sorted(maps.Keys(op.query)) {

@@ -33,6 +33,9 @@ func newFaults(err error) ([]api.Fault, error) {
 		if !ok {
 			return nil, fmt.Errorf("validate a request: unexpected %T", one)
 		}
+		if schemaError.SchemaField == "format" && schemaError.Schema.Max != nil {
+			continue // an integer: its bounds say more
+		}
 		at := schemaError.JSONPointer()
 		if schemaError.SchemaField != "properties" {
 			fault, err := newFault(at, schemaError)

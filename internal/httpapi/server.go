@@ -53,7 +53,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	if err := contract.covers(e.Routes()); err != nil {
 		return nil, err
 	}
-	for route := range contract.operations {
+	for _, route := range contract.leaves() {
 		if strings.Contains(path.Base(route), ":") {
 			// Echo lets a parameter at the end swallow further segments, unless there are children.
 			e.RouteNotFound(route+"/*", echo.NotFoundHandler)

@@ -157,9 +157,13 @@ func (s *Server) Appoint(t testing.TB, user int32) {
 // LogIn returns a log-in token of a user of the enterprise default, whom CreateUser made.
 func (s *Server) LogIn(t testing.TB, name string) string {
 	t.Helper()
-	answer, err := s.Client(t, "").CreateAuthTokenWithResponse(t.Context(), client.LogIn{
-		Username: "default/" + name, Password: Password,
-	})
+	return s.LogInWith(t, "default/"+name, Password)
+}
+
+// LogInWith returns a log-in token.
+func (s *Server) LogInWith(t testing.TB, username, password string) string {
+	t.Helper()
+	answer, err := s.Client(t, "").CreateAuthTokenWithResponse(t.Context(), client.LogIn{Username: username, Password: password})
 	require.NoError(t, err)
 	require.NotNil(t, answer.JSON200, string(answer.Body))
 	return answer.JSON200.Token

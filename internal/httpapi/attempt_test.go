@@ -1,0 +1,200 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/httpapi/apitest"
+)
+
+// stranger is a client at an address of its own.
+type stranger struct {
+	s       *apitest.Server
+	address string
+}
+
+func (c stranger) logIn(t *testing.T, name, password string) apitest.Answer {
+	t.Helper()
+	return c.s.Send(t, "POST", "/openapi/v1/auth-token", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password),
+		"Authorization:", "X-Forwarded-For: "+c.address)
+}
+
+// limited starts a server that lets 3 log-ins a minute fail, at a clock of the test's.
+func limited(t *testing.T) (s *apitest.Server, at func(address string) stranger, now *atomic.Int64) {
+	t.Helper()
+	now = &atomic.Int64{}
+	now.Store(time.Now().Unix())
+	s = apitest.Start(t, apitest.Config{
+		LogInLimit: 3, TrustedProxies: []string{"127.0.0.1"}, Now: func() time.Time { return time.Unix(now.Load(), 0) },
+	})
+	require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users",
+		`{"nick_name":"ada","password":"correct horse","enterprise_id":"default","email":"ada@example.com"}`).Status)
+	return s, func(address string) stranger { return stranger{s, address} }, now
+}
+
+// Failures are counted for an account from an address, however it is named, also for
+// one that does not exist, and end after a minute.
+func TestFailedLogInsAreLimited(t *testing.T) {
+	_, at, now := limited(t)
+	here, there := at("192.0.2.1"), at("192.0.2.2")
+	for _, names := range [][]string{
+		{"ada@example.com", "ADA@example.com", "default/ada", "default/ADA"},
+		{"nobody@example.com", "Nobody@example.com", "NOBODY@example.com", "nobody@EXAMPLE.com"},
+		{"default/nobody", "default/NoBody", "default/NOBODY", "default/nobody"},
+	} {
+		for range 2 {
+			for i, name := range names[:3] {
+				require.Equal(t, 401, here.logIn(t, name, "wrong").Status, "%s %d", name, i)
+			}
+			refused := here.logIn(t, names[3], apitest.Password)
+			require.Equal(t, 429, refused.Status, "the right password, too")
+			require.Equal(t, "60", refused.Header.Get("Retry-After"))
+			require.Equal(t, "too_many_requests", string(refused.Problem(t).Code))
+			now.Add(59)
+			refused = here.logIn(t, names[0], apitest.Password)
+			require.Equal(t, 429, refused.Status)
+			require.Equal(t, "1", refused.Header.Get("Retry-After"))
+			require.Equal(t, 401, there.logIn(t, names[0], "wrong").Status, "from elsewhere it is another matter")
+			now.Add(1)
+		}
+	}
+	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
+	for range 9 {
+		require.Equal(t, 200, here.logIn(t, "default/ada", apitest.Password).Status, "what succeeds is not counted")
+	}
+	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
+	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
+	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status)
+}
+
+// An address may fail ten times as often as an account from it. An IPv6 address is its /64.
+func TestFailedLogInsOfAnAddress(t *testing.T) {
+	for name, addresses := range map[string][]string{
+		"IPv4": {"192.0.2.1", "::ffff:192.0.2.1"}, "IPv6": {"2001:db8::1", "2001:db8::ffff:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, at, now := limited(t)
+			for i := range 30 {
+				require.Equal(t, 401, at(addresses[i%2]).logIn(t, fmt.Sprintf("nobody%d@example.com", i), "wrong").Status)
+			}
+			require.Equal(t, 429, at(addresses[0]).logIn(t, "ada@example.com", apitest.Password).Status)
+			require.Equal(t, 429, at(addresses[1]).logIn(t, "nobody@example.com", "wrong").Status)
+			require.Equal(t, 200, at("192.0.2.2").logIn(t, "ada@example.com", apitest.Password).Status)
+			require.Equal(t, 200, at("2001:db8:0:1::1").logIn(t, "ada@example.com", apitest.Password).Status)
+			now.Add(60)
+			require.Equal(t, 200, at(addresses[0]).logIn(t, "ada@example.com", apitest.Password).Status)
+		})
+	}
+}
+
+// An account may fail ten times as often from everywhere as from an address.
+func TestFailedLogInsOfAnAccount(t *testing.T) {
+	for _, name := range []string{"ada@example.com", "nobody@example.com"} {
+		_, at, now := limited(t)
+		for i := range 30 {
+			require.Equal(t, 401, at(fmt.Sprintf("192.0.2.%d", i)).logIn(t, name, "wrong").Status)
+		}
+		require.Equal(t, 429, at("198.51.100.1").logIn(t, name, "wrong").Status)
+		require.Equal(t, 401, at("198.51.100.1").logIn(t, "other@example.com", "wrong").Status)
+		now.Add(60)
+		require.Equal(t, 401, at("198.51.100.1").logIn(t, name, "wrong").Status)
+	}
+}
+
+// Nobody gets more tries by sending them at once: they are counted before they are hashed.
+func TestLogInsAtOnceAreCounted(t *testing.T) {
+	held := newHeldHasher()
+	s := apitest.Start(t, apitest.Config{Hasher: held, LogInLimit: 3})
+	insertUser(t, s.SQL(t), "1")
+	statuses := make(chan int)
+	for range 3 {
+		go func() { statuses <- logIn(t, s, "default/ada", "wrong").Status }()
+	}
+	for range 3 {
+		held.wait(t)
+	}
+	for range 5 {
+		answer := logIn(t, s, "default/ada", "wrong")
+		require.Equal(t, 429, answer.Status)
+		require.Equal(t, "1", answer.Header.Get("Retry-After"), "nothing has failed yet")
+	}
+	close(held.release)
+	for range 3 {
+		require.Equal(t, 401, <-statuses)
+	}
+	wait, err := strconv.Atoi(logIn(t, s, "default/ada", "wrong").Header.Get("Retry-After"))
+	require.NoError(t, err)
+	require.Greater(t, wait, 1)
+}
+
+// Without a trusted proxy, nobody chooses an address.
+func TestForwardedForIsNotBelieved(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{LogInLimit: 1})
+	for i, status := range []int{401, 429, 429} {
+		answer := s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"a@example.com","password":"wrong"}`, fmt.Sprintf("X-Forwarded-For: 192.0.2.%d", i))
+		require.Equal(t, status, answer.Status)
+	}
+}
+
+// A refusal is a line of the log, with the request's id, the address and the reason.
+func TestRefusalsAreLogged(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{LogInLimit: 1})
+	s.CreateUser(t, "ada")
+	as := "Authorization: " + s.TokenOf(t, 2)
+	for code, answer := range map[string]apitest.Answer{
+		"unauthenticated":     s.Send(t, "GET", "/openapi/v1/users/1", "", "Authorization: wrong"),
+		"forbidden":           s.Send(t, "GET", "/openapi/v1/users", "", as),
+		"invalid_credentials": logIn(t, s, "default/ada", "wrong"),
+		"too_many_requests":   {},
+	} {
+		if code == "too_many_requests" {
+			logIn(t, s, "default/ada", "wrong")
+			answer = logIn(t, s, "default/ada", "wrong")
+		}
+		require.Equal(t, code, string(answer.Problem(t).Code))
+		line := lineWith(t, s.Log.String(), answer.Header.Get("X-Request-Id"))
+		require.Contains(t, line, `"status":`+strconv.Itoa(answer.Status))
+		require.Contains(t, line, `"address":"127.0.0.1"`)
+		require.Contains(t, line, `"problem":"`+code+`"`)
+	}
+}
+
+func lineWith(t *testing.T, log, text string) string {
+	t.Helper()
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, text) {
+			return line
+		}
+	}
+	require.Fail(t, "no line has "+text)
+	return ""
+}
+
+// A token sends only so many requests a second, whatever they ask for; others are not held up.
+func TestRateLimit(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{RateLimit: 5})
+	s.CreateUser(t, "ada")
+	as := "Authorization: " + s.TokenOf(t, 2)
+	var refused apitest.Answer
+	passed := 0
+	for range 10000 {
+		refused = s.Send(t, "PUT", "/openapi/v1/users/2", "[", "Content-Type: text/plain", as)
+		if refused.Status == 429 {
+			break
+		}
+		require.Equal(t, 415, refused.Status)
+		passed++
+	}
+	require.GreaterOrEqual(t, passed, 5)
+	require.Equal(t, 429, refused.Status, "before the body is looked at")
+	require.Equal(t, "1", refused.Header.Get("Retry-After"))
+	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", as).Status)
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "").Status, "another token")
+	require.Equal(t, 404, s.Send(t, "GET", "/nowhere", "", as).Status)
+}

@@ -1,0 +1,224 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/gen/client"
+	"userapi/internal/httpapi/apitest"
+)
+
+// list reads a list of users and returns their names.
+func list(t *testing.T, s *apitest.Server, path string, headers ...string) (names []string, total int64) {
+	t.Helper()
+	answer := s.Send(t, "GET", path, "", headers...)
+	require.Equal(t, 200, answer.Status, answer.Body)
+	var page client.UserList
+	require.NoError(t, json.Unmarshal([]byte(answer.Body), &page))
+	require.NotNil(t, page.Users, "[] and never null")
+	names = []string{}
+	for _, user := range page.Users {
+		names = append(names, user.NickName)
+	}
+	return names, page.Total
+}
+
+func TestListUsers(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	names, total := list(t, s, "/openapi/v1/users")
+	require.Equal(t, []string{"admin"}, names)
+	require.EqualValues(t, 1, total)
+	for i := range 24 {
+		s.CreateUser(t, fmt.Sprintf("n%02d", i))
+	}
+	names, total = list(t, s, "/openapi/v1/users")
+	require.Len(t, names, 10, "the contract's default")
+	require.Equal(t, "admin", names[0])
+	require.EqualValues(t, 25, total)
+	names, total = list(t, s, "/openapi/v1/users?page=3")
+	require.Equal(t, []string{"n19", "n20", "n21", "n22", "n23"}, names)
+	require.EqualValues(t, 25, total)
+	names, _ = list(t, s, "/openapi/v1/users?page=2&page_size=1")
+	require.Equal(t, []string{"n00"}, names)
+	names, _ = list(t, s, "/openapi/v1/users?page_size=100")
+	require.Len(t, names, 25)
+	for _, behind := range []string{"4", "2147483647"} {
+		names, total = list(t, s, "/openapi/v1/users?page_size=100&page="+behind)
+		require.Empty(t, names)
+		require.EqualValues(t, 25, total)
+	}
+	first := s.Send(t, "GET", "/openapi/v1/users?page_size=1&page=2", "")
+	read := s.Send(t, "GET", "/openapi/v1/users/2", "")
+	require.JSONEq(t, `{"users":[`+read.Body+`],"total":25}`, first.Body, "a user in a list is as alone")
+}
+
+// The query is a part of a name, an address or a phone, and plain text.
+func TestListUsersWithQuery(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for _, user := range []string{
+		`"nick_name":"Stra\u00dfe","email":"Upper.Case@Example.com","phone":"+44 B\u00dcro"`,
+		`"nick_name":"100%","phone":"_7_"`,
+		`"nick_name":"'quoted'","email":"o'hara@example.org"`,
+		`"nick_name":"\\back","origion":"example"`,
+	} {
+		answer := s.Send(t, "POST", "/openapi/v1/users", `{"password":"correct horse","enterprise_id":"default",`+user+`}`)
+		require.Equal(t, 201, answer.Status, answer.Body)
+	}
+	for query, want := range map[string][]string{
+		"":             {"admin", "Stra\u00dfe", "100%", "'quoted'", `\back`},
+		"straSSe":      {"Stra\u00dfe"},
+		"tra\u1e9ee":   {"Stra\u00dfe"},
+		"PER.case@E":   {"Stra\u00dfe"},
+		"EXAMPLE":      {"Stra\u00dfe", "'quoted'"},
+		"bu\u0308ro":   {"Stra\u00dfe"},
+		"B\u00dcRO":    {"Stra\u00dfe"},
+		"+44":          {"Stra\u00dfe"},
+		"%":            {"100%"},
+		"_":            {"100%"},
+		"_7":           {"100%"},
+		"0%":           {"100%"},
+		"'":            {"'quoted'"},
+		"' OR 1=1 --":  {},
+		`\`:            {`\back`},
+		"default":      {},
+		"argon2id":     {},
+		"nobody":       {},
+		"example.com ": {},
+	} {
+		names, total := list(t, s, "/openapi/v1/users?query="+url.QueryEscape(query))
+		require.Equal(t, want, names, query)
+		require.EqualValues(t, len(want), total)
+	}
+	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/3", `{"phone":"Wei\u00df"}`).Status)
+	names, _ := list(t, s, "/openapi/v1/users?query=WEISS")
+	require.Equal(t, []string{"100%"}, names)
+	names, total := list(t, s, "/openapi/v1/users?query=a&page_size=1&page=2")
+	require.Equal(t, []string{"Stra\u00dfe"}, names)
+	require.EqualValues(t, 4, total, "all that match, not those on the page")
+}
+
+// Administrators see their enterprise without system administrators, in lists too.
+func TestListsShowWhatIsSeen(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	insertPeople(t, s.SQL(t))
+	as := "Authorization: " + people[2].token()
+	own := []string{"n2", "n3", "n4", "n5"}
+	names, total := list(t, s, "/openapi/v1/users", as)
+	require.Equal(t, own, names)
+	require.EqualValues(t, 4, total)
+	names, total = list(t, s, "/openapi/v1/users?query=6", as)
+	require.Empty(t, names, "a system administrator")
+	require.Zero(t, total)
+	names, _ = list(t, s, "/openapi/v1/users?query=7", as)
+	require.Empty(t, names, "another enterprise")
+	for _, path := range []string{"/openapi/v1/administrators", "/openapi/v1/administrators?eid=default"} {
+		names, total = list(t, s, path, as)
+		require.Equal(t, []string{"n4", "n5"}, names)
+		require.EqualValues(t, 2, total)
+	}
+
+	names, total = list(t, s, "/openapi/v1/users")
+	require.Equal(t, append([]string{"admin"}, append(own, "n6", "n7", "n8", "n9", "n10")...), names)
+	require.EqualValues(t, 10, total)
+	names, _ = list(t, s, "/openapi/v1/administrators")
+	require.Equal(t, []string{"n4", "n5", "n8", "n9"}, names)
+	names, total = list(t, s, "/openapi/v1/administrators?eid=other&page_size=1&page=2")
+	require.Equal(t, []string{"n9"}, names)
+	require.EqualValues(t, 2, total)
+	names, total = list(t, s, "/openapi/v1/administrators?eid=nowhere")
+	require.Empty(t, names)
+	require.Zero(t, total)
+}
+
+// What is no page, and a query that is no text, is refused with the parameter's name.
+func TestQueryParametersAreChecked(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for query, fault := range map[string]string{
+		"page=abc":                          "page type",
+		"page=":                             "page type",
+		"page=1.0":                          "page type",
+		"page=1e0":                          "page type",
+		"page=%2B1":                         "page type",
+		"page=01":                           "page type",
+		"page=0x1":                          "page type",
+		"page=%201":                         "page type",
+		"page=0":                            "page minimum",
+		"page=-1":                           "page minimum",
+		"page=2147483648":                   "page maximum",
+		"page=99999999999999999999":         "page maximum",
+		"page_size=0":                       "page_size minimum",
+		"page_size=101":                     "page_size maximum",
+		"page=1&page=1":                     "page repeated",
+		"query=a&query=b":                   "query repeated",
+		"query=%00":                         "query pattern",
+		"query=%0A":                         "query pattern",
+		"query=%FF":                         "query syntax",
+		"query=" + strings.Repeat("x", 255): "query max_length",
+		"query=%zz":                         "- syntax",
+		"a;b":                               "- syntax",
+	} {
+		answer := s.Send(t, "GET", "/openapi/v1/users?"+query, "")
+		require.Equal(t, 422, answer.Status, query)
+		faults := answer.Problem(t).Errors
+		require.Len(t, faults, 1)
+		name := "-"
+		if faults[0].Parameter != nil {
+			name = *faults[0].Parameter
+		}
+		require.Equal(t, fault, name+" "+string(faults[0].Code), query)
+		require.Empty(t, faults[0].Pointer)
+	}
+	all := s.Send(t, "GET", "/openapi/v1/users?page=x&page_size=0&query=%0A", "")
+	require.Len(t, all.Problem(t).Errors, 3, "all faults at once")
+	require.Equal(t, 422, s.Send(t, "GET", "/openapi/v1/administrators?eid=a/b", "").Status)
+	require.Equal(t, 422, s.Send(t, "GET", "/openapi/v1/users/1/audit?page=0", "").Status)
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users?unknown=1&unknown=2", "", "Content-Type: text/plain").Status)
+}
+
+// Paging while others insert and delete never shows a user twice.
+func TestPagingWhileOthersInsert(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for i := range 20 {
+		s.CreateUser(t, fmt.Sprintf("before%d", i))
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":"during%d","password":"correct horse","enterprise_id":"default"}`, i))
+			}
+		}
+	}()
+	for range 5 {
+		seen := map[string]bool{}
+		for page := 1; ; page++ {
+			names, total := list(t, s, fmt.Sprintf("/openapi/v1/users?page=%d&page_size=3", page))
+			require.LessOrEqual(t, len(names), 3)
+			if len(names) == 0 {
+				require.LessOrEqual(t, total, int64(3*page))
+				break
+			}
+			for _, name := range names {
+				require.False(t, seen[name], name)
+				seen[name] = true
+			}
+			if page > 12 {
+				break // the others may insert as fast as this reads
+			}
+		}
+		for i := range 20 {
+			require.True(t, seen[fmt.Sprintf("before%d", i)])
+		}
+	}
+	close(stop)
+	<-stopped
+}

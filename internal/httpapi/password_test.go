@@ -1,0 +1,149 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/httpapi/apitest"
+)
+
+// logIn tries a name and a password.
+func logIn(t *testing.T, s *apitest.Server, name, password string) apitest.Answer {
+	t.Helper()
+	return s.Send(t, "POST", "/openapi/v1/auth-token", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password), "Authorization:")
+}
+
+func TestChangePassword(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	token := s.LogIn(t, "ada")
+	answer := s.Send(t, "PUT", "/openapi/v1/users/2/changepwd", `{"user_id":2,"password":"new password","password1":"new password"}`)
+	require.Equal(t, 200, answer.Status, answer.Body)
+	require.JSONEq(t, `{"user_id":2}`, answer.Body)
+	require.Equal(t, 401, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+token).Status, "another changed it")
+	require.Equal(t, 401, logIn(t, s, "default/ada", apitest.Password).Status)
+	require.Equal(t, 200, logIn(t, s, "default/ada", "new password").Status)
+	require.Equal(t, `"2"`, s.Send(t, "GET", "/openapi/v1/users/2", "").Header.Get("ETag"))
+
+	stays, ends := s.LogInWith(t, "default/ada", "new password"), s.LogInWith(t, "default/ada", "new password")
+	answer = s.Send(t, "PUT", "/openapi/v1/changepwd", `{"password":"newer password","password1":"newer password"}`, "Authorization: "+stays)
+	require.Equal(t, 200, answer.Status, answer.Body)
+	require.Equal(t, "{}\n", answer.Body)
+	require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+stays).Status, "the token that was used")
+	require.Equal(t, 401, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+ends).Status)
+	require.Equal(t, 200, logIn(t, s, "default/ada", "newer password").Status)
+
+	for path, faults := range map[string]map[string][]string{
+		"/openapi/v1/users/2/changepwd": {
+			`{"user_id":2,"password":"password A","password1":"password B"}`:   {"/password1 mismatch"},
+			`{"user_id":1,"password":"password A","password1":"password A"}`:   {"/user_id mismatch"},
+			`{"user_id":1,"password":"password A","password1":"password B"}`:   {"/password1 mismatch", "/user_id mismatch"},
+			`{"user_id":"2","password":"password A","password1":"password A"}`: {"/user_id type"},
+			`{"user_id":2.0,"password":"password A","password1":"password A"}`: {"/user_id type"},
+			`{"user_id":2e0,"password":"password A","password1":"password A"}`: {"/user_id type"},
+			`{"user_id":2.5,"password":"password A","password1":"password A"}`: {"/user_id type"},
+			`{"user_id":null,"password":null,"password1":"short"}`:             {"/password null", "/user_id null"},
+			`{"user_id":0,"password":"short","password1":"short"}`:             {"/password min_length", "/user_id minimum"},
+			`{"user_id":2147483648,"password":"password","password1":"x"}`:     {"/user_id maximum"},
+			`{"user_id":1e400,"password":"password","password1":"password"}`:   {"/user_id maximum"},
+			`{}`: {"/password required", "/password1 required", "/user_id required"},
+		},
+		"/openapi/v1/changepwd": {
+			`{"password":"password A","password1":"password B"}`:             {"/password1 mismatch"},
+			`{"password":"password A"}`:                                      {"/password1 required"},
+			`{"password":"password A","password1":"password A","user_id":1}`: {"/user_id unknown_member"},
+		},
+		"/openapi/v1/users/x/changepwd": {
+			`{"user_id":2,"password":"password A","password1":"password A"}`: {"/user_id mismatch"},
+		},
+	} {
+		for body, want := range faults {
+			answer := s.Send(t, "PUT", path, body)
+			require.Equal(t, 422, answer.Status, "%s %s", path, answer.Body)
+			require.Equal(t, want, answer.Faults(t), body)
+		}
+	}
+	require.Equal(t, 404, s.Send(t, "PUT", "/openapi/v1/users/9/changepwd", `{"user_id":9,"password":"password A","password1":"password A"}`).Status)
+}
+
+// 128 characters of any script are a password, in any way to set one; 129 are not.
+// Composed and decomposed letters are the same.
+func TestPasswordsOfAnyScript(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	set := map[string]func(password string) int{
+		"changepwd": func(p string) int {
+			return s.Send(t, "PUT", "/openapi/v1/users/2/changepwd", fmt.Sprintf(`{"user_id":2,"password":%q,"password1":%q}`, p, p)).Status
+		},
+		"own": func(p string) int {
+			return s.Send(t, "PUT", "/openapi/v1/changepwd", fmt.Sprintf(`{"password":%q,"password1":%q}`, p, p), "Authorization: "+s.TokenOf(t, 2)).Status
+		},
+		"update": func(p string) int {
+			return s.Send(t, "PUT", "/openapi/v1/users/2", fmt.Sprintf(`{"password":%q}`, p)).Status
+		},
+	}
+	for _, letter := range []string{"x", "\u00e9", "\u0436", "\u6f22", "\U0001f600", " ", "\u0645", "e\u0301"} {
+		fits := 128 / len([]rune(letter))
+		for way, do := range set {
+			password := strings.Repeat(letter, fits)
+			require.Equal(t, 200, do(password), "%s %q", way, letter)
+			require.Equal(t, 200, logIn(t, s, "default/ada", password).Status, "%s %q", way, letter)
+			require.Equal(t, 401, logIn(t, s, "default/ada", strings.Repeat(letter, fits-1)).Status)
+			require.Equal(t, 422, do(password+"x"), "%s %q", way, letter)
+			require.Equal(t, 422, logIn(t, s, "default/ada", password+"x").Status)
+		}
+	}
+	require.Equal(t, 200, set["update"]("caf\u00e9 cr\u00e8me"))
+	require.Equal(t, 200, logIn(t, s, "default/ada", "cafe\u0301 cre\u0300me").Status)
+	answer := s.Send(t, "PUT", "/openapi/v1/users/2/changepwd", `{"user_id":2,"password":"caf`+"\u00e9"+` au lait","password1":"cafe`+"\u0301"+` au lait"}`)
+	require.Equal(t, 200, answer.Status, "the same password")
+	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"email":"ada@example.com","phone":"1","enterprise_id":"other","is_active":true}`).Status)
+	require.Equal(t, 200, logIn(t, s, "ada@example.com", "caf\u00e9 au lait").Status, "other members do not break the password")
+}
+
+// A log-in of more than 15 minutes ago changes neither the own password nor the own
+// address; a token that was made does.
+func TestReauthentication(t *testing.T) {
+	var now atomic.Int64
+	now.Store(time.Now().Unix())
+	s := apitest.Start(t, apitest.Config{Now: func() time.Time { return time.Unix(now.Load(), 0) }})
+	s.CreateUser(t, "ada")
+	s.CreateUser(t, "bob")
+	s.Appoint(t, 2)
+	token, made := s.LogIn(t, "ada"), s.TokenOf(t, 2)
+	const password = `{"password":"correct horse","password1":"correct horse"}`
+	own := []struct{ path, body string }{
+		{"/openapi/v1/users/2", `{"email":"ada@example.com"}`},
+		{"/openapi/v1/users/2", `{"phone":"1","password":"correct horse"}`},
+		{"/openapi/v1/changepwd", password},
+		{"/openapi/v1/users/2/changepwd", `{"user_id":2,` + password[1:]},
+	}
+	send := func(path, body, token string, headers ...string) apitest.Answer {
+		return s.Send(t, "PUT", path, body, append(headers, "Authorization: "+token)...)
+	}
+	now.Add(15 * 60)
+	for _, c := range own {
+		require.Equal(t, 200, send(c.path, c.body, token).Status, "15 minutes are not more than 15 minutes")
+	}
+	made = s.TokenOf(t, 2)
+	now.Add(1)
+	for _, c := range own {
+		answer := send(c.path, c.body, token)
+		require.Equal(t, 403, answer.Status)
+		require.Equal(t, "reauthentication_required", string(answer.Problem(t).Code))
+	}
+	require.Equal(t, 403, send("/openapi/v1/users/2", `{"email":"ada@example.com"}`, token, `If-Match: "99"`).Status, "before 412")
+	require.Equal(t, 200, send("/openapi/v1/users/2", `{"phone":"2"}`, token).Status, "another member")
+	require.Equal(t, 200, send("/openapi/v1/users/3", `{"email":"bob@example.com","password":"correct horse"}`, token).Status, "another user")
+	for _, c := range own {
+		require.Equal(t, 200, send(c.path, c.body, made).Status, "a token that was made")
+	}
+	require.Equal(t, 401, send("/openapi/v1/users/2", `{}`, token).Status, "ended by the password that the other token changed")
+	require.Equal(t, 200, send("/openapi/v1/changepwd", password, s.LogIn(t, "ada")).Status)
+}

@@ -1,0 +1,171 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/gen/client"
+	"userapi/internal/httpapi/apitest"
+)
+
+func TestLogIn(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	created := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"Ad\u00e9le","password":"correct horse","enterprise_id":"Default","email":"Ada@Example.com"}`)
+	require.Equal(t, 201, created.Status)
+	for _, name := range []string{"Ada@Example.com", "ada@example.COM", "Default/Ad\u00e9le", "Default/ADE\u0301LE"} {
+		answer := logIn(t, s, name, apitest.Password)
+		require.Equal(t, 200, answer.Status, name)
+		var token client.AuthToken
+		require.NoError(t, json.Unmarshal([]byte(answer.Body), &token))
+		require.Regexp(t, `^ua_[A-Za-z0-9_-]{43}$`, token.Token)
+		require.WithinDuration(t, time.Now().Add(apitest.TokenLife), token.ExpiresAt, time.Minute)
+		require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: Bearer "+token.Token).Status)
+	}
+	wrong := logIn(t, s, "ada@example.com", "wrong")
+	require.Equal(t, 401, wrong.Status)
+	require.Equal(t, "Bearer", wrong.Header.Get("WWW-Authenticate"))
+	require.Equal(t, "invalid_credentials", string(wrong.Problem(t).Code))
+	for _, state := range []string{"true", "false", "null"} {
+		apitest.Exec(t, s.SQL(t), `UPDATE users SET is_active = `+strings.Replace(state, "null", "NULL", 1)+` WHERE id = 2`)
+		for _, name := range []string{
+			"nobody@example.com", "Ad\u00e9le", "default/Ad\u00e9le", "/Ad\u00e9le", "Default/", "Default", "x/y/z", "2",
+			"Default/admin", "default/admin", "ada@example.com ", "%", "' OR 1=1", "Ada@Example.com\u0301",
+		} {
+			answer := logIn(t, s, name, apitest.Password)
+			require.Equal(t, withoutID(t, wrong), withoutID(t, answer), name)
+			require.Equal(t, wrong.Header.Get("WWW-Authenticate"), answer.Header.Get("WWW-Authenticate"))
+		}
+		for _, password := range []string{"Correct horse", "correct horse ", "x", strings.Repeat("x", 128)} {
+			require.Equal(t, withoutID(t, wrong), withoutID(t, logIn(t, s, "ada@example.com", password)))
+		}
+		if state != "true" {
+			require.Equal(t, withoutID(t, wrong), withoutID(t, logIn(t, s, "ada@example.com", apitest.Password)), "not active")
+		}
+	}
+	for _, body := range []string{
+		`{"username":"","password":"correct horse"}`, `{"username":"a@b","password":""}`, `{"username":"a@b"}`, `{}`,
+		`{"username":"` + strings.Repeat("x", 255) + `","password":"x"}`, `{"username":1,"password":"x"}`,
+		`{"username":"a\u0000b","password":"x"}`, `{"username":null,"password":null}`,
+	} {
+		require.Equal(t, 422, s.Send(t, "POST", "/openapi/v1/auth-token", body, "Authorization:").Status, body)
+	}
+	require.Equal(t, 401, s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"a@b","password":"x"}`).Status, "a token is not needed and does not help")
+}
+
+// Log-in tokens end by themselves, by logging out, and the oldest one beyond fifty.
+func TestLogInTokensEnd(t *testing.T) {
+	var now atomic.Int64
+	now.Store(time.Now().Unix())
+	s := apitest.Start(t, apitest.Config{Now: func() time.Time { return time.Unix(now.Load(), 0) }})
+	s.CreateUser(t, "ada")
+	s.CreateUser(t, "bob")
+	db := s.SQL(t)
+	status := func(token string) int {
+		return s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+token).Status
+	}
+	made := s.TokenOf(t, 2)
+	first := s.LogIn(t, "ada")
+	now.Add(int64(apitest.TokenLife/time.Second) - 1)
+	require.Equal(t, 200, status(first))
+	now.Add(1)
+	require.Equal(t, 401, status(first))
+
+	tokens := make([]string, 51)
+	for i := range 50 {
+		tokens[i] = s.LogIn(t, "ada")
+	}
+	require.Equal(t, 200, status(tokens[0]), "the one that has expired does not count")
+	require.Equal(t, "50", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`), "and is gone")
+	other := s.LogIn(t, "bob")
+	tokens[50] = s.LogIn(t, "ada")
+	require.Equal(t, 401, status(tokens[0]))
+	require.Equal(t, 200, status(tokens[1]))
+	require.Equal(t, 200, status(made), "tokens that were made do not count")
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/3", "", "Authorization: "+other).Status)
+
+	out := s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+tokens[50])
+	require.Equal(t, 204, out.Status)
+	require.Empty(t, out.Body)
+	require.Equal(t, 401, status(tokens[50]))
+	require.Equal(t, 401, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+tokens[50]).Status)
+	require.Equal(t, 200, status(tokens[49]))
+	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+made).Status, "one that was made, too")
+	require.Equal(t, 401, status(made))
+
+	for body, want := range map[string]int{
+		`{"phone":"1","email":"ada@example.com","enterprise_id":"other","is_active":true}`: 200,
+		`{"is_active":null}`: 401,
+	} {
+		apitest.Exec(t, db, `UPDATE users SET enterprise_id = 'default', is_active = 1 WHERE id = 2`)
+		token := s.LogIn(t, "ada")
+		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", body).Status)
+		require.Equal(t, want, status(token), body)
+		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"is_active":true}`).Status)
+		require.Equal(t, want, status(token), "for good")
+	}
+}
+
+// The operator's token is not ended by logging out, with whatever it came.
+func TestOperatorsTokenDoesNotLogOut(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	operator := strings.Repeat("operator", 4)
+	_, err := s.Service.Start(t.Context(), operator, nil)
+	require.NoError(t, err)
+	answer := s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+operator)
+	require.Equal(t, 409, answer.Status)
+	require.Equal(t, "operator_token", string(answer.Problem(t).Code))
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/1", "", "Authorization: "+operator).Status)
+}
+
+// A password that changes, a state that is left and a user who goes while a log-in is
+// compared give no token.
+func TestLogInIsDecidedInTheUnit(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile string
+		status    int
+	}{
+		"nothing":     {`SELECT 1`, 200},
+		"password":    {`UPDATE users SET password_hash = '$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA' WHERE id = 2`, 401},
+		"no password": {`UPDATE users SET password_hash = NULL WHERE id = 2`, 401},
+		"deactivated": {`UPDATE users SET is_active = 0 WHERE id = 2`, 401},
+		"undecided":   {`UPDATE users SET is_active = NULL WHERE id = 2`, 401},
+		"deleted":     {`DELETE FROM users WHERE id = 2`, 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			held := newHeldHasher()
+			s := apitest.Start(t, apitest.Config{Hasher: held, LogInLimit: 1})
+			db := s.SQL(t)
+			insertUser(t, db, "1")
+			hash, err := apitest.CheapGate().Hash(t.Context(), apitest.Password)
+			require.NoError(t, err)
+			apitest.Exec(t, db, `UPDATE users SET password_hash = ? WHERE id = 2`, hash)
+			answered := make(chan apitest.Answer)
+			go func() { answered <- logIn(t, s, "default/ada", apitest.Password) }()
+			held.wait(t)
+			apitest.Exec(t, db, c.meanwhile)
+			close(held.release)
+			answer := <-answered
+			require.Equal(t, c.status, answer.Status)
+			require.Equal(t, fmt.Sprint(map[int]int{200: 1, 401: 0}[c.status]), apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`))
+			if c.status == 401 && name != "deleted" {
+				require.Equal(t, 429, logIn(t, s, "default/ada", apitest.Password).Status, "it has failed")
+			}
+		})
+	}
+}
+
+// A user without a password does not log in, with none and with the hash of nobody.
+func TestNoPasswordNoLogIn(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for _, password := range []string{"correct horse", "\u0000", " "} {
+		require.NotEqual(t, 200, logIn(t, s, "default/admin", password).Status)
+	}
+	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/1", `{"password":"correct horse"}`).Status)
+	require.Equal(t, 200, logIn(t, s, "default/admin", "correct horse").Status)
+}
