@@ -144,30 +144,35 @@ func promptTwice(ctx context.Context, std streams) (string, error) {
 	return first, err
 }
 
-// prompt reads a line that is not shown. A signal ends it, with the terminal as it was.
-func prompt(ctx context.Context, std streams, text string) (string, error) {
-	terminal := int(std.stdin.Fd())
-	before, err := term.GetState(terminal)
+// prompt asks for a line that is not shown. Ctrl-C or a signal ends it, with the
+// terminal as it was.
+func prompt(ctx context.Context, std streams, text string) (line string, err error) {
+	file := int(std.stdin.Fd())
+	before, err := term.MakeRaw(file)
 	if err != nil {
 		return "", err
 	}
-	if _, err := fmt.Fprint(std.stderr, text); err != nil {
-		return "", err
-	}
+	defer func() { err = errors.Join(err, term.Restore(file, before)) }()
+	terminal := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{std.stdin, std.stderr}, "")
 	type answer struct {
-		line []byte
+		line string
 		err  error
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		line, err := term.ReadPassword(terminal)
+		line, err := terminal.ReadPassword(text)
 		answered <- answer{line, err}
 	}()
 	select {
 	case a := <-answered:
-		_, _ = fmt.Fprintln(std.stderr)
-		return string(a.line), a.err
+		if errors.Is(a.err, io.EOF) {
+			a.err = errors.New("no password was given")
+		}
+		return a.line, a.err
 	case <-ctx.Done():
-		return "", errors.Join(ctx.Err(), term.Restore(terminal, before))
+		return "", ctx.Err()
 	}
 }

@@ -1,10 +1,15 @@
 package httpapi_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"userapi/gen/client"
 	"userapi/internal/httpapi/apitest"
 )
 
@@ -34,4 +39,105 @@ func TestAudit(t *testing.T) {
 	full := s.Send(t, "POST", "/openapi/v1/users", newUser+`,"email":"bob@example.com","phone":"1","is_active":false,"origion":"x"}`)
 	require.Equal(t, 201, full.Status)
 	require.Contains(t, apitest.Value(t, db, row, 6), "|createUser|nick_name,password,enterprise_id,email,phone,is_active,origion|")
+}
+
+// events reads the audit of a user as "actor token operation fields request".
+func events(t *testing.T, s *apitest.Server, path string, headers ...string) (lines []string, total int64) {
+	t.Helper()
+	answer := s.Send(t, "GET", path, "", headers...)
+	require.Equal(t, 200, answer.Status, answer.Body)
+	var page client.EventList
+	require.NoError(t, json.Unmarshal([]byte(answer.Body), &page))
+	require.NotNil(t, page.Events, "[] and never null")
+	lines = []string{}
+	for _, e := range page.Events {
+		actor, err := e.ActorID.Get()
+		if err != nil {
+			actor = 0
+		}
+		request, err := e.RequestID.Get()
+		require.Equal(t, err == nil, len(request) == 26)
+		require.NotNil(t, e.Fields)
+		require.WithinDuration(t, time.Now(), e.Time, time.Minute)
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%d %s %s %s", actor, e.TokenName, e.Operation, strings.Join(e.Fields, ","))))
+	}
+	return lines, page.Total
+}
+
+// Every way to change a user is in the audit of the user, once; what changes nothing is not.
+func TestEveryChangeIsAudited(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "bob")
+	s.CreateUser(t, "ada")
+	s.Appoint(t, 2)
+	const path = "/openapi/v1/users/3"
+	do := func(method, path, body string, status int, headers ...string) {
+		t.Helper()
+		require.Equal(t, status, s.Send(t, method, path, body, headers...).Status)
+	}
+	s.Appoint(t, 3)
+	s.Appoint(t, 3)
+	token := "Authorization: " + s.LogIn(t, "ada")
+	do("PUT", path, `{"phone":"1"}`, 200, token)
+	do("PUT", path, `{}`, 200, token)
+	do("PUT", "/openapi/v1/changepwd", `{"password":"correct horse","password1":"correct horse"}`, 200, token)
+	do("DELETE", "/openapi/v1/auth-token", "", 204, token)
+	do("PUT", path+"/changepwd", `{"user_id":3,"password":"new password","password1":"new password"}`, 200)
+	do("PUT", path, `{"email":"bob@example.com","is_active":null}`, 200)
+	require.Equal(t, 401, logIn(t, s, "default/ada", "new password").Status)
+	do("DELETE", "/openapi/v1/administrators/3", "", 204)
+	do("DELETE", path, "", 204, `If-Match: *`)
+	want := []string{
+		"1 first start createUser nick_name,password,enterprise_id,is_active",
+		"1 first start createAdministrator role",
+		"3 log-in createAuthToken",
+		"3 log-in updateUser phone",
+		"3 log-in changeOwnPassword password",
+		"3 log-in deleteAuthToken",
+		"1 first start changePassword password",
+		"1 first start updateUser email,is_active",
+		"1 first start deleteAdministrator role",
+		"1 first start deleteUser",
+	}
+	lines, total := events(t, s, path+"/audit?page_size=100")
+	require.Equal(t, want, lines, "also of a user who was deleted")
+	require.EqualValues(t, len(want), total)
+	lines, total = events(t, s, path+"/audit?page=2&page_size=3")
+	require.Equal(t, want[3:6], lines)
+	require.EqualValues(t, len(want), total)
+	lines, _ = events(t, s, path+"/audit?page=9")
+	require.Empty(t, lines)
+
+	as := "Authorization: " + s.TokenOf(t, 2)
+	for _, id := range []string{"3", "99", "abc", "1"} {
+		require.Equal(t, 404, s.Send(t, "GET", "/openapi/v1/users/"+id+"/audit", "", as).Status, id)
+	}
+	for _, id := range []string{"99", "abc", "0"} {
+		answer := s.Send(t, "GET", "/openapi/v1/users/"+id+"/audit", "")
+		require.Equal(t, 404, answer.Status, "who never was")
+		require.Equal(t, hidden, withoutID(t, answer))
+	}
+}
+
+// An administrator reads what was changed in the own enterprise, and nothing from
+// before a user came or after one left.
+func TestAuditOfAnotherEnterprise(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	s.CreateUser(t, "bob")
+	s.Appoint(t, 2)
+	for _, body := range []string{`{"enterprise_id":"other"}`, `{"phone":"1"}`, `{"enterprise_id":"default"}`, `{"phone":"2"}`} {
+		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/3", body).Status)
+	}
+	lines, total := events(t, s, "/openapi/v1/users/3/audit", "Authorization: "+s.TokenOf(t, 2))
+	require.Equal(t, []string{
+		"1 first start createUser nick_name,password,enterprise_id,is_active",
+		"1 first start updateUser enterprise_id",
+		"1 first start updateUser phone",
+	}, lines)
+	require.EqualValues(t, 3, total)
+	lines, _ = events(t, s, "/openapi/v1/users/3/audit")
+	require.Len(t, lines, 5)
+	lines, _ = events(t, s, "/openapi/v1/users/1/audit")
+	require.Equal(t, []string{"0  createUser nick_name,enterprise_id,is_active,role", "0  createToken"}, lines, "by the server itself")
 }

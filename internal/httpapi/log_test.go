@@ -1,56 +1,153 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
+	"userapi/internal/directory"
 	"userapi/internal/httpapi/apitest"
 )
 
-// Secrets stand in no answer, log, metric or file, wherever they are sent; other values
-// in no error, log or metric.
+// Passwords and tokens, right and wrong, sent wherever a request of any operation has
+// room, stand in no answer, log, metric or file; other values in no error, log or metric.
 func TestNothingLeaks(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
 	const secret, value = "canary-secret-1234", "canary-value-1234"
-	var answers strings.Builder
-	send := func(method, path, body string, headers ...string) {
-		fmt.Fprintf(&answers, "%+v\n", s.Send(t, method, path, body, headers...))
+	operator := "operator-" + secret + "-of-32-characters"
+	s := apitest.Start(t, apitest.Config{LogInLimit: 100})
+	_, err := s.Service.Start(t.Context(), operator, nil)
+	require.NoError(t, err)
+	made := s.Token
+	s.Token = operator
+	var all, errors strings.Builder
+	succeeded := map[string]bool{}
+	var op string
+	send := func(method, path, body string, headers ...string) apitest.Answer {
+		answer := s.Send(t, method, path, body, headers...)
+		fmt.Fprintf(&all, "%+v\n", answer)
+		if answer.Status >= 400 {
+			fmt.Fprintf(&errors, "%+v\n", answer)
+		} else {
+			succeeded[op] = true
+		}
+		return answer
 	}
-	send("POST", "/openapi/v1/users", `{"nick_name":"bob","password":"`+secret+`","enterprise_id":"default"}`)
-	for _, body := range []string{
-		`{"password":"` + secret + `"}`, `{"password":"` + secret + `","is_active":1}`, `{"password":["` + secret + `"]}`,
-		`{"password":"` + secret + `\u0000"}`, `{"password":"` + secret + `"`, `{"password":"` + secret + strings.Repeat("x", 128) + `"}`,
-		`{"email":"` + secret + `"}`, `{"phone":"` + value + strings.Repeat("x", 32) + `"}`, `{"is_active":"` + value + `"}`,
-		`{"enterprise_id":"` + value + ` "}`, `"` + value + `"`, `{"a":"` + value + `"}`,
-	} {
-		send("PUT", "/openapi/v1/users/2", body)
-		send("PUT", "/openapi/v1/users/2?password="+secret, body, `If-Match: "`+value+`"`)
-		send("PUT", "/openapi/v1/users/"+secret, body)
-		send("POST", "/openapi/v1/users?token="+secret, body)
-		send("PUT", "/openapi/v1/users/2", body, "Authorization: Bearer "+secret)
-		send("PUT", "/openapi/v1/users/2", body, "Authorization: "+secret, "X-Request-Id: "+secret)
-		send("PUT", "/openapi/v1/users/2", "{}", "If-Match: "+secret)
-		send("GET", "/openapi/v1/users/2", "", "If-None-Match: "+value, "Accept: "+value)
-		send("PUT", "/openapi/v1/users/2", body, "Content-Type: "+value)
-		send("PUT", "/openapi/v1/users/2", body, "Content-Encoding: "+value, "X-Forwarded-For: "+value)
-		send("PUT", "/"+secret, body)
-		send("CANARY-SECRET-1234", "/openapi/v1/users/2", body)
+	user := ""
+	// prepare makes the user that requests are about, with the secret as password.
+	prepare := func() {
+		created := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"`+value+`","password":"`+secret+`","enterprise_id":"default"}`)
+		if created.Status == 201 {
+			user = strings.TrimPrefix(created.Header.Get("Location"), "/openapi/v1/users/")
+		}
+		s.Send(t, "PUT", "/openapi/v1/users/"+user, `{"password":"`+secret+`","is_active":true,"enterprise_id":"default"}`)
+		appoint(t, s, user, "default")
 	}
-	fmt.Fprintln(&answers, s.SendRaw(t, "GET /healthz HTTP/1.1\nHost: "+secret, ""))
-	for name, text := range map[string]string{"answers": answers.String(), "log": s.Log.String(), "metrics": s.Metrics(t)} {
+	s.Appoint(t, s.CreateUser(t, "other").UserID)
+	eachOperation(t, func(_ *testing.T, method, path string, described *openapi3.Operation) {
+		op = described.OperationID
+		prepare()
+		for i, body := range canaryBodies(described, user, secret, value) {
+			path := strings.ReplaceAll(path, "{user_id}", user)
+			for _, token := range []string{operator, "Bearer " + operator, operator + "x", secret, "Basic " + secret} {
+				send(method, path, body, "Authorization: "+token, "X-Request-Id: "+secret, "Cookie: token="+secret)
+			}
+			send(strings.ToUpper(secret), path, body)
+			if i > 2 {
+				continue
+			}
+			for _, name := range []string{"If-Match", "If-None-Match", "Content-Type", "Content-Encoding", "X-Forwarded-For", "Accept", "Prefer"} {
+				send(method, path, body, name+": "+secret)
+				send(method, path, body, name+`: "`+value+`"`)
+			}
+			for _, name := range []string{"query", "page", "page_size", "eid", "password", "access_token"} {
+				send(method, path+"?"+name+"="+secret, body)
+				send(method, path+"?"+name+"="+value+"%00", body)
+			}
+			send(method, strings.ReplaceAll(path, "/"+user, "/"+secret), body)
+			send(method, path+"/"+secret, body)
+		}
+	})
+	fmt.Fprintln(&all, s.SendRaw(t, "GET /healthz HTTP/1.1\nHost: "+secret, ""))
+	op = string(directory.OperationDeleteAuthToken)
+	send("DELETE", "/openapi/v1/auth-token", "", "Authorization: "+s.TokenOf(t, 1))
+	require.Len(t, succeeded, 13, "each operation has been done")
+	for name, text := range map[string]string{"answers": all.String(), "log": s.Log.String(), "metrics": s.Metrics(t)} {
 		require.NotEmpty(t, text, name)
 		require.NotContains(t, strings.ToLower(text), secret, name)
-		require.NotContains(t, strings.ToLower(text), value, name)
-		require.NotContains(t, text, s.Token, name)
+		require.NotContains(t, text, made, name)
 	}
+	for name, text := range map[string]string{"errors": errors.String(), "log": s.Log.String(), "metrics": s.Metrics(t)} {
+		require.NotContains(t, strings.ToLower(text), value, name)
+	}
+	require.Contains(t, all.String(), value, "it was stored and read")
 	require.Contains(t, s.Metrics(t), `http_requests_total{code="422"`)
 	for _, file := range []string{"", "-wal"} {
-		requireFileLacks(t, s.Database+file, secret, s.Token)
+		requireFileLacks(t, s.Database+file, secret, made)
 	}
+}
+
+// canaryBodies are bodies for an operation: what it takes, with the canaries as
+// password and as every other string, and with each member broken by them.
+func canaryBodies(op *openapi3.Operation, user, secret, value string) []string {
+	if op.RequestBody == nil {
+		return []string{"", secret}
+	}
+	schema := op.RequestBody.Value.Content["application/json"].Schema.Value
+	good := map[string]any{}
+	for name, member := range schema.Properties {
+		switch {
+		case strings.HasPrefix(name, "password"):
+			good[name] = secret
+		case name == "nick_name":
+			good[name] = value + "-2"
+		case name == "email":
+			good[name] = value + "@example.com"
+		case name == "username":
+			good[name] = "default/" + value
+		case name == "eid", name == "enterprise_id":
+			good[name] = "default"
+		case name == "user_id" && member.Value.Type.Is("integer"):
+			good[name] = json.Number(user)
+		case name == "user_id":
+			good[name] = user
+		case member.Value.Type.Is("boolean"):
+			good[name] = member.Value.Example
+		default:
+			good[name] = value
+		}
+	}
+	var bodies []string
+	add := func(name string, replacement any) {
+		body := maps.Clone(good)
+		if body[name] = replacement; replacement == nil {
+			delete(body, name)
+		}
+		text, err := json.Marshal(body)
+		if err != nil {
+			panic(err)
+		}
+		bodies = append(bodies, string(text))
+	}
+	add("", nil)
+	for name := range schema.Properties {
+		canary := value
+		if strings.HasPrefix(name, "password") {
+			canary = secret
+		}
+		for _, broken := range []any{
+			nil, canary + "\x00", canary + strings.Repeat("x", 300), []any{canary}, map[string]any{canary: canary}, canary + "@", canary + " /",
+		} {
+			add(name, broken)
+		}
+	}
+	add("x", value)
+	whole := bodies[0]
+	return append(bodies, whole[:len(whole)-1], whole+whole, `"`+secret+`"`, `["`+secret+`"]`, secret)
 }
 
 // Every request has a line with its id, its route and who asked; never its path.

@@ -1,0 +1,61 @@
+package directory
+
+import (
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The counters have an end, whoever fails with however many names. As long as there is
+// room, none is forgotten.
+func TestAttemptsAreBounded(t *testing.T) {
+	now := time.Unix(0, 0)
+	a := NewAttempts(1, func() time.Time { return now })
+	address := netip.MustParseAddr("2001:db8::1")
+	fail := func(account string) error {
+		address = address.Next()
+		network := address.As16()
+		network[5], network[6], network[7] = network[13], network[14], network[15] // a /64 of its own
+		begun, err := a.begin(account, netip.AddrFrom16(network))
+		if err == nil {
+			begun.end(true)
+		}
+		return err
+	}
+	for i := range 3 * maxCounters {
+		if i%100 == 0 {
+			now = now.Add(time.Second) // 100 failures a second
+		}
+		require.NoError(t, fail("#"+strconv.Itoa(i)))
+		require.LessOrEqual(t, len(a.counters), maxCounters)
+	}
+	for range accountFactor {
+		require.NoError(t, fail("attacked"))
+	}
+	require.Error(t, fail("attacked"))
+	for i := range maxCounters / 4 {
+		require.NoError(t, fail("@"+strconv.Itoa(i)))
+	}
+	require.Error(t, fail("attacked"), "there was room enough")
+
+	for i := range 2 * maxCounters { // all within one minute
+		require.NoError(t, fail("!"+strconv.Itoa(i)))
+		require.LessOrEqual(t, len(a.counters), maxCounters)
+	}
+	now = now.Add(time.Hour)
+	require.NoError(t, fail("attacked"))
+}
+
+// No limit counts nothing.
+func TestNoLimitOfAttempts(t *testing.T) {
+	a := NewAttempts(0, time.Now)
+	for range 1000 {
+		begun, err := a.begin("ada", netip.Addr{})
+		require.NoError(t, err)
+		begun.end(true)
+	}
+	require.Empty(t, a.counters)
+}

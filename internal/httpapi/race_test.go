@@ -1,0 +1,110 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/httpapi/apitest"
+)
+
+// atOnce runs n functions at the same moment and collects what they return.
+func atOnce[T any](n int, do func(i int) T) []T {
+	start, results := make(chan struct{}), make(chan T)
+	for i := range n {
+		go func() {
+			<-start
+			results <- do(i)
+		}()
+	}
+	close(start)
+	all := make([]T, n)
+	for i := range n {
+		all[i] = <-results
+	}
+	return all
+}
+
+// taken is all that the losers of an address learn.
+const taken = `{"type":"urn:userapi:problem:email_taken","title":"E-mail address taken","status":409,
+	"detail":"Another user has this e-mail address. Nothing was changed.","code":"email_taken","request_id":"",
+	"errors":[{"pointer":"/email","code":"taken","detail":"Send another value."}]}`
+
+// Eight users claim an address at once, each in letter cases of their own: one has it,
+// the others learn that it is taken and nothing of who has it.
+func TestClaimsOfOneAddress(t *testing.T) {
+	const clients, rounds = 8, 1000
+	s := apitest.Start(t, apitest.Config{})
+	tokens := make([]string, clients)
+	for i := range clients {
+		tokens[i] = s.TokenOf(t, s.CreateUser(t, fmt.Sprintf("user%d", i)).UserID)
+	}
+	spelt := func(address string, i int) string {
+		letters := []byte(address)
+		letters[i] &^= 0x20 // upper case
+		return string(letters)
+	}
+	for round := range rounds {
+		address := fmt.Sprintf("claimants.%d@example.com", round)
+		answers := atOnce(clients, func(i int) apitest.Answer {
+			return s.Send(t, "PUT", fmt.Sprintf("/openapi/v1/users/%d", i+2), fmt.Sprintf(`{"email":%q}`, spelt(address, i)), "Authorization: "+tokens[i])
+		})
+		won := 0
+		for _, answer := range answers {
+			if answer.Status == http.StatusOK {
+				won++
+				continue
+			}
+			require.Equal(t, 409, answer.Status, answer.Body)
+			require.JSONEq(t, taken, withoutID(t, answer))
+		}
+		require.Equal(t, 1, won)
+	}
+	db := s.SQL(t)
+	require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) - count(DISTINCT lower(email)) FROM users WHERE email IS NOT NULL`))
+	require.Equal(t, fmt.Sprint(rounds), apitest.Value(t, db, `SELECT sum(version - 1) FROM users`), "only who has won was changed")
+}
+
+// Eight writers with one If-Match, by any operation that takes it: one wins.
+func TestOneVersionIsWonOnce(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for range 20 {
+		created := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
+		require.Equal(t, 201, created.Status)
+		path := created.Header.Get("Location")
+		statuses := atOnce(8, func(i int) int {
+			if i == 0 {
+				return s.Send(t, "DELETE", path, "", `If-Match: "1"`).Status
+			}
+			return s.Send(t, "PUT", path, `{"phone":"1"}`, `If-Match: "1"`).Status
+		})
+		counted := map[int]int{}
+		for _, status := range statuses {
+			counted[status]++
+		}
+		if counted[204] == 1 {
+			require.Equal(t, 7, counted[404]+counted[412], "%v", counted)
+			continue
+		}
+		require.Equal(t, map[int]int{200: 1, 412: 7}, counted)
+		require.Equal(t, 204, s.Send(t, "DELETE", path, "").Status)
+	}
+}
+
+// A name is given once, whoever else wants it at the same moment.
+func TestClaimsOfOneName(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for round := range 20 {
+		statuses := atOnce(8, func(i int) int {
+			name := fmt.Sprintf("name%d", round)
+			if i%2 == 0 {
+				name = strings.ToUpper(name)
+			}
+			return s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":%q,"password":"correct horse","enterprise_id":"default"}`, name)).Status
+		})
+		require.ElementsMatch(t, []int{201, 409, 409, 409, 409, 409, 409, 409}, statuses)
+	}
+}
