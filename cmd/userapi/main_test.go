@@ -237,6 +237,41 @@ func TestFlagsReachTheServer(t *testing.T) {
 	require.NoError(t, quiet.Wait())
 }
 
+// The limits and the life of a log-in reach the server; failed log-ins are limited by default.
+func TestLogInSettingsReachTheServer(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir, []string{"USERAPI_TOKEN_TTL=90m", "USERAPI_RATE_LIMIT=1"})
+	token := readToken(t, filepath.Join(dir, "userapi.token"))
+	status := 0
+	for range 1000 {
+		if status, _ = s.send(t, token, "GET", "/openapi/v1/users/1", ""); status == 429 {
+			break
+		}
+	}
+	require.Equal(t, 429, status)
+	_, _, code := finishWith(t, dir, "correct horse", "user", "set-password", "--user=1")
+	require.Equal(t, 0, code)
+	const logIn = `{"username":"default/admin","password":"correct horse"}`
+	status, answer := s.send(t, "", "POST", "/openapi/v1/auth-token", logIn)
+	require.Equal(t, 200, status, answer)
+	var granted struct {
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(answer), &granted))
+	require.WithinDuration(t, time.Now().Add(90*time.Minute), granted.ExpiresAt, time.Minute)
+	for i := range 11 {
+		status, _ = s.send(t, "", "POST", "/openapi/v1/auth-token", strings.Replace(logIn, "horse", "house", 1))
+		require.Equal(t, map[bool]int{true: 401, false: 429}[i < 10], status)
+	}
+	s.stop(t)
+
+	s = serve(t, dir, nil, "--login-limit=0", "--rate-limit=0", "--token-ttl=1ms")
+	for range 12 {
+		status, _ = s.send(t, "", "POST", "/openapi/v1/auth-token", strings.Replace(logIn, "horse", "house", 1))
+		require.Equal(t, 401, status)
+	}
+}
+
 // A first start that fails after its token was written leaves no token that never counted.
 func TestFailedFirstStartLeavesNoToken(t *testing.T) {
 	dir := t.TempDir()
@@ -574,7 +609,7 @@ func TestUserCommands(t *testing.T) {
 	require.Equal(t, 401, status, "ended by the command line, beside a running server")
 	status, _ = logIn("default/root", secret)
 	require.Equal(t, 401, status)
-	status, token = logIn("default/root", "new password")
+	status, _ = logIn("default/root", "new password")
 	require.Equal(t, 200, status)
 
 	stdout, _, code = finishWith(t, dir, "correct horse\n", "user", "create", "--nick-name=ada", "--enterprise-id=default")
@@ -687,12 +722,14 @@ func TestBadSettings(t *testing.T) {
 	dir := t.TempDir()
 	_, stderr, code := finish(t, dir, []string{
 		"USERAPI_ADMIN_TOKEN=too-short-canary", "USERAPI_DATABASE=postgres://user:canary@host/db", "USERAPI_LOG_LEVEL=loud",
-	}, "serve", "--listen=8080", "--ops-listen=nowhere", "--trusted-proxies=10.0.0.0/8, x,y/9", "--log-format=xml", "--admin-token-file=")
+	}, "serve", "--listen=8080", "--ops-listen=nowhere", "--trusted-proxies=10.0.0.0/8, x,y/9", "--log-format=xml", "--admin-token-file=",
+		"--token-ttl=soon", "--rate-limit=-1", "--login-limit=ten")
 	require.Equal(t, exitUsage, code)
 	for _, fault := range []string{
 		"USERAPI_DATABASE or --database: ", "USERAPI_LISTEN or --listen: ", "USERAPI_OPS_LISTEN or --ops-listen: ",
 		"USERAPI_ADMIN_TOKEN_FILE or --admin-token-file: ", "USERAPI_ADMIN_TOKEN: ", "openssl rand -hex 32",
 		`USERAPI_TRUSTED_PROXIES or --trusted-proxies: "x"`, `"y/9"`, "USERAPI_LOG_LEVEL or --log-level: ", "USERAPI_LOG_FORMAT or --log-format: ",
+		"USERAPI_TOKEN_TTL or --token-ttl: ", "USERAPI_RATE_LIMIT or --rate-limit: ", "USERAPI_LOGIN_LIMIT or --login-limit: ",
 	} {
 		require.Contains(t, stderr, fault)
 	}

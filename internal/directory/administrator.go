@@ -39,7 +39,7 @@ func (s *Service) DeleteAdministrator(ctx context.Context, p Principal, id UserI
 		if facts.Target.Role != RoleAdministrator && !facts.self() {
 			return Change{}, &Error{Code: CodeNotFound}
 		}
-		if err := facts.leaves(); err != nil {
+		if err := facts.leavesOther(); err != nil {
 			return Change{}, err
 		}
 		return facts.assign(RoleUser, facts.event(OperationDeleteAdministrator, now, FieldRole)), nil

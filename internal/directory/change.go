@@ -7,10 +7,12 @@ import (
 
 // Facts is what a change is decided on, as it stands in the unit that will carry it out.
 type Facts struct {
-	Actor             Principal
-	Target            User   // zero where there is none yet
-	PasswordHash      string // of the target; "": it has none
-	LastAdministrator bool   // the target is the only active administrator of its enterprise
+	Actor        Principal
+	Target       User   // zero where there is none, or none yet
+	PasswordHash string // of the target; "": it has none
+	// LastAdministrator tells whether the target is the only active administrator of its
+	// enterprise. It is asked where it matters only: it takes time, which is seen.
+	LastAdministrator func() (bool, error)
 }
 
 // Plan decides a change. It has no effects and may be asked more than once.
@@ -50,15 +52,21 @@ func (f Facts) allow(now time.Time, op Operation, fields ...Field) error {
 func (f Facts) self() bool { return f.Actor.User.ID == f.Target.ID }
 
 // leaves returns an error if the target must not stop being an active administrator of
-// its enterprise: CodeOwnAccount for oneself, CodeLastAdministrator for the last one.
+// its enterprise: CodeLastAdministrator for the last one.
 func (f Facts) leaves(fields ...Field) error {
-	switch {
-	case f.self():
-		return &Error{Code: CodeOwnAccount, Fields: fields}
-	case f.LastAdministrator:
-		return &Error{Code: CodeLastAdministrator, Fields: fields}
+	last, err := f.LastAdministrator()
+	if err == nil && last {
+		err = &Error{Code: CodeLastAdministrator, Fields: fields}
 	}
-	return nil
+	return err
+}
+
+// leavesOther is leaves for what nobody does to oneself: CodeOwnAccount.
+func (f Facts) leavesOther(fields ...Field) error {
+	if f.self() {
+		return &Error{Code: CodeOwnAccount, Fields: fields}
+	}
+	return f.leaves(fields...)
 }
 
 // event describes the change that the actor makes to the target.

@@ -31,13 +31,13 @@ func (u Update) Plan(facts Facts) (Change, error) {
 	changed := u.Patch.apply(target)
 	deactivates := u.Patch.IsActive.Set && !changed.Active()
 	if deactivates {
-		if err := facts.leaves(FieldIsActive); err != nil {
+		if err := facts.leavesOther(FieldIsActive); err != nil {
 			return Change{}, err
 		}
 	}
 	if changed.EnterpriseID != target.EnterpriseID && target.Role == RoleAdministrator {
-		if facts.LastAdministrator {
-			return Change{}, &Error{Code: CodeLastAdministrator, Fields: []Field{FieldEnterpriseID}}
+		if err := facts.leaves(FieldEnterpriseID); err != nil {
+			return Change{}, err
 		}
 		changed.Role = RoleUser
 		fields = append(fields, FieldRole)
@@ -79,6 +79,9 @@ func (s *Service) ChangeOwnPassword(ctx context.Context, p Principal, password s
 	return err
 }
 
+// unasked stands for what only the unit finds out.
+func unasked() (bool, error) { return false, nil }
+
 func (s *Service) update(ctx context.Context, p Principal, id UserID, u Update) (User, error) {
 	u.Now = s.Now
 	if u.Patch.Password.Set || len(u.Patch.Fields()) == 0 {
@@ -87,7 +90,7 @@ func (s *Service) update(ctx context.Context, p Principal, id UserID, u Update) 
 			return User{}, err
 		}
 		// Hashing is expensive: it is done only for what would be allowed now. The unit decides again.
-		change, err := u.Plan(Facts{Actor: p, Target: target})
+		change, err := u.Plan(Facts{Actor: p, Target: target, LastAdministrator: unasked})
 		if err != nil || change.Event == nil {
 			return change.User, err
 		}

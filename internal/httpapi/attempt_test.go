@@ -26,22 +26,22 @@ func (c stranger) logIn(t *testing.T, name, password string) apitest.Answer {
 }
 
 // limited starts a server that lets 3 log-ins a minute fail, at a clock of the test's.
-func limited(t *testing.T) (s *apitest.Server, at func(address string) stranger, now *atomic.Int64) {
+func limited(t *testing.T) (at func(address string) stranger, now *atomic.Int64) {
 	t.Helper()
 	now = &atomic.Int64{}
 	now.Store(time.Now().Unix())
-	s = apitest.Start(t, apitest.Config{
+	s := apitest.Start(t, apitest.Config{
 		LogInLimit: 3, TrustedProxies: []string{"127.0.0.1"}, Now: func() time.Time { return time.Unix(now.Load(), 0) },
 	})
 	require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users",
 		`{"nick_name":"ada","password":"correct horse","enterprise_id":"default","email":"ada@example.com"}`).Status)
-	return s, func(address string) stranger { return stranger{s, address} }, now
+	return func(address string) stranger { return stranger{s, address} }, now
 }
 
 // Failures are counted for an account from an address, however it is named, also for
 // one that does not exist, and end after a minute.
 func TestFailedLogInsAreLimited(t *testing.T) {
-	_, at, now := limited(t)
+	at, now := limited(t)
 	here, there := at("192.0.2.1"), at("192.0.2.2")
 	for _, names := range [][]string{
 		{"ada@example.com", "ADA@example.com", "default/ada", "default/ADA"},
@@ -79,7 +79,7 @@ func TestFailedLogInsOfAnAddress(t *testing.T) {
 		"IPv4": {"192.0.2.1", "::ffff:192.0.2.1"}, "IPv6": {"2001:db8::1", "2001:db8::ffff:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, at, now := limited(t)
+			at, now := limited(t)
 			for i := range 30 {
 				require.Equal(t, 401, at(addresses[i%2]).logIn(t, fmt.Sprintf("nobody%d@example.com", i), "wrong").Status)
 			}
@@ -96,7 +96,7 @@ func TestFailedLogInsOfAnAddress(t *testing.T) {
 // An account may fail ten times as often from everywhere as from an address.
 func TestFailedLogInsOfAnAccount(t *testing.T) {
 	for _, name := range []string{"ada@example.com", "nobody@example.com"} {
-		_, at, now := limited(t)
+		at, now := limited(t)
 		for i := range 30 {
 			require.Equal(t, 401, at(fmt.Sprintf("192.0.2.%d", i)).logIn(t, name, "wrong").Status)
 		}

@@ -51,3 +51,91 @@ func TestGeneratedClient(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, client.ProblemCodeUnauthenticated, stranger.ApplicationProblemJSON401.Code)
 }
+
+// The ten operations on users, as the generated client does them for an administrator,
+// and for the user, with tokens that both have logged in for.
+func TestGeneratedClientLooksAfterUsers(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	s.Appoint(t, 2)
+	ctx, ada := t.Context(), s.Client(t, s.LogIn(t, "ada"))
+	const password = "battery staple"
+
+	created, err := ada.CreateUserWithResponse(ctx, client.CreateUser{NickName: "bob", Password: apitest.Password, EnterpriseID: "default"})
+	require.NoError(t, err)
+	require.EqualValues(t, 3, created.JSON201.UserID)
+	query, size := "BO", client.PageSize(1)
+	listed, err := ada.ListUsersWithResponse(ctx, &client.ListUsersParams{Query: &query, PageSize: &size})
+	require.NoError(t, err)
+	require.Equal(t, client.UserList{Users: []client.UserInfo{*created.JSON201}, Total: 1}, *listed.JSON200)
+	changed, err := ada.ChangePasswordWithResponse(ctx, "3", client.ChangePassword{UserID: 3, Password: password, Password1: password})
+	require.NoError(t, err)
+	require.EqualValues(t, 3, changed.JSON200.UserID)
+	appointed, err := ada.CreateAdministratorWithResponse(ctx, client.AppointAdministrator{UserID: "3", Eid: "default"})
+	require.NoError(t, err)
+	require.Equal(t, client.Administrator{UserID: "3", Eid: "default"}, *appointed.JSON201)
+	administrators, err := ada.ListAdministratorsWithResponse(ctx, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, administrators.JSON200.Total)
+	dismissed, err := ada.DeleteAdministratorWithResponse(ctx, "3")
+	require.NoError(t, err)
+	require.Equal(t, 204, dismissed.StatusCode())
+
+	bob := s.Client(t, s.LogInWith(t, "default/bob", password))
+	own, err := bob.ChangeOwnPasswordWithResponse(ctx, client.ChangeOwnPassword{Password: password, Password1: password})
+	require.NoError(t, err)
+	require.NotNil(t, own.JSON200)
+	forbidden, err := bob.ListUsersWithResponse(ctx, nil)
+	require.NoError(t, err)
+	require.Equal(t, client.ProblemCodeForbidden, forbidden.ApplicationProblemJSON403.Code)
+	out, err := bob.DeleteAuthTokenWithResponse(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 204, out.StatusCode())
+	refused, err := bob.GetUserWithResponse(ctx, "3", nil)
+	require.NoError(t, err)
+	require.Equal(t, client.ProblemCodeUnauthenticated, refused.ApplicationProblemJSON401.Code)
+
+	audit, err := ada.ListUserEventsWithResponse(ctx, "3", nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 7, audit.JSON200.Total)
+	deleted, err := ada.DeleteUserWithResponse(ctx, "3", nil)
+	require.NoError(t, err)
+	require.Equal(t, 204, deleted.StatusCode())
+}
+
+// What the client of the field, generated for another server in 2020, sends and expects:
+// the token alone, no Accept, a media type also without a body, members that are absent
+// and never null, numbers of 32 bits, JSON in each 2xx but 204.
+func TestFieldClient(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "other")
+	s.Appoint(t, 2)
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		answer             string // a part of it
+	}{
+		{"POST", "/users", `{"nick_name":"ada","password":"stringst","enterprise_id":"default","origion":"import"}`, 201, `"user_id":3`},
+		{"GET", "/users/3", "", 200, `"user_id":3`},
+		{"GET", "/users?query=ada&page=1&page_size=10", "", 200, `"total":1`},
+		{"PUT", "/users/3", `{"email":"user@example.com","is_active":true}`, 200, `"email":"user@example.com"`},
+		{"PUT", "/users/3", `{}`, 200, `"email":"user@example.com"`},
+		{"PUT", "/users/3", `[]`, 422, `"code":"type"`},
+		{"PUT", "/users/3/changepwd", `{"user_id":3,"password":"stringst","password1":"stringst"}`, 200, `{"user_id":3}`},
+		{"PUT", "/changepwd", `{"password":"stringst","password1":"stringst"}`, 200, `{}`},
+		{"POST", "/administrators", `{"user_id":"3","eid":"default"}`, 201, `"user_id":"3"`},
+		{"GET", "/administrators?eid=default&page=1&page_size=10", "", 200, `"total":2`},
+		{"DELETE", "/administrators/3", "", 204, ""},
+		{"DELETE", "/users/3", "", 204, ""},
+	} {
+		answer := s.Send(t, c.method, "/openapi/v1"+c.path, c.body, "Authorization: "+s.Token, "Content-Type: application/json", "Accept:")
+		require.Equal(t, c.status, answer.Status, "%s %s: %s", c.method, c.path, answer.Body)
+		require.Contains(t, answer.Body, c.answer)
+		switch {
+		case c.status == 204:
+			require.Empty(t, answer.Body)
+		case c.status < 300:
+			require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
+		}
+	}
+}

@@ -116,7 +116,7 @@ func TestReauthentication(t *testing.T) {
 	s.CreateUser(t, "ada")
 	s.CreateUser(t, "bob")
 	s.Appoint(t, 2)
-	token, made := s.LogIn(t, "ada"), s.TokenOf(t, 2)
+	token := s.LogIn(t, "ada")
 	const password = `{"password":"correct horse","password1":"correct horse"}`
 	own := []struct{ path, body string }{
 		{"/openapi/v1/users/2", `{"email":"ada@example.com"}`},
@@ -131,7 +131,7 @@ func TestReauthentication(t *testing.T) {
 	for _, c := range own {
 		require.Equal(t, 200, send(c.path, c.body, token).Status, "15 minutes are not more than 15 minutes")
 	}
-	made = s.TokenOf(t, 2)
+	made := s.TokenOf(t, 2)
 	now.Add(1)
 	for _, c := range own {
 		answer := send(c.path, c.body, token)

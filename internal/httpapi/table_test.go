@@ -47,7 +47,7 @@ var missing = person{id: 99}
 func (p person) token() string { return fmt.Sprintf("token of %d", p.id) }
 
 // insertPeople makes everyone but user 1 anew, each with a token.
-func insertPeople(t *testing.T, db *sql.Conn) {
+func insertPeople(t testing.TB, db *sql.Conn) {
 	t.Helper()
 	apitest.Exec(t, db, `BEGIN IMMEDIATE; DELETE FROM users WHERE id > 1`)
 	for _, p := range people {

@@ -175,11 +175,13 @@ func findFacts(tx *gorm.DB, p directory.Principal, id directory.UserID) (facts d
 	if row.PasswordHash != nil {
 		facts.PasswordHash = *row.PasswordHash
 	}
-	if facts.Target.Role == directory.RoleAdministrator && facts.Target.Active() {
+	facts.LastAdministrator = func() (bool, error) {
+		if facts.Target.Role != directory.RoleAdministrator || !facts.Target.Active() {
+			return false, nil
+		}
 		others, err := exists(tx.Model(&User{}).Where(
 			"enterprise_id = ? AND role = 'administrator' AND is_active AND id <> ?", row.EnterpriseID, row.ID))
-		facts.LastAdministrator = !others
-		return facts, err
+		return !others, err
 	}
 	return facts, nil
 }

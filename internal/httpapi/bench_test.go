@@ -1,0 +1,110 @@
+package httpapi_test
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/httpapi/apitest"
+	"userapi/internal/password"
+)
+
+// timed is one request and how long its answers have taken.
+type timed struct {
+	method, path, body, token string
+	status                    int
+	took                      []time.Duration
+}
+
+func (r *timed) send(b *testing.B, url string) {
+	request, err := http.NewRequestWithContext(b.Context(), r.method, url+r.path, strings.NewReader(r.body))
+	require.NoError(b, err)
+	request.Header.Set("Authorization", r.token)
+	if r.body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	begin := time.Now()
+	response, err := http.DefaultTransport.RoundTrip(request)
+	require.NoError(b, err)
+	_, err = io.Copy(io.Discard, response.Body)
+	r.took = append(r.took, time.Since(begin))
+	require.NoError(b, err)
+	require.NoError(b, response.Body.Close())
+	require.Equal(b, r.status, response.StatusCode)
+}
+
+// compare sends both by turns and reports the medians of their times and the ratio.
+func compare(b *testing.B, url string, one, other *timed) {
+	for i := range b.N {
+		if i%2 == 0 {
+			one.send(b, url)
+			other.send(b, url)
+		} else {
+			other.send(b, url)
+			one.send(b, url)
+		}
+	}
+	median := func(r *timed) float64 {
+		slices.Sort(r.took)
+		return float64(r.took[len(r.took)/2])
+	}
+	b.ReportMetric(median(one)/1e3, "µs-one")
+	b.ReportMetric(median(other)/1e3, "µs-other")
+	b.ReportMetric(median(one)/median(other), "one/other")
+}
+
+// The time of an answer does not tell a user who is hidden (one) from none (other).
+func BenchmarkHiddenAndMissing(b *testing.B) {
+	s := apitest.Start(b, apitest.Config{})
+	insertPeople(b, s.SQL(b))
+	for _, c := range []struct {
+		name, method, path, body string
+		actor                    person
+	}{
+		{"get/user", "GET", "/openapi/v1/users/ID", "", people[0]},
+		{"get/administrator", "GET", "/openapi/v1/users/ID", "", people[2]},
+		{"put", "PUT", "/openapi/v1/users/ID", `{"phone":"1"}`, people[2]},
+		{"put-password", "PUT", "/openapi/v1/users/ID", `{"password":"new password"}`, people[2]},
+		{"delete", "DELETE", "/openapi/v1/users/ID", "", people[2]},
+		{"changepwd", "PUT", "/openapi/v1/users/ID/changepwd", `{"user_id":ID,"password":"new password","password1":"new password"}`, people[2]},
+		{"audit", "GET", "/openapi/v1/users/ID/audit", "", people[2]},
+		{"dismiss", "DELETE", "/openapi/v1/administrators/ID", "", people[2]},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			about := func(id string) *timed {
+				return &timed{
+					method: c.method, path: strings.ReplaceAll(c.path, "ID", id), body: strings.ReplaceAll(c.body, "ID", id),
+					token: c.actor.token(), status: 404,
+				}
+			}
+			compare(b, s.URL, about("8"), about("99"))
+		})
+	}
+}
+
+// The time of a refused log-in does not tell a name that is known (one) from one that is not (other).
+func BenchmarkKnownAndUnknownName(b *testing.B) {
+	s := apitest.Start(b, apitest.Config{Hasher: password.NewGate(password.Params(), 1)})
+	s.CreateUser(b, "ada")
+	require.Equal(b, 200, s.Send(b, "PUT", "/openapi/v1/users/2", `{"email":"ada@example.com"}`).Status)
+	for name, usernames := range map[string][2]string{
+		"address": {"ada@example.com", "nobody@example.com"},
+		"name":    {"default/ada", "default/nobody"},
+		"nothing": {"ada@example.com", "ada"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			as := func(username string) *timed {
+				return &timed{
+					method: "POST", path: "/openapi/v1/auth-token", status: 401,
+					body: `{"username":"` + username + `","password":"wrong password"}`,
+				}
+			}
+			compare(b, s.URL, as(usernames[0]), as(usernames[1]))
+		})
+	}
+}
