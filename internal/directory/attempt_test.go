@@ -36,7 +36,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 		require.NoError(t, fail("attacked"))
 	}
 	require.Error(t, fail("attacked"))
-	for i := range maxCounters / 4 {
+	for i := range maxCounters / 16 { // of which each makes three counters
 		require.NoError(t, fail("@"+strconv.Itoa(i)))
 	}
 	require.Error(t, fail("attacked"), "there was room enough")

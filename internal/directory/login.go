@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"crypto/sha256"
 	"strings"
 )
 
@@ -67,10 +68,13 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 	return secret, t, err
 }
 
-// accountKey is what attempts are counted by: the user, however named, or else the name.
+// accountKey is what attempts are counted by: the user, however named, or else the
+// name, hashed, as it may be long.
 func accountKey(id UserID, name LogInName) string {
 	if id != 0 {
 		return id.String()
 	}
-	return strings.Join([]string{"", Fold(name.Email), name.EnterpriseID, Fold(name.NickName)}, "/")
+	unknown := strings.Join([]string{Fold(name.Email), name.EnterpriseID, Fold(name.NickName)}, "/")
+	hash := sha256.Sum256([]byte(unknown))
+	return string(hash[:])
 }

@@ -168,3 +168,30 @@ func TestMoveDropsTheRole(t *testing.T) {
 	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/1", `{"enterprise_id":"other"}`).Status)
 	require.Equal(t, "system_administrator", apitest.Value(t, db, `SELECT role FROM users WHERE id = 1`))
 }
+
+// A role that is lost while a request hashes its password no longer counts.
+func TestDismissedWhileHashing(t *testing.T) {
+	for body, c := range map[string]struct {
+		method, path string
+		status       int
+	}{
+		`{"password":"new password","phone":"1"}`:                                 {"PUT", "/openapi/v1/users/2", 404},
+		`{"user_id":2,"password":"new password","password1":"new password"}`:      {"PUT", "/openapi/v1/users/2/changepwd", 404},
+		`{"nick_name":"new","password":"new password","enterprise_id":"default"}`: {"POST", "/openapi/v1/users", 403},
+	} {
+		held := newHeldHasher()
+		s := apitest.Start(t, apitest.Config{Hasher: held})
+		db := s.SQL(t)
+		insertPeople(t, db)
+		events := apitest.Value(t, db, `SELECT count(*) FROM events`)
+		actor := people[2]
+		answered := make(chan apitest.Answer)
+		go func() { answered <- s.Send(t, c.method, c.path, body, "Authorization: "+actor.token()) }()
+		held.wait(t)
+		require.Equal(t, 204, s.Send(t, "DELETE", fmt.Sprintf("/openapi/v1/administrators/%d", actor.id), "").Status)
+		close(held.release)
+		require.Equal(t, c.status, (<-answered).Status)
+		require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM users WHERE password_hash IS NOT NULL OR phone <> '' OR id > 10`))
+		require.Equal(t, events+"+1", apitest.Value(t, db, `SELECT (count(*) - 1) || '+1' FROM events`))
+	}
+}
