@@ -628,7 +628,7 @@ func TestUserCommands(t *testing.T) {
 		"correct horse":          {[]string{"create", "--nick-name=ADA", "--enterprise-id=default"}, exitFailed, "--nick-name: "},
 		"correct horse\n":        {[]string{"create", "--nick-name=x", "--enterprise-id=default", "--email=ROOT@example.com"}, exitFailed, "--email: "},
 		"correct horse ":         {[]string{"set-password", "--user=99"}, exitFailed, "there is no user 99"},
-		"secret":                 {[]string{"set-password", "--user=2"}, exitUsage, "the password: Send 8 or more characters."},
+		"secret":                 {[]string{"set-password", "--user=2"}, exitUsage, "the password: it needs 8 or more characters"},
 		"":                       {[]string{"set-password", "--user=2"}, exitUsage, "the password: "},
 		"secret\x00 horse":       {[]string{"set-password", "--user=2"}, exitUsage, "the password: "},
 		"secret\xff horse":       {[]string{"set-password", "--user=2"}, exitUsage, "the password: "},
@@ -636,7 +636,7 @@ func TestUserCommands(t *testing.T) {
 		"secret horse":           {[]string{"set-password", "--user=0"}, exitUsage, "--user: "},
 		"secret horses": {
 			[]string{"create", "--nick-name=a b", "--enterprise-id=", "--email=x", "--phone=" + strings.Repeat("1", 33), "--database="},
-			exitUsage, "--nick-name: ",
+			exitUsage, "--nick-name: it needs a name without /, @, white space and control characters\n",
 		},
 	} {
 		stdout, stderr, code := finishWith(t, dir, input, append([]string{"user"}, c.args...)...)
@@ -645,7 +645,7 @@ func TestUserCommands(t *testing.T) {
 		require.Empty(t, stdout)
 		require.NotContains(t, stderr, "secret")
 		if len(c.args) == 6 {
-			for _, flag := range []string{"--enterprise-id: ", "--email: ", "--phone: ", "--database: "} {
+			for _, flag := range []string{"--enterprise-id: it is needed\n", "--email: ", "--phone: ", "--database: "} {
 				require.Contains(t, stderr, flag, "all faults at once")
 			}
 		}

@@ -161,7 +161,11 @@ func (c *serveCommand) start(ctx context.Context, service *directory.Service, lo
 		return err
 	}
 	if started.OperatorEnded {
-		logger.Warn("the USERAPI_ADMIN_TOKEN of an earlier start has ended; 'userapi token create --user=1' makes another token")
+		logger.Warn("the USERAPI_ADMIN_TOKEN of an earlier start has ended; 'userapi token create --user=1 --name=rescue' makes another token")
+	}
+	if started.OperatorVain {
+		logger.Warn("USERAPI_ADMIN_TOKEN is refused: user 1 is not active or was deleted; " +
+			"'userapi user create --system-administrator' makes another system administrator")
 	}
 	switch {
 	case written:

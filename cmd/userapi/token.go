@@ -23,8 +23,8 @@ type tokenCommands struct {
 type createTokenCommand struct {
 	databaseSetting `embed:""`
 	User            int32          `required:"" placeholder:"ID" help:"The number of the user."`
-	Name            string         `required:"" help:"What the token is for, in 1 to 64 characters."`
-	ExpiresIn       *time.Duration `placeholder:"720h" help:"How long the token lives (no end)."`
+	Name            string         `required:"" placeholder:"TEXT" help:"What the token is for, in 1 to 64 characters."`
+	ExpiresIn       *time.Duration `placeholder:"DURATION" help:"How long the token lives, as in 720h (no end)."`
 }
 
 // Validate is called by kong.
@@ -64,7 +64,7 @@ func (c createTokenCommand) Run(ctx context.Context, std streams) error {
 
 type listTokensCommand struct {
 	databaseSetting `embed:""`
-	User            int32 `help:"Only the tokens of this user."`
+	User            int32 `placeholder:"ID" help:"Only the tokens of this user."`
 }
 
 // Run prints a line for each token.

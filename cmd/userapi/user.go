@@ -16,14 +16,14 @@ import (
 )
 
 type userCommands struct {
-	Create      createUserCommand  `cmd:"" help:"Create an active user and print the number. The password is asked for, or read from standard input."`
-	SetPassword setPasswordCommand `cmd:"" help:"Give a user a new password and end the user's tokens. The password is asked for, or read from standard input."`
+	Create      createUserCommand  `cmd:"" help:"Create an active user and print the number. The password is asked for, or is the first line of standard input."`
+	SetPassword setPasswordCommand `cmd:"" help:"Give a user a new password and end the user's tokens. The password is asked for, or is the first line of standard input."`
 }
 
 type createUserCommand struct {
 	databaseSetting     `embed:""`
-	NickName            string  `required:"" placeholder:"NAME" help:"The name of the user, unique in the enterprise."`
-	EnterpriseID        string  `required:"" placeholder:"ID" help:"The enterprise of the user."`
+	NickName            string  `placeholder:"NAME" help:"The name of the user, unique in the enterprise (required)."`
+	EnterpriseID        string  `placeholder:"ID" help:"The enterprise of the user (required)."`
 	Email               *string `placeholder:"ADDRESS" help:"The e-mail address of the user (none)."`
 	Phone               string  `placeholder:"NUMBER" help:"The phone number of the user (none)."`
 	SystemAdministrator bool    `help:"The user may do everything in every enterprise."`
@@ -31,17 +31,37 @@ type createUserCommand struct {
 
 // Validate is called by kong.
 func (c createUserCommand) Validate() error {
-	members := map[string]any{"nick_name": c.NickName, "enterprise_id": c.EnterpriseID, "phone": c.Phone}
-	if c.Email != nil {
-		members["email"] = *c.Email
+	members := map[string]any{}
+	for member, value := range map[string]*string{
+		"nick_name": orNil(c.NickName), "enterprise_id": orNil(c.EnterpriseID), "phone": orNil(c.Phone), "email": c.Email,
+	} {
+		if value != nil {
+			members[member] = *value
+		}
 	}
 	var faults []error
 	err := httpapi.CheckMembers("CreateUser", members, func(member, mend string) {
-		if member != "password" { // it is asked for later
-			faults = append(faults, fmt.Errorf("--%s: %s", strings.ReplaceAll(member, "_", "-"), mend))
+		if member == "password" { // it is asked for later
+			return
 		}
+		if _, given := members[member]; !given {
+			mend = "it is needed"
+		}
+		faults = append(faults, fmt.Errorf("--%s: %s", strings.ReplaceAll(member, "_", "-"), inWords(mend)))
 	})
 	return errors.Join(append(faults, err, c.databaseSetting.Validate())...)
+}
+
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// inWords turns what the contract asks a client to send into what a flag needs.
+func inWords(mend string) string {
+	return strings.TrimSuffix(strings.Replace(mend, "Send ", "it needs ", 1), ".")
 }
 
 // Run prints the number alone, for $(…).
@@ -120,13 +140,13 @@ func readPassword(ctx context.Context, std streams) (password string, err error)
 		return "", err
 	}
 	if !utf8.ValidString(password) {
-		return "", &usageError{errors.New("the password: send UTF-8")}
+		return "", &usageError{errors.New("the password: it needs to be UTF-8")}
 	}
 	var faults []error
 	members := map[string]any{"password": password, "password1": password}
 	err = httpapi.CheckMembers("ChangeOwnPassword", members, func(member, mend string) {
 		if member == "password" {
-			faults = append(faults, &usageError{fmt.Errorf("the password: %s", mend)})
+			faults = append(faults, &usageError{fmt.Errorf("the password: %s", inWords(mend))})
 		}
 	})
 	return password, errors.Join(append(faults, err)...)
@@ -168,7 +188,8 @@ func prompt(ctx context.Context, std streams, text string) (line string, err err
 	}()
 	select {
 	case a := <-answered:
-		if errors.Is(a.err, io.EOF) {
+		if errors.Is(a.err, io.EOF) { // Ctrl-C or Ctrl-D
+			_, _ = fmt.Fprint(std.stderr, "\r\n")
 			a.err = errors.New("no password was given")
 		}
 		return a.line, a.err

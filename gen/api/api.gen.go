@@ -164,7 +164,7 @@ func (e ProblemCode) Valid() bool {
 
 // Administrator An administrator.
 type Administrator struct {
-	// Eid The enterprise of a user. There is no list of enterprises: any value names one.
+	// Eid The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 	//
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
@@ -179,7 +179,7 @@ type Administrator struct {
 
 // AppointAdministrator Who becomes an administrator of what.
 type AppointAdministrator struct {
-	// Eid The enterprise of a user. There is no list of enterprises: any value names one.
+	// Eid The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 	//
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
@@ -250,7 +250,7 @@ type CreateUser struct {
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
@@ -290,7 +290,7 @@ type CreateUser struct {
 // Example: user@example.com
 type Email = string
 
-// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
+// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 //
 // Example: default
 type EnterpriseID = string
@@ -303,7 +303,7 @@ type Event struct {
 	// ActorID Who made it, or null for the command line or the server itself.
 	ActorID nullable.Nullable[int32] `json:"actor_id"`
 
-	// EnterpriseID The enterprise of the user before the change.
+	// EnterpriseID The enterprise of the user before the change, or of a new user.
 	EnterpriseID string `json:"enterprise_id"`
 
 	// EventID The number of the change.
@@ -324,7 +324,7 @@ type Event struct {
 	// Time When it was made (RFC 3339, UTC).
 	Time time.Time `json:"time"`
 
-	// TokenName The name of the token that was used; `""` for none.
+	// TokenName The name of the token that was used or, by a log-in, made; `""` for none.
 	TokenName string `json:"token_name"`
 
 	// UserID The number of a user. Numbers are never reused.
@@ -534,7 +534,7 @@ type UpdateUser struct {
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 	//
 	// Example: default
 	EnterpriseID *EnterpriseID `json:"enterprise_id,omitempty"`
@@ -571,7 +571,7 @@ type UserIDText = string
 
 // UserInfo A user. Every member is always there.
 type UserInfo struct {
-	// ClientIP The address that created the user, or null for the server itself.
+	// ClientIP The address that created the user, or null for the command line or the server itself.
 	ClientIP nullable.Nullable[string] `json:"client_ip"`
 
 	// CreateTime When the user was created (RFC 3339, UTC).
@@ -580,7 +580,7 @@ type UserInfo struct {
 	// Email The e-mail address, as it was given, or null for none.
 	Email nullable.Nullable[string] `json:"email"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
@@ -4069,166 +4069,170 @@ func (sh *strictHandler) ChangePassword(ctx echo.Context, userID UserIDInPath) e
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3rdhs3su6r4PSevRI7LYqkKNui11kTRZETTRLZE8ujZExFhNggiXETYBqgaE62zuvs95gnOwtVABp9",
-	"4U1inGTGfyxL3WgAhUKhLl8VfokGcjKVggmtou4v0ZjRhGXw39MLOjI/E6YGGZ9qLkXUjS7GjNyyTHEp",
-	"iBwSPWZkplgWE6UzKUbk0+9fnJCjVqtJ/vW/zxrPGgePGlEcsfd0Mk1Z1I160dNeFMVRxn6e8YwlUVdn",
-	"MxZHajBmE2r6m9D33zIx0uOoe9COoynVmmWm65960dvm3tHVZ73oT1Ec6cXUfFDpjItRdHcXR9+zn2dM",
-	"6bOkOuxzOmGK6DFXJMO3GsRMRbHslmWfKJLKERlTBRNSdMKIoBNWHHrnr39/8uM3r7784fLy8vLly68v",
-	"Ti6++uFvB3/5+vWm82k/iaMJF+GvdbPQ2eJ4qFlWncZrNpAiUURLMqdckxs2lBmDQQv2XhOdLQor0Go2",
-	"2uUlaK0ZLJ/MJlH34EmzCYPFX1t+pFxoNmJZdGfGOqUZnTBtOeZs+B3Vg3F12CdjKkbMMwuRIl0QPiRc",
-	"A82lYJaXlGcuFROWKkaoUHOWkU6rXZzYQaPVaD1q9IRZRcPDNONKCsKV5cQG6T/uE6WpoddQZoSKhft4",
-	"oydKTNkCpuRmsLgFojgyHBB1o7PhHk4rpNOfMjaMutF/7efbZx+fqv1TobleXNCRgvU8G55Lwe5HGXFf",
-	"0rQNabYhwNOVBDAzeBgVXtERq5cmYja5MTNHYTKlIxaTYSYnpFVmWxjdzzOWLfLBmfcLY0rYkM5SDQ2G",
-	"MptQjUx70I7inL3brc7TzrODJ52na5gcR/6a/7Nm9F/LOZkYqtKMESkIhdEXR91cPuxrZb5aP/bmqsG3",
-	"1m7NOHqjWHaWnIlXVI/r6Z6wAZ/QNKA/BR5s9MTlmGp2yzLkM7OlmNBkzDIUi4YvkV2pSMzjTrNT5qi2",
-	"46apGYCft2l1zZNNBeaTTkFgtqry8s58SU2lUAxk0Bc0sceA+W0ghWYC/kun05QPqCHA/jSTNymbfPYP",
-	"ZajxSz5s0yIx35/Q1NCfJdfwThwlTFOegggWCUisv7x+eU60kbpckDcXL/aeET2m2lKI0cGYTBiSVgyQ",
-	"K7JMGkn51neTzHBQ7BpfDTsyRxaeWKXPTKVZ6CzqRvvTsRQsurtCcjKlDW3XnFRKUz1TUbdjuEhzDcv1",
-	"nZsvTCs/XWeZ6Jo1o1PetVTrlmhzt6lEeIXtcdGq/Hgjk4VhJiE1DCImRmYRlEbmge/XECFQVH7Ysyu+",
-	"hyd/3Rjs6/u5igCjOJFimPLBw3iFTShPrzV9xwqMciykHrMMNwqqFlwRtmfeJjRJMqZUg5xLPeZiROZU",
-	"kQEcBkk9q1S+D4xIbSe3NJ2VmQPGdW/mOMqZ47QwZuJGsoJFQpLsij/sJEgiGTLJSJI512MyN7sOzn2Z",
-	"7Zg5DENcSPktzUbsQTxiG15rKa9T+FplJTWZSKXJkw75hn9R4IH7rWDrIF9BOxWipSSu+xXLVx3trje5",
-	"NKdLPtXdLNgLmd3wJGHiQUs19F8JluhHOctIJlOWsx9NUzmHTb3FLhZSX0NDlpQ+TyZ0Ad9VTONXS7vZ",
-	"/GeaccUME9x3Vwc88SKY5wpeyMmxCx5YSUeQ+AvzRipHexyUecOxMk1AgeV6d7xyZsgpaPoaDMBTs1AP",
-	"4hpuv3cNax6ubW5mkiHlKUsa5Hs2lZk2Sj4IMB1IN548fOsfhie7myhxA1ux1qVJ7GLBX87MtGepbhCj",
-	"VcIOoeodwxU1PG9/GFYY01tGbhgTJJGC7XKxb2nKk5OMJUxoTlP1wLWGz10Pgu+FipskdKD5LSsd/UYx",
-	"BI15SpWayyxpkBOZZWxg9jub7EDkN1vhusMgSXGQKxe/OqtdcMDm5Ciu9+Xl5d7xTI/NWIyKXG/FwACc",
-	"jUy0fMcEWsNPnh4aaxidH8uNDSaMDfU2+oLRjGXRVZ1H5gGcdy71CzkTyYP4zRwaQ/hKUaxkzOrLcPZQ",
-	"PDaIMbjQElnYU0Uxtgvm6uTMdS41cSNawVL5wHfESMBB5bkFLAWm7O7kxqsM/G3cDOAFyO4HreM0+Nw1",
-	"ngXlgwImGGgRRHFj9dUpGM9JxmiSu47AFteKnF7QEaEjysUulMh2vughNYgf/orlr5vvrhRJmLLXIeDg",
-	"0IFrGnik71x3fXPI9At+rL45hcAvtjt2MboEH7A3gt5SntKb9GE2wyz4Tr0+wRW5manFEvbQ2QL5gNCh",
-	"ZhkBx/IeeJaJQkfyLnSNQKV8UxjxCs4Ip7YLjvhipkCRUFpOp1yMlmrkwUIH5Fi/zt4l/7Dj4ELK76hY",
-	"2L8+TAsxxtmEisV15r4WmpRGp07kXPyWvNFpB06ECynRWRoMdwWHVGe3E8nhBoHSyNoZaHjo8gBROZfC",
-	"qhW/V556I+hMj2XG//nA42kGH3LqVlL1UBDUKIEaXXJse4XPdwkqUOTi5Ten5ztWZd9UBrZatBRe3pHm",
-	"AZMGPgGGsC6nmXgn5FzEhImEJeYpez81iia8OR9LxYicCxTVYOyCJvwQTVeDFvR70nHfiGkmB0wpI85P",
-	"cu57sH1l2SZkRGcwOZ9fypVmCeECzdttXDF27Wo874FqTdTM+/FLDhmurulA35oDLA8bcHGdYrCivHue",
-	"gaErM2ZGldGBZlnZxeMMoft6d9rtqvmX03AD08+9vGuXLVdkztJ0D933MbmZadgNsIra8TZFh7+ZDktI",
-	"NkvZr6CjvRFqNp3KTLPkO5ZwegFUeZDU9B+8npgvXgOhy8tv98We6a9Lwi7+AWFrG0KK4dCRM+0bnIqB",
-	"TIxKswNl/jCUqX7YBIZN7LBXitbaqf4aAaBpanSTfplOfU+oEkccDwZsmhOrDjkhDL+Zjd0vk7YPDOq8",
-	"UxkbzhRLijH1w8Zho/UE5GxVrnLwl+jFjiWrpyvOMJlwwZXOqJY1yJBjQWj4BoiWTE5ZpjlGRhlPNojZ",
-	"Wx/zGRycLlq7phnGmi/Yex1hPNYdRG+DeK/pPqePvPkHG4CgOZ6CBKxMjyZoONL0VTCNIU0VKzPP5ViS",
-	"GzaQE6YILdGByCEs7R+HHjM9vjDKRs0aW/+Ws/SZSGqmBQqIuqa6+oHLMROBn4yJRJGbhfkWS4fI8AcH",
-	"B0cxeXNxArzuMQgJ1WxP8wlDHIIHaB1WOD6OdP3owf2rJVGgSyrSLyiQ/Qb5hrEp4drYHxmDBQt66hSh",
-	"U51a6FRIaRxFHNKjjtwIwHk5F6/c4bsd7x0TwebehQlObSmYoWd1aaZBFyvlpNcDYt+mtWmjY2PVVajh",
-	"uw6/uJweuyOGxZT8prTYcuOu2LRbkjEJ6ViRWYrlpCppq0Va7Wb0tcPMGNXMNLzXStcvLeIO1olWBCfE",
-	"UTGuuaVARh2c37ICegrtn+KA++aP/Zj0YTroEBSzNO0bUWSUimliKfGc0BvAO00YFYpgwwKoC79vWqOP",
-	"D3+3xL2RMmUUuE7wwbtrBD6tntY5H7w7N+/dxZHM+IijsrmqyUv7WrAtttpKABxa1wDRRSV+ymdV2A/F",
-	"daxjtlPHF6UIoWAlVIxZj+PXJ2dneCQdHrRb5F//2wFYY64gJ1xNU7rAOJLMyM8zqbkYxT0BfpsAT5Eb",
-	"XCFgtv95n3xqPnvY8GDSM2vV859nDDEKNE2BzWFQVCxIyrRmGRlQBW55UFrHVJFblvEhN7aoLmPhTPvP",
-	"7a+NgZyEBytulsJR1z7sFGDPb4/3/k73/tncO/o///Wn/+7Nms32k08ef7b/f//803X/l/+5+397V599",
-	"2us1Nnnv0ePP89euPs3/v3f1SzN+0roLnj76c/Gra19/9LgGlx1HhU1b69rIeSeAIZLQDDd2vnmWv6m6",
-	"CGil6cyhEm3MOCe8kwjxakxhLa0b13tXny2bj0O21qhowUi5XhBNR+he7D/u14HjybFYoMPCYS07zWZJ",
-	"92k120WO+LTXe/w/b0mvp+Orx59e7j/6cy96+1Mv6vXeN5t7vd77drPXe//0xdXjXvQpvHf1ON7w/UeP",
-	"3YuP6md/a83k6i7GA6xBTm9ZtnCoRa4ITed0AdD6jFWPCzrQ0h1vVb1+QhNGuAYSGokLSoVGzPfEKMIp",
-	"F7D9dRAW0U7/2h4AvESqe2htzYG1jp99hC4QPpZUVc6s0JsZei/tqQiezr8aTvxJJ1oNF46jIWdpouq7",
-	"wHVU6POcmy2pmI7BqAKMsB6zBf4d59foiX4mU1bCnpfMsvlYIhYEzT+WxEagT7hS6EedyFuWxD1hlhj1",
-	"SLVQmk2WfGYAikyCkpdrNlkyGTwsjIzJfXrrVmBC35/hF1u51UGzjC7gvJ6yjGp7Ylc79I/PktIq9cRL",
-	"kS6qvGz+U2FmkkjSx0mCcdiH1/oZu5Xv7F9w7usmE7qN6sbbD90VfTdk2yrfhehJgR0N9BdW9paSXZbs",
-	"psBW5BO2xE7l6I4BAbBT09SrZMvZI7eRtXMLzRRLnpN+L+pFfeDIminXUvxh2rvf/pZWcS4vC9OJQ9dC",
-	"QUKFLOp3eoERapU10++3XC0R9VM6AkIhL6saI+DWpZRVqWwbESl8ysdz0n97VaSr38UrDQI4jYqbFNBv",
-	"pV2qpaZrbZILeKl2BSBaCY/riPUC7Y46QoECghLHJZ5VaIWe5NVjgy5OzIt3uWu51sXCFWHvp2ygWZIf",
-	"uQGTHgKmo8ylPpOrfskgfYX4l55johLuf477BWfKQVHecGv42Eddl9OUDpj5mHa+YYx5HTVbj/xG5Jix",
-	"Nx/LFF9CESV1oSEFlGmjJ45xh3OQLlyRwUybhwUbIQbf2kAKnck0tB1oZgQhDCtpkDPM0HJmxjPUQStC",
-	"uN3sPFvnqnJkiJET/PouZbUTyzBVor3jAs4ZWIwY9tM0k6OMTlSDmGaKvGNsakjDM7BwAS2BTyZ0QW6Y",
-	"scLgJO2JPdJXC6Hp+37Xp2VgbhYsPOSR7ZF+OYul3wXS46Ctbh4msug5HzBsWgzC2YY2GuRTjYIY3HP7",
-	"V1wLmjhz7MYZZrFdeG5NNOjFEdt+P9dMjb5hCABvGVr3uxjmnqGWYLMrzJNwX+H74D7o4nnIAywzS4A8",
-	"+FIeEezHpD+h791vXQAcqLHMdIy4fOkGYnU12wD+a9+e0DSNcxQ/vm4NA3BuwKEIk0BeC2dhHlZnkbEp",
-	"qE6WNrjRPaLO73gMXeoxFZiHZAeqJgCmwrZIN0sKn0hrk2qlMHo8we6UpTg1ikvY+IYZMkCCq5ITZhoZ",
-	"u8gSPAfP97seAWg6G7g0Sm53oAvNIPuaLVXNtKoEgP2etPsO9RdUnvOwbr6GgVqdWxa5oeZ1FPNlJDK0",
-	"QJqZTmwiTZgUcFUjJr+VozOxvYPO4WuNOAsxtssdsTVCOGiX29UDG4Ufy0yxUBcL/EGh/dp+tsrk/smb",
-	"oa0XYIaa/x69uKr3Jhg1p16BOxYlPxLa3afnF6ffv/r+7PXp9dmX++dnJ99cnx9/d9rPjwOaGj4byFma",
-	"WAYM+Y8LTOYLjDqb9iik4epPVNnfY90O+zShNZ6d3RCixslb9snVHR/e07jGOsKcfusIg+NShQSo8YX1",
-	"xLkk/f1+bMjS/xx/zsdcM6KmFCRGgUgV4qz2y/y0/3nZW2H+e9zs9WatJ8/Mj3YTHpufx/Cj/Qx/HOGP",
-	"F/Dj0Pw4aDabS7w7Fj9SU0LAAktuZtqcSAOmQO2tkPhl7sCtWDVZkOo9MMQ2hykcWcOMMcgmxboE5mCa",
-	"sjQ1HSpNF6pLBik3GiHJWLowqjNmw+QE5ZOpzEq+rlIBhS232vLoxXEeubCsgE9BLTJ6FSTkIzDnjeBG",
-	"rSHnL05g4wjwGsDhfUMH73YqWZ7tYroYNarHYJk181PPQdYPGn91IM45XyG6eeB8Po5pTBcNpw9jzEJU",
-	"PKGfdTqk3SRPjzpPSLPZbO6UTSyso94cmQPwIqgN0jl8+uh+NpDtaCMrSEuSSEJv5EzbnbLWBHLomrqF",
-	"B4FuDhTBjK4pBXtO2GSqF7knhFiYjDWBhHR6JjC9zFWpjY1bNCsLxu1Bu2rbrnPpOC2s6Nqp8dZUKOKQ",
-	"Q3Vf/fri4hXBFxqhY/Xw6CjwNnYCYzzwN1oU0ioLxlIThKPZOKqxydbRFs619rtd0q+DOPW9+80wZMHP",
-	"NMv4+hGUQQgWUwXT9fT0rOsNvmAJPR/WHd/hDtiMehtagD1RNQG7RGfMmM7C4Vwd+xttwC69NROLNQGs",
-	"Sh8CuuorJqC1jhZdjXWYfxUBUmDY2IIA1dwPsG8QmasVMbImYUMumHKmZgEYDCbtjmG90E9NHh32tWEW",
-	"HHzEZ92iobMi99gaccHcuBTXgcVbSqiVaYI5VIK0DsmEi5lm6jnUPzJHORxp3tqC5C0cPRjhU6rH1sNS",
-	"n4tl143psUyui/Yauvr0mLD3XBlZiqa4edNP7Dnkc/WPTaM+fisoJWCWf5OiCjh8F6aub2udvIFOW1gS",
-	"/IaxDulgIGdCAxGAoWGs8KKWdheZrWHfw4YpVfq6EKmwBCj1ZywIGJPljSKED+efO3NL5jbMg9vANH4m",
-	"f7lhvTdKs0ntSFzr+sCKnT84jmV2DdvENkS/uHWv+fpZimnNjeXuQGUA5M20I7SNZkiRLqzXopocFo5s",
-	"N6ld0FOlmkFJPIW1CKykqMO51gi19SjVgkSwUt5+KABH12Gh3RzslsBDwe6JSnJMv0uUy/ipJvf0g7SU",
-	"vk/vsUMLM777XSJdvvZzGIwriwben5lA0VHIVney1eVz9buQkxZmY20+osBzU6nAUz4MwINTTgypT80O",
-	"SzosFZXWEePSWqsyzAyuUOqlJGKiOAoERhRHVSlQDM4ErqC6jeojN24DgtJcl0JaV11kKS69ml1Rl0lW",
-	"qWcQpuzVOakuXIRlSY0sjBW4SllpCmEfI0NHzDwq1/paHsCuVShz+NaWfrIwwu09HyhjBlQYXcjC8mL0",
-	"AskpfhgUnzORh3ViiHE75BhoMmC4A77M7PJGT/Q9Xq1vjxtjwEHCgwIlwNDFdovVbLqkDFyDuC+4nhs9",
-	"8S2jt1yMSPhhsHgKpeMmXTMCF3Wz+eLosMFjw2le9B1T+cf7YG5CjGWQMjDnbxbW0EQvBbRWFUIZcZYx",
-	"iOB7Mglbri4ujLUEDokJTZU0JpUL0OSDga2HLZDIcwdm9roAmL2k7zQpeFk4jEJmPVC/F6xiFZzYBSXK",
-	"KWIigTwv2PjAO7j+XaLmXA/GRi0dDs3fXRhCaijpZhTWBbOxH7ujCBe3XLPkuXeYYy8ln9ymuMbpvf1C",
-	"uBo84IeimwLFCQilD+b5iaN5xjV7KdIFTnl7eGTFTrPB/DWQHQd0O5+h/DHC0XnHZooVne7tXZQzdCOD",
-	"3ISNRhcb+eWiSbsrDbhNjT87aDGUdQyHJNwOcoau1Gs+raeBL3QGpwAii4JKt2UkWgV1FqYtHG4AgsEu",
-	"rldgYXShNIQd0a5AMawelwtAtlI8Bc8yM4gRv7WGs6dFHQbosLPB/D+K1SpcvD44U1mBTVAWcvuARBnm",
-	"ZTFQUJ6MYomqkvt47SJP653aEGQM3NpLPNml3nYMssqhUyG43UGzceQhp9VArCyNi5s5DiTN1ZJjYj3G",
-	"CuDnVSG2DaQJCbTEk4vw9h2AsbyYXofHqiH/KoDVXRwpNphlXC9eQxI8jOSGZmxJotyFd1NAaLdbyjXr",
-	"YpUCcIHXVjwuvJ0rDHTKv2Hgcr+BTPolvbvM/Gq3YY0Eq0LbrH6oS06TusCqSzkFaYEZ/H5EY62nmE7L",
-	"lxyPCc/YQMts4TnJGjKI0ip6jHri8eMLlIyPH9sz1YMHIfBpfQJ7XBDBWGJUA1sOYuVcY4fQDlbFCNlX",
-	"L19fkH05ZYJO+f5ta9/Y5nvobQIBh8XBEQDsXaXUa5nPq/DZCRgxaJlAiD/AcRojAV26PM/zBTyTr6Du",
-	"PBuAbTL0+F6mDMjxBraJYjgGjzhhE8XSW6YapJDCWvem22nDwG2Y0z/uCZcXX+eRUw3yuu7P5X4Q6HYZ",
-	"+mWxqqRNLujgGQIlxgG1bcE6GbMV+kwr87YZjGudSGx8YGxOrrSxOS0zgbwzvxtSwECMemhzGjD+Vhpw",
-	"ruaadUWauKQeCo7urtPfsMdjkvHRWBPwq8DYzRjBMcg1sW6ziZxAhVOPL8WSwYnja1dzxyzlce77K4Ql",
-	"QKN61j48ekRq/XpxqUormrpGEhr1CKzd70K0vHcOOKee92oiLwOIDbiwS6iL+duHk5nSVqeQ70jK3zGP",
-	"OuiJvxbhmK47EezWald8JKBAbk+8RjML/gpELUbqgwIVRkYtyFimEMKsgiItcQ1PAGX75vzou5WyZdzR",
-	"V5DZMs7a/yKHlnukiImSVs+wMRgIQRE1lnNFZlO3ykyY8ffhpOgjmI0OtPUb+BLs5IaNuY3jpVRBtgI3",
-	"Mk9h0NaO+hRLhnhRB64u8xXgYAxWgIfcRXbzAHaFP8JCEQAtMkoxBI0L4F/0gioMUTlPb8ZcHROqAV0X",
-	"mxlrSQ7a3QKOFRPbkGFfIWi0J3JUrMM+WhCfry3q+eQTH9w4lxZw53U7sONALE5dKsXF3KyJ5xQnMLmw",
-	"jm+zZ7p+wQyvfX1x8SoGIQBO9dYTs0sMAWyBA0OYPJroCIxCiQR/xIkK552CGBG8eIiP8gjRawhDWkSo",
-	"U9SBDGZ3Gzbrmu/DmExzZ7RlcqZZTDrNVkw67aOYdFqH5p8D87em+Vs77gnT0rVA46/TNG+02uZ/R7nE",
-	"tAE6FGvmmEFx6VJ+0Ao+DsJwjpgwnU77yByQnWbL+sdN784NZmOEXCGBvDijUBXEM6+9DcL03T+hgzHb",
-	"O8HdamyYPfAmWufhD3thMZK9l6AsKPOaEnw4NFT9+vT4S/tFcGB+dXqRJ146dmyQl68uzl6ev/Zvtpud",
-	"8vo4eRgGlg1r2yZYC8aQOPfgdq2kcrBRBeI+kcBhhgZoX6V8wIQCk8KpbVOYd7vRjOJolqVWQVLd/f35",
-	"fN6g8Lghs9G+bav2vz07OT1/fQptclxCZGEBURzZqFPUjZoN+5JVV6JudNBoNg4Q8TkGnbSgyhROPfN0",
-	"xGo0fRCdMNXSMQnI3VA/cLu7IjzNNqhVDag93ulE2gPacGFVfdAY0V6il9SrI1bRCNNLzpKoGxlJVuwi",
-	"Kt4T87Zq66SLmsljZDdXT8ml5T8O8j6tiz0fhwP34XxDArNHVa7ELEkTrbuqg4GBt/GlJ4Fz4i6ufzun",
-	"xj5ci7Lhe3AJCZaGCi68aDebK+oXleoWQQtrh4P8DwzJljcS3xY8ZFHrqN0wzP+0ZN12o3az/WSv1dpr",
-	"H1y02t1ms9ts/t0bzgDxLKU9lzw9IeVzN471l+TeEIsV9X4MMUtT71Cog7Z5b0D77iqoo7OJ/Qrm+JIC",
-	"RWUeFQ4jP9phrepOc2l5C7/u+4Waf9DoYH2jF2El9067vUk3NZXdoPHR+sblWpd3cXSIvLq6XV1ldmi7",
-	"wRRrKrDC8s8mE5otrLQtrSMA8UeG7aPSgytIUapzz3wHRiZ1nu5qySGnMHyiihZ2Sfgm0ui9PmNlM8GL",
-	"PoKNpd3zArTJpWbYwcErR+sPEJel27WvX47BIqxMnaYZo8nChj7Ryq8cEShEjkuxbqshfyGTxZYCzYiH",
-	"7i/BKpuNTNpLa0KZY90JP1aSQ150RO1oC9FRW8XqrujosrGlkvRu3W+yO59AdeRLii7XLPsupd8GEiK4",
-	"4+kDCsxmZ30LX+4dGmwgJP0FRKZB62CjBoVLaaDd4SYEqKl7+J97Dtj9Wicalh4Gd/EK/X7/F7vx7vC0",
-	"SFldHVd7blSkpg3uFZxgOz8tbCcouYUsjcHHam1NG1eNQbl6ZrGHRqdU6VrEYsVmcbkreGhUDgIkU/Ug",
-	"KAjIzvKoRd1E/nia2K8vWP6w2/RLZMKttmnF2lxjWhVuSry7Ku9yH5BYta9P4VLWYtEIjjUj7BWla1Cz",
-	"zi9q8X6fIBysjKUtuMUA3yXSxbrd5etJbrqzcKg+VvKbb6j/GG7/Vo6InOmAuRGmsMIQOXY+OrtqSyNl",
-	"DYJuljwHQeVohcAna1EGNmMrT3WDjxUPkPwMyDC921euMd13mi1rJwwpT+1FXkPN6r2fOO75mKceBOhv",
-	"xoLYT5AecZwj/lw45rDpXKtIsW5eu38iM4a5BjJNmNKwqVZYJYXtcl+LxENq8sW9xL1bgtSEpkgOq6uk",
-	"EeZJzxWnimEhBxop9VbKWLawhi37C5OZt7AnMGd9IwuoeV/i5jZQUPPWOqXaZaeUleHRjF6P39AX/5w1",
-	"/5Z+pX64bf/wl9et6cvm5Mev//quLcRpK/vH+dObV9OLF0nzeCsTyrPOEvPJXiOBUEg1NtsNwxT2Ytff",
-	"twlVc4naR6PlQ5wPFvqCZd+LpwUXdYdFSYXBcPh0Dow0ndWcIl8B0mIhZ+bsCCv4eiWEpimGubATH7Vx",
-	"lT1A48EQorYaT44EtsFFSOx7TvTcRnoTPhyyDE6PTrsdxsec/lSbq1Y9P5oHhazNlelwPRFmupEhz5Su",
-	"PQ0qdaEfch4INi/K52Kl5CVS+QYAzeBMm6asUHO48nALOVUtef2riGk7ZzexLQboSjAsEaPLiib/23ug",
-	"PoraD6aK4x5BkYeoBL9Tnbh1f6qRuB5suSbii2p4EMJcGeN9YXTkkn9eJEvcPjbRsjY8+8biLddHZXNw",
-	"ls14tcnb6IBCW6FUu1lmiOeN64vEoPIT4kf6/21xCde2Yqg7WDywLq/1xh02B1D/tRVl6kK47tdc/Kwq",
-	"t7xdGZ6PId5/pxBvgIX+GNn940V2PZLcymj8fbn7BO8/UJs64HFr3NsDv8TlAFmrD4p/+vyXUMH0zpo8",
-	"/aUQ+LzHDq5u2BU+hKWb16zbTFis3rJRK5sX61xNQQ5OYRabSBsUJuHgRxkdsOLwH6BP56v460R8/fL6",
-	"af/byO7tJDcml6yITYelwIty+1s5WFGlG0CnFrYRXmySKxcV9W6/vfLOxbBs0F7GhixjYsDWZms97CbG",
-	"33P0/GMw/Pdr7OCxhodgzelZZ91sFu/+Ev4eIKWsOylAINlMTMgRoLOE68KVCRA/rh7Ea+0eF8S2/f/a",
-	"IWx7hG8XeDwbQrmaTWyDs+G5FMy+frVtiHxkk/g+QnQeDtHZQECE9+S/8Lfe/4GD8MDiy8VDXO/mcKFJ",
-	"v5fd3nOFnKgi/dMLOurnMb1yxlop7OhzmqCEGCQIBnWmsZ5EzR4dMV2/QesGTA6aHVfS3oognqYQbcwr",
-	"qig/C1W8J/QALqlq9ET/cen+k4VrUXZb9KKnvWhZJmqhsNU2MHR3Q9HdDrwJBWV9pzooqooPVOKXKJ6/",
-	"pqJZkqaGi9dJUXjnYerdwUpBP7aF1gt10iBrn04q6vAHGvGHOyu2lfx/WGn8PaPJKln8IPBTXB8fPLGl",
-	"o3T5OiifmWhreIqEpIze2ldteSiX7X0x5iqEoA9naeou1LC5u1STQJoeNQ4aHcymE2TChU33znNcwSM8",
-	"ZhnXttJUeI20r9RFzqW9GsQodlC016FV+r/c9T18BYJOXVcfy9XLQuyIza6zMK1pxiCiCR4KOL1cBS2H",
-	"sjdbDnNH8TNlUIu9KgFS0i0AB/LfoI0Rxyyxl5rY60zsFSbELYUc2vhpXm9MuSRZOA6N/IWp3Ug9Ju/Y",
-	"VAOFMIvdnLF5Xrr1ZOWFs2Liym0BkbAOWFxNAFMyrOYV90S9Ts6C4jwhtWpucMDAbnipi6WLi/Q2euJH",
-	"F5QJKn3BOO2YBWOJB0S5FZnQhMV4wbwNMlszAyyBPLrc7QmobNRpHuSrtS6qnBscimFox5E0qHWmJYFa",
-	"M664ijMpLrYzR6CKFgcEYMKgCRQDEu7ONPfZ47ob18wbCtMvywVDa0HBrm4aXJUQAgM8KMDiAQKbLS6A",
-	"A4JVyOEBxyXK2DVSTFeotKon6GQkpcNYQj2L9wM2dcJhfblSrIyH2erzMcP8Xfh2C7aiq+uLHQQ5tkJa",
-	"5bWg/4HEevTc1vKwgM2vTi/qtNJZXrLwg1qO9/YypyVEW1hzq86zXHPtaVnT8yXYKv7FwDMbFIVzul3g",
-	"LuOizv0NPFQs6hQOMegO3gQQnbz2NYryD/k7+mxQ0xcSsCURnxP/raA2IfgnNF0U8X1OMcXe/DUTeWfn",
-	"xaMnaLzCZ46yBLi7xmG+ZNam0TY6cc6rd9bH/SCLwvLSjlmmyhzhmj4o8rG0s2o0Y1f9rHGj33v1VlVA",
-	"RRNiAXoDFiAlQs4b5NxV0SxcCPTRn/Rb+pM+Osg/mM2FG8j6UwWGdmxlsK1c5fvg4F4DDDJ62jhHtgV6",
-	"FRQEMUfLfEx1AdNutWeHZjxzt+7ZfR3nZXB5hraHqq8EMXdOA9c7QPKL9Sd9+LuQ2byiOFWaugI9Q4co",
-	"GkssPoXu82QVUunU3b+5nY70W8BubOixeArYi1Dfhjddt1adAfmNzwf5zcwb3ru/qmrhVeGy4lrwAQ6l",
-	"89e/P/nxm1df/nB5eXn58uXXFycXX/3wt4O/fP3a3UK71K8XXrAbATti6lIJseMvZG1tcYzlV9IuOcUK",
-	"98r+YeE727uy/nPxPjpc9WHVLYbydtc5gWWpXgTY/wr+N8TnuyDqCoh+1Ua+R+z0fuB9uDzckqRfqFrG",
-	"gwtAhb8G5nkhkZEr+5kXMsPqFRCu1dZlSBXpv3pTLBXpqd5fjt/fCXi/Ul6i5AtxVQxJewc4/nsGLU6K",
-	"0/1VAP3lyhMPGGhSHOlHjP/9pf9HM+BDJwWEZnDtqVPIDChmcP1SLB389spoqEEl47dX5hBAN2VdjBpi",
-	"KPjY17jbh4PDdl5ugP5+G3rnmQ1Z5AFmNFzMKEq3nQYSTgXv53OrtrkcS6hWqmwVw4LjOvhGKWW/+qFv",
-	"5WjEhS/YLmc6aG3T3Oq7HxdMFxq2Q13g7uru/wcAAP//",
+	"7H3rdhs3su6r4PSevRI7LYqkKNui11kTRZETTRzZE8ujJKYiQmyQxLgJMA1QNOOt8zr7PebJzkIVgEZf",
+	"eJFEO8mM/+hC9gUoFOr6VeF9NJCTqRRMaBV130djRhOWwZ/HZ3RkfidMDTI+1VyKqBudjRm5ZpniUhA5",
+	"JHrMyEyxLCZKZ1KMyOc/PDsiB61Wk/zrf580njT2HjSiOGLv6GSasqgb9aLHvSiKo4z9OuMZS6KuzmYs",
+	"jtRgzCbUvG9C3z1nYqTHUXevHUdTqjXLzKt/6UVvmjsHF1/0or9EcaQXU/NApTMuRtHNTRz9wH6dMaVP",
+	"kuqwT+mEKaLHXJEMr2oQMxXFsmuWfaZIKkdkTBVMSNEJI4JOWHHonb///Oin715+/eP5+fn5ixffnh2d",
+	"ffPjP/b+9u2rTefTfhRHEy7Cf+tmobPF4VCzrDqNV2wgRaKIlmROuSZXbCgzBoMW7J0mOlsUVqDVbLTL",
+	"S9BaM1g+mU2i7t6jZhMGi/+2/Ei50GzEsujGjHVKMzph2nLMyfB7qgfj6rCPxlSMmGcWIkW6IHxIuAaa",
+	"S8EsLynPXComLFWMUKHmLCOdVrs4sb1Gq9F60OgJs4qGh2nGlRSEK8uJDdJ/2CdKU0OvocwIFQv38EZP",
+	"lJiyBUzJzWBxC0RxZDgg6kYnwx2cVkinv2RsGHWj/9rNt88ufqt2j4XmenFGRwrW82R4KgW7G2XEXUnT",
+	"NqS5DQEerySAmcH9qPCSjli9NBGzyZWZOQqTKR2xmAwzOSGtMtvC6H6dsWyRD85cXxhTwoZ0lmq4YSiz",
+	"CdXItHvtKM7Zu93qPO482XvUebyGyXHkr/hvNaP/Vs7JxFCVZoxIQSiMvjjq5vJhXyrz1PqxN1cNvrV2",
+	"a8bRa8Wyk+REvKR6XE/3hA34hKYB/SnwYKMnzsdUs2uWIZ+ZLcWEJmOWoVg0fInsSkVivu40O2WOajtu",
+	"mpoB+Hmbuy55sqnAfNQpCMxWVV7emCepqRSKgQz6iiZWDZj/BlJoJuBPOp2mfEANAXanmbxK2eSLfypD",
+	"jff5sM0diXn+hKaG/iy5hGviKGGa8hREsEhAYv3t1YtToo3U5YK8Pnu284ToMdWWQowOxmTCkLRigFyR",
+	"ZdJIyjf+NckMB8Uu8dLwRUZlocYqPWYqzUJnUTfanY6lYNHNBZKTKW1ou0ZTKU31TEXdjuEizTUs1/du",
+	"vjCtXLvOMtE1a0anvGup1i3R5mZTifAS78dFq/LjlUwWhpmE1DCImBiZRVAamS/8ew0RAkPlxx274juo",
+	"+evGYC/fzU0EGMWRFMOUD+7HK2xCeXqp6VtWYJRDIfWYZbhR0LTgirAdczWhSZIxpRrkVOoxFyMyp4oM",
+	"QBkk9axSeT4wIrUvuabprMwcMK47M8dBzhzHhTETN5IVLBKSZFv8YSdBEsmQSUaSzLkek7nZdaD3ZbZl",
+	"5jAMcSblc5qN2L14xN54qaW8TOFplZXUZCKVJo865Dv+VYEH7raCrb18Be1UiJaSuNevWL7qaLe9yaXR",
+	"LvlUt7Ngz2R2xZOEiXst1dA/JViin+QsI5lMWc5+NE3lHDb1LXaxkPoSbmRJ6fFkQhfwXMU0PBXkn/lA",
+	"S3xLaXebP6YZV8wwxV13ecAjz4J5r+CNnDzb4ImVdAUKLMwVqRztcDDuDQfLNAGDluvt8c6JIaeg6Stw",
+	"CI/Nwt2Li7h93iXwQLjWudtJhpSnLGmQH9hUZtoY/SDQdCDteHJ/UbAfano3UeIGtmKtS5PYxoK/mJlp",
+	"z1LdIMbKhB1D1VuGK2r2gP1lWGFMrxm5YkyQRAq2zcW+pilPjjKWMKE5TdU91xoedzkInhcacpLQgebX",
+	"rGQKGEMRLOgpVWous6RBjmSWsYHZ/2yyBRXQbIXrDoMkxUGuXPzqrLbBAZuTo7je5+fnO4czPTZjMSZz",
+	"vVcDA3A+M9HyLRPoHT96vG+8YwyGLHc+mDA+1ZvoK0YzlkUXdRGae3DeqdTP5Ewk9+I3o0SG8JSiWMmY",
+	"tZ9BF1FUI8Q4YOiZLKyWUYxtg7k6OXOdSk3ciFawVD7wLTEScFB5bgFLgWu7PbnxMoP4GzcDeAay+17r",
+	"OA0ed4m6oKwoYIJeNYI81EEEVlvT10vQWlPkKckYTfIgE3jtWpHjMzoidES52Ia52c7ZIaQT8RNbwRh1",
+	"lNiWybkJCfsuyNc36qdfiHj1DXUhgrY9RjJWBh+w14JeU57Sq/R+3sUseE69pcEVuZqpxRL20NkC+YDQ",
+	"oWYZgRD0DsSgicKQ8zaskMDYfF0Y8QrOCKe2DY74aqbAxFBaTqdcjJba7sFCB+RYv84+eH8/RXEm5fdU",
+	"LOyn97NPjBs3oWJxmbmnhc6nsbYTORe/J2902kG44UxKDKsGw13BIdXZbUVyuEGgNLIeCLokujxANNul",
+	"sAbHH5WnXgs602OZ8d/uqbhm8CBniCXVWAZBWxOo0SWH9q3w+C5B04qcvfju+HTLRu7rysBWi5bCxVuy",
+	"SWDSwCfAEFZDz8RbIeciJkwkLDHfsndTY4LClfOxVIzIuUBRDW4w2Mj3sYE12Ed/JOv3tZhmcsCUMuL8",
+	"KOe+e3telm1CRnSulIsOplxplhAu0PG9TdDGrl1NjD4wuoma+Yh/KVTD1SUd6GujwPIEAxeXKaY1yrvn",
+	"CbjAMmNmVBkdaJaVgz/ORbpr3KfdrjqGOQ03cArdxdsO7nJF5ixNdzDQH5OrmYbdAKuoHW9TTA2Y6bCE",
+	"ZLOUfQAb7bVQs+lUZpol37OE0zOgyr2kpn/g5cQ88RIIXV5+uy92zPu6JHzFPyHBbZNNMSgdOdP+hmMx",
+	"kIkxabZgzO+HMtUPm8CwiR32StFaO9UPkSqapsY26Zfp1PeEKnHE4WDApjmx6jAWwvCb2dj9Mmn7wKAu",
+	"bpWx4UyxpJh932/sN1qPQM5W5SqHSIpebFmyerriDJMJF1zpjGpZgyE5FISGV4BoyeSUZZpjDpXxZIPs",
+	"vo0+n4DidHndNbdhVvqMvdMRZm6dInoTZIbN63P6yKt/sgEImsMpSMDK9GiCjiNNXwbTGNJUsTLznI8l",
+	"uWIDOWGK0BIdiBzC0v556DHT4zNjbNSssY18OU+fiaRmWmCAqEuqqw84HzMRRNCYSBS5WphnsXSIDL+3",
+	"t3cQk9dnR8DrHq2QUM12NJ8wRCx4KNd+hePjSNePHgLDWhIFtqQi/YIB2W+Q7xibEq6N/5ExWLDgTZ0i",
+	"yKpTC7IKKY2jiEN61JEboTov5uKlU763471DItjcBzch3C0FM/SsLs00eMVKOentgNjf09r0pkPj1VWo",
+	"4V8dPnE5PbZHDIs++V1pccuNu2LT3pKMSUjHisxSLCdVyVot0mo7o68dZsaoZubGO610/dIiQmGdaEUY",
+	"QxwVM563FMhog/NrVsBZof9THHDffNiPSR+mgwFBMUvTvhFFxqiYJpYSTwm9AmTUhFGhCN5YgH/h883d",
+	"GOPD/y1xr6RMGQWuE3zw9hIhUqundcoHb0/NdTdxJDM+4mhsrrrlhb0s2Ba32koAMVp3A+KQSvyUz6qw",
+	"H4rrWMdsx44vSrlDwUr4GbMeh6+OTk5QJe3vtVvkX//bAQBkbiAnXE1TusAMk8zIrzOpuRjFPQFxmwB5",
+	"kTtcIbS2/2WffG4eu9/wsNMT69XzX2cM0Qw0TYHNYVBULEjKtGYZGVDFjLMJRuuYKnLNMj7kxhfVZdSc",
+	"uf9L+29jICehYsXNUlB17f1OASD95nDnZ7rzW3Pn4P/811/+uzdrNtuPPnv4xe7//esvl/33/3Pz/3Yu",
+	"vvi812tsct2Dh1/ml118nv+9c/G+GT9q3QTfPvhr8alrL3/wsIrgjqN34PYZTli+0LHdhRVKGbYJ93xt",
+	"ZCRnvQDvSEIvPuVKm+/yK1UXkbM0nTn4oxSsQZ7ny0sGcia0KsLFnZCJVwMaa5evcblz8cVKErksn3GQ",
+	"DY8isyliLD/yMxh+1Pz5W0wSPuJaxSSR5udMGP9hIDMwgRMyXkzHTChLPwfZrbEoA8pwvSCajjAa2n/Y",
+	"r0P9k0OxwCE6EGmn2SyZaq1mu8jAn/d6D//nDen1dHzx8PPz3Qd/7UVvfulFvd67ZnOn13vXbvZ67x4/",
+	"u3jYiz6H6y4exhte/+Chu/BBTflAHB1fW6++KnRQ3zbI8TXLFg6OyRWh6ZwuoGYgY1XtRgdaOm1cdUMm",
+	"NGGEa0T5zNIUbCCNYPaJWZiUC5BWOsjiaGcu3h7ZvEQJecxwjX5dt398QjGQlUgqDH+aHRYq/9I+qKwA",
+	"Myuw9N1FnLhdkhIpHnWi1cjoOBpyliaq/hW4sgqDtnMjFBTTMXiFAIfWY7bAz3HGjZ7oZzJlJZh9ya+c",
+	"jyXCXNB/ZYnZkmrClcJA8EResyTuCbPoaAirhdJssuQxA7DEElQdXLPJksmgtjNrkAcl163AhL47wSe2",
+	"creJZhldgMExZRnV1uSovtB/fZKUVqknXoh0UeVu80eFvUkiSR8nCd5tHy7rZ+xavrWf4NzXTSaMe9WN",
+	"tx/GW/puyPaufF9iKAj2ONBfWChSqa5nyf4KnF0+YUscbY7xJBAJW/WtvU25nD1yJ1+7uNYMGTM2Hj+1",
+	"ma8YRveU9HtRL+oDn9YQonYd7ueUeKFgKRjncrUwyTiMmBQkWci4fv8X2KPWBjXvfc7VEpUwpSMgH3K4",
+	"qvFtrl1NXZX29iYiha95eUr6by6KdPV7e6WfA1qruHUB7lfau1pqutbVOoOLalcAkrDwdR2xnqE7VUco",
+	"MIJQDrnKuwqtMEC+emzwiiNz4U0eMa+NHHFF2LspG2iW5Ko5YNJ9gKqUudSXstUvGdTvEH/RU6zUQqnA",
+	"cRfhTDmYpxtuDZ/SqXvlNKUDZh6mXcgbU3kHzdYDvxE5lizOxzLFizxsOLyRAqy20ROHuO85yByuyGCm",
+	"zZcF1yeGkOFACp3JNHSJaGbEIwwraZATLFFz3tMTtI0rornd7DxZF4FzZIiRE/z6LmW1I8swVaK95QK0",
+	"DyxGDPtpmslRRieqQcxtirxlbGpIwzNw3AEEgt9M6IJcMeNzgH7tiR3SVwuh6bt+19elYHEaLDwU0u2Q",
+	"frmMp98F0uOgrc8QVvLoOR8wvLWYW7Q32iSXr7UKUotP7ae4FjRxXuaV8zdju/Dcep7wFkds+/zcgjVW",
+	"iCEAXGVo3e9i9n6GtoMtLzHfhPsKr4eoSBe1JA/A2ywB8uBFeaKzH5P+hL5z/3UBR6HGMtMxFiZINxBr",
+	"wdkb4E979YSmaZyXMeDl1oGAmA2oSpgE8lo4C/NldRYZm4JBZWmDG91DCP2Ox4ysHlOBhVh2oGoCGDG8",
+	"F+lmSeEriW1VsXFquSb4OmUpTo05E958xQwZoMJXyQkDTzh1yxhUD/S7HvJoXjZwdaTc7kCXcUL2NVuq",
+	"WmpWyWv7PWn3HVo1aFLn2ep8DQNjO/dAcofOWy7myUhkuANpZl5iK4nCqoiLGjH5XI5OxO3jjg5QbMRZ",
+	"CCpeHl+uEcLBfblvP7DggrHMFAsttCDMFfq57Ser3P5fvLvaegbuqvnz4NnF6iAJlB66EFdVWjvLq94C",
+	"PBSlAAu68senZ8c/vPzh5NXx5cnXu6cnR99dnh5+f9zPNQdNDUsO5CxNLK+GrMoFFj4GfqItERXSbIDP",
+	"VDniZaMkuzShNbGtj06zmoh4OYBZp5R8WHaNJ4atEmzUEJSwCmlVEzjsiVNJ+rv92FCw/yX+no+5ZkRN",
+	"KcihAj0rdFwdcfpl98tyrMT8edjs9WatR0/Mr3YTvja/D+FX+wn+OsBfz+DXvvm112w218StUKv5NdiN",
+	"yZdxOB/gl3putnidmuYOQSxMzQYDpsAer6zSizxgXnHCsqAIf2BGaLQ86NJhxhjU+WLHCKMxpyxNzQuV",
+	"pgvVJYOUG1OVZCxdGJse65LyNeGTqcxKgcBSa4sPJwOWJ5YO86SSZTz8Fkw7YxtCVwXETL0W3Jhm5PTZ",
+	"EayQgHgIGCBXdPB2q9LxyUemDOb+6pF0hhM8lXKo/L2mWlFvL12KpbI+5gsX+HKsaF7RcOY/Zp6cx5iP",
+	"64tOh7Sb5PFB5xFpNpvN34v5LI6n3lGbA9ImaBvT2X/84G7eoX3RRv6hliSRhF6ZYXO9kXPo4FR1PAL6",
+	"y+hPwYwVLgV7Sthkqhd55IhYXJR1DoV0FjhsJZkbmRu7/ehwF9z+vXbV618XAnP2aTEUVhPdqlDEQcXq",
+	"nvrt2dlLghc0wtD0/sFBEJ3tBGGKID5rYWerfDtLTZDOZo+pxia7TFv83trndkm/DtPW9+FKw5CFuNws",
+	"4+tHUEadWBAdTNfT07Oud4WDJfR8WGeChDtgM+pt6Bv3RNU57hKdMaoJFQ7Y7NjfWDR26a0DXWwXYZ2d",
+	"EMFX30wD4xjo69b4zflTEREHLp/tFVEt9gHPD6HYWhEjaxI25IIp54QXkODg7G8Zxw3vqSmpxHdtWBAJ",
+	"D/EF2OgCrihLt+5tMDcuxWUQCyjVVss0wXI6QVr7ZMLFTDP1FFpjGQMBtJ/3Q6GOD0cP4Ykp1WMbe6ov",
+	"y7PrxvRYJpdFTxaDoHpM2DuujCzFIIW50k/sKZT29Q/NTX18VtBlwiz/Jv02cPgOl1B/rw2KB3Z5YUnw",
+	"GcZvpgPI+wIRgKFhrHAh1OybXWS2hr0Ob0yp0peFzI4lQOl9xmGCMVneKGI2cf55mLsUiIB5cItEwMfk",
+	"FzdsXEtpNqkdibu7PhFl5w8hdZldwjaxN2IewQYefWs1xbTmYqQ8ihCQ25l2hLbZHynShY3nVKsBw5Ft",
+	"p5YP3lRpdFEST2GbCisp6oDNNUJtPSy5IBGslLcPCtDwdeB3Nwe7JVAp2D1RqYbqd4lyJV7Vaq5+UIfU",
+	"9/Vcdmhh8X+/S6Qr3X+KiAPbMQ/iYoAqKDcucLLVFfD1u1CEGJbfbT6iIKZVac5UVgYQ2ypXAtVX6Yfd",
+	"PpaKShuichXOVRlmBlfoAlQSMVEcBQIjiqOqFCimrYIgWd1G9TkttwHBaK6rJq5rPLO0EKFaTlNXOlhp",
+	"bRHWaNaF785c7mlJ+zTMorgmamkKCTEjQ0fMfFVuA7c84V9rUOZ4vVtGEENEgI/eoIwZUGFsIYvDjDHo",
+	"Jaf4YDB8TkSe8IoBE+CggmDJQOQAoExmlzd6ou8Bin2rboyvBxUuiNMxdLGvxUZHXVJGKkKeHILyjZ54",
+	"zug1FyMSPhg8nkJXwUnXjMDlIy2oCINOqDac5UXfMpU/vA+eKWSfBimDIMHVwvqkGCaBu1WFUEacZQwQ",
+	"D55MwnYyjAtjLcFrYkJTJY1L5VJX+WBg6+EdSOS5Q697WwA8ZNJ3lhRcLBymI7NRtD8KOLWKRu2CEeUM",
+	"MZFAYR9sfOAdXP8uUXOuB2Njlg6H5nOXoJEauv0Zg3XBbFbM7ijCxTXXLHnqUwn4llJccVMg6/TO0SZc",
+	"DR7wQzGigeIEhNJHjCfNM67ZC5Eu3JRvE/24JXS24tJZRMQaNJRDMZ7OUFQZOerCczPFipmL9jaaYrqR",
+	"Qd3KRqMD1KZLyW2vweRtOkXaQYuhrONNJOHt8H0Y9r3k03oa+HZ5oDAQtBX0S74T7C8sc9nfAHOEr71c",
+	"AT3yUjKAlm0Ng8TqcdyAJCxln1AVmkGM+LX1uz196iBX+50N5v9JKlfLC+rzU5UV2AS+Im+fUCmj6izk",
+	"DBrfUWx2VgpUr13kaX34HLK3QQB9Scy89LYto9dyTFpYDOGg/DjykNNqsGuWxsXNHAfS52KJ6lgPXoNy",
+	"hapguw1WDAm0JBCM5RBbQLl50b0O6FZD/lXItZs4Umwwy7hevIKmCTCSK5qxJYWVZz7KAYnwbqk2sYtd",
+	"LSCCXttLu3B1bm/QKf+OQcT+CjovLHm76+RQfW3YU8Na4LYLBHS8p0ldbtmVKIO0wI4PfkRjradYfs2X",
+	"qMyEZ2ygZbbwnGT9IIS/FQNOPfHw4RlKxocPrZ71qMy8iAFDkYKxREH5ArQPWTnX2OnKYFWMkH354tUZ",
+	"2ZVTJuiU7163do1rv4PBKhBw2HYe8dY+0kq9kfq0qpQn4AOhYwOAiAA2a3wMjAjzvC4cgGK+N78LjABo",
+	"zNDjB5kyIMdr2CaK2eS3bwk/USy9ZqpBCiXPdVe6nTYMoo45/eOecH0U6gJ6qkFe1X1cfg8iCM/DsC72",
+	"K7XVHR3UIdC8HkDyFgWVMdvr0dxlrjaDcXcnEm/eMy4rV9q4rJaZQN6Z/w0pYCDGZLRFJZi+Kw04N33N",
+	"uiJNnIlOIU7edTYdvvGQZHw01rZ+x4zdjBHiilwTG3WbyAn0zvXAXWxGnTi+dj2azFIe5qHDQlYDLKon",
+	"7f2DB6Q2LBiX+v+ip2wkoTGPwFn+PixO8LEFFxP0QVHkZUAHAhd2CXWYBfvlZKa0tSnkW5Lyt8yjJnri",
+	"70Wcq3udCHZr9VV8JKD1ck+8Qi8NPgWiFuEDQUMTI6MWZCxTyIBWHShLXMMTQNm+0R99t1L2gAAMNWS2",
+	"Qbj2/8ih5R4pYqKktTNcs7zE7FM1lnNFZlO3ykyY8fdBU/QRJUgH2oYdfHN/csXG3KYBU6qgOIQbmacw",
+	"52tHfYwtZryog0iZeQpwMOY6IMDuEsN5/rvCH2FjEQBiGaMYcs4FVDUGURVmuFygOGOu7w3VAFuMzYy1",
+	"JHvtbgEgjIWQyLAvEY3bEznc2IFKLTrSd6n1fPKZz42cSotk9LYd+HYgFqeucuVsDj2NHac4gcmFjZub",
+	"PdP1C2Z47duzs5cxCAGIybcemV1iCGAbYhjC5MlIR2AUSiT4ECcqXHALUkxw4T5+lSeYXkEW00JtnaEO",
+	"ZDC727BZ1zwfxmRud45cJmeaxaTTbMWk0z6ISae1b37smc+a5rN23BPmTncHOoSdprmi1TZ/HeQS0+b3",
+	"UKwZNYPi0tVcoWd86FSnzRxZzcl1qI5gfp1my2jMTvsgYHxr/NuUI+aNzL+GNbyQo9BbxrO0PX3EvLB/",
+	"RAdjtnOEe9h4NjsQorQRyR93wpY2Oy/AhFDmMiX4cGho/e3x4df2iRAV/eb4LC/fdUzaIC9enp28OH3l",
+	"r2w3O+VVc1IyzFYbhre3YEchQ/g8LNy18suhdBUogUQC3xnWQa8r5QMmFDgazpibwrzbjWYUR7MstWaT",
+	"6u7uzufzBoWvGzIb7dp71e7zk6Pj01fHcE8Odogs1iCKI5vKirpRs2EvskZM1I32Gs3GHgJsx2CpFgyc",
+	"gi40345Yjf0PAhWmWlKeAJQOrQa35ysi1WyOWoOBWqVPJ9KqbcObVaNCY5p8ibVSb6RY8yOs5jlJom5k",
+	"5FvxFVHxXKI3VQ8oXdRMHtPFudFKzi3/cdACaV1C+zAcuMcIGBKYnaty02ZJZXDd0TAM3L6ND9kJQhY3",
+	"cf3VOTV24RieDa+DQ2+wwVhwwEq72VzRBavU/QrusN45aIXAvWx51/FNIZYWtQ7aDcP8j0s+bzdqN9uP",
+	"dlqtnfbeWavdbTa7zebP3p0G7GupeL4U/wkpnwd3bBQlj5FYEK2PbohZmvowQx20zscI2jcXQTemTbxa",
+	"cNKXtLkq86hwJQmjLfZC7zSXNknx675b6BwJN+2tv+lZeFJAp93e5DU1/QHh5oP1N5c7pt7E0T7y6ur7",
+	"6jr/w70bTLGmjy8s/2wyodnCStvSOkLdw8iwfVT64gIqwuqCNt+D60ldTLzauMqZEZ+pot9dEr6JNNaw",
+	"LxDaTPBi5GBjafe0gJdylTB2cHDJwXoF4kqlu/by8zH4iZWp0zRjNFnYfCr6/hUVgULksJRAt3bzVzJZ",
+	"3FKgGfHQfR+sstnIpL20s5hR6074sZIc8qIjake3EB21vdBuiuEvI9duKtK7dbfJbn0C1ZEvad1ds+zb",
+	"lH4bSIjgTLGPKDCbnfV3+OME4IYNhKQ/8Mrc0Nrb6IbCIUhw3/4mBKjpnvmfqwfsfq0TDUuVwU28wr7f",
+	"fW833g1qi5TVdQO2eqMiNW3KrxAa27a2sB2PXKsL5brdxR5HnVKla+GNFV/EVdqgMiicrDZHzSBk6RFh",
+	"1rioDpBYVXVQEJOd5RmNutf9+eyxDy9e/rSb9Wtk2Vtt1orPucbBKpzPeXNR3us+WbFqdx/DUcDF/h0c",
+	"23fYg3HXAHJdzNRCCT9DpFkZplsImQF0TKQLtxeX7S7fm3TTnYVD9XmU331D/cdw+3M5InKmA+ZGCMMK",
+	"d+TQRersqi3NojUIBlvy8gaVIxmCeK1FINhisLzgDh5WFPO5xsiwpt43ETKv7zRb1lsYUp7a4+KGmolq",
+	"ILR9YMc9H/PU4wv9+WuQFwoqLw5zMKFL1ew3XdgVKdbNz4GYyIxhGYNME6Y0bKoVvklhu9zVL/Fwm3xx",
+	"z3HvluA2oUOSI/YqxYx5+XgltGJYyAFKSm8r1X5byMMt3xeWhd/Cq8BGARv5Qc27Ejf3hIL+yTY01S6H",
+	"pqwMj2b0cvyaPvtt1vxH+o368br9499etaYvmpOfvv3727YQx63sn6ePr15Oz54lzcNbOVKedZY4UfZI",
+	"EkRZqrHZbpjCsMcJ/7EdqZqj+j65Lh9DP1hYDB4hUNQWXNQpi5IJg6ny6RwYaTqr0SLfAApjIWe2TWBB",
+	"7IMRQtMUU2D4Ep+7ce1UwOLB9KK2Fk8OMraJR6gZfEr03GaBEz4csgy0R6fdDnNnzn6qLYOrSaTtFQpC",
+	"V1ba9URYREeGPFO6VhtUeozfRx8INi/K52LX7SVS+Qqw0hBSm6as0L+68uUt5FS1ffoHEdN2zm5itxig",
+	"ay+xRIwua8D9bx+H+iRqP5opjnsERR4iFvxOdeLWfVQjcT0Qc03eF83wIJG5MtP7zNjIpSi9SJYEf2wN",
+	"Z22S9rXFYq7PzebALVtMa+vCMQyFvkKpPbTMEOsb1/fQQeMnxJb0/9uiEy5t81anWDzoLm+wxx1uB6oE",
+	"ahvu1CVy3b+5+FnVuvuDNTT6lBP+d8oJB5DqT6ngP18q2APSrTjH/5dHWvDYDbVpxB63xp1D9kuiE1A7",
+	"e6+EqS+jCW1RH9fJq2gKmdI77ODqhl0Rbli6ec26zYSF/C0btbLVuS4qFZTyFGaxibRBYRIOfpTRASsO",
+	"/x6md76KHyZF7JfXT/vfRnbfTnJjjcqKZHbYwL0ot5/LwYre6oBdtTiPsKV+bodULMHd9sqjPsPmRTsZ",
+	"G7KMiQFbW/R1vwNA/8jp9k/Z8z+uX4RqDZVgjfasc4Q2S5B/DZ8H0CobeQogS7agE0oN6CzhunD0BSSm",
+	"7+gmuQy5HcPW8uNLcnJWjd8uT3kyhMY5m/gHJ8NTKZi9/OK2GfWRrQf8hOu5P65nAyHxMugW8wybxfy5",
+	"c/bA4stFRFwfFXGZTL+f3d5zLaWoIv3jMzrq5ynAcvFbKUvpy6OgmRnUGga9wLGzRc0eHTFdv0HrBkz2",
+	"mh137IAVQzxNITmZ93ZRfhaqeETtHpyP1uiJ/sPSyTULd0c5ytGLHveiZUWthRZbt8Guu9OmbrYQUSgY",
+	"7Fu1Q9FcvKchv8T4/JDGZkmaGi5eJ0XhmvuZeHsrBf3YNsMvdGyDBgB0UjGJP9KIP56uuK3k/9NK4x8Y",
+	"TVbJ4nthpeL6dOKRbWKlywd5+SJH201UJCRl9NpeahtVucLxszFXIW59OEtTd+iJLQOmmgTS9KCx1+hg",
+	"YZ4gEy5s5XheLgsB5DHLuLY9r8ITzH3PMHIq7fEtxrCD9sEO3NJ/f9P3aBfIUXVdpy7XuQuhJrYkz6K6",
+	"phmDBChEKUB7uV5eDppvthyWobpT24oYGHucBVS3W7wOFM3BPUYcs8QePGOPnLHHzBC3FHJo06155zPl",
+	"yg5BHRr5C1O7knpM3rKpBgphQbzRsXmJu41m5S28YuIafwGRsCNZXK0aUzLsKxb3RL1NzoLePyG1ak7Z",
+	"wDxwePCOpYtLDDd64ieXwwl6jsE47ZgFY4nHT7kVmdAEj85zp245VwM8gTwZ3e0JaJzUae7lq7UuCW1x",
+	"UZjz0YVea95kMV/ktNaSQA8b17TF+Rdnt/NNoLkXB/RgwuAWaDIk3NF3Oay35sQ7c4XCAs5yH9Na2K9r",
+	"5wYHVoSgAg8osFiCwImLC8CCYElyaMGhKBDMLRjQq0SlVW+Cl4ykdPhM6JPxbsCmTlKs76KKDfuwCn4+",
+	"ZlgXDM9uwb507YbxBUGVrpDWki0YgyC+Hjy1PUIs2POb47M6E3WWd1L8qG7kncPOaQkNF/b3qgs11xy/",
+	"Wzb7fAquEnAMQrVBrzpn6AXxMy7q4uHAQ8VmUeEQg9fBlQDAk5e+91H+IH/Uok2I+gYFtlPjU+KfFbRM",
+	"hGCFposiNtBZqfg2f/xG/rLToh4Kbl4RREdZAtxdE0FfMmtz020M5JxXb2zQ+17uheWlLbNMlTnCNb1X",
+	"KmTpy6rpjW29Z01c/c6rt6oxK/oTCzAisC8qEXLeIKeuuWfhBKdPwaXfM7j0KWL+0Rww3EA2uCow12M7",
+	"jt0qdr4LEe81oCJjp41zVFxgV0EjXqNa5mOqC3h4a0o7JORzORoZPWIbKSKaZWb0knuseppbxWB+IcDf",
+	"ma7OLOXKHbhoJUSc9/nlGbo0ChFB1h0c5H6C7f80oMLF9pb3sJi7yIWbNZQRFPtp+jx8oSZ7RbOtNHUN",
+	"h4YOBTWW2EwLY/jJKnTVsTuo9Xa22e+B/7E50KL2sSfmvgmPTm+t0j35geF7+cHebwqtFgMIXbmz4vIu",
+	"jBeFs65rURA4lM7ff37003cvv/7x/Pz8/MWLb8+Ozr758R97f/v2lTuueGlwMTyfOYJtgOVWJeiQP7m3",
+	"dQv1mZ9dvER7Fg4g/tPiiG4fT/vPBR7pcNWH1dgcyvlt1zGWtUmxKOADBAGxpsBlc1eUFVR98zsmce9W",
+	"dADnz1uy9Aud2HhwWqzwJ+M8LRRgcmUfcz6WflXzuI0fDp5OrfCwJpYYZXq1IP2Xr4utMf2q9Ls9UV9P",
+	"ir5hbHNdLji1rFDC9zyqq27YSmlDpQVHKdrj+j+S9haqHO6YozkqTveDlDuUu3PcY6BJcaSfKiDurmc+",
+	"OTofu2QidPRr9VuhbqJY3/a+2HT5zYWxhYMe0G8ujLrBQGxdSh5SRvi17wO4CyrKvrx8A6Y3LNKAZzZD",
+	"k+fT0TUzoyidcxtIOBVcn8+teo/REKmUb5U9XqkQmg+eUWpoUH1Q1UML7rZFgPWvHxecJBreh1bHzcXN",
+	"/w8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -158,7 +158,7 @@ func (e ProblemCode) Valid() bool {
 
 // Administrator An administrator.
 type Administrator struct {
-	// Eid The enterprise of a user. There is no list of enterprises: any value names one.
+	// Eid The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 	//
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
@@ -173,7 +173,7 @@ type Administrator struct {
 
 // AppointAdministrator Who becomes an administrator of what.
 type AppointAdministrator struct {
-	// Eid The enterprise of a user. There is no list of enterprises: any value names one.
+	// Eid The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 	//
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
@@ -244,7 +244,7 @@ type CreateUser struct {
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
@@ -284,7 +284,7 @@ type CreateUser struct {
 // Example: user@example.com
 type Email = string
 
-// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
+// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 //
 // Example: default
 type EnterpriseID = string
@@ -297,7 +297,7 @@ type Event struct {
 	// ActorID Who made it, or null for the command line or the server itself.
 	ActorID nullable.Nullable[int32] `json:"actor_id"`
 
-	// EnterpriseID The enterprise of the user before the change.
+	// EnterpriseID The enterprise of the user before the change, or of a new user.
 	EnterpriseID string `json:"enterprise_id"`
 
 	// EventID The number of the change.
@@ -318,7 +318,7 @@ type Event struct {
 	// Time When it was made (RFC 3339, UTC).
 	Time time.Time `json:"time"`
 
-	// TokenName The name of the token that was used; `""` for none.
+	// TokenName The name of the token that was used or, by a log-in, made; `""` for none.
 	TokenName string `json:"token_name"`
 
 	// UserID The number of a user. Numbers are never reused.
@@ -528,7 +528,7 @@ type UpdateUser struct {
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 	//
 	// Example: default
 	EnterpriseID *EnterpriseID `json:"enterprise_id,omitempty"`
@@ -565,7 +565,7 @@ type UserIDText = string
 
 // UserInfo A user. Every member is always there.
 type UserInfo struct {
-	// ClientIP The address that created the user, or null for the server itself.
+	// ClientIP The address that created the user, or null for the command line or the server itself.
 	ClientIP nullable.Nullable[string] `json:"client_ip"`
 
 	// CreateTime When the user was created (RFC 3339, UTC).
@@ -574,7 +574,7 @@ type UserInfo struct {
 	// Email The e-mail address, as it was given, or null for none.
 	Email nullable.Nullable[string] `json:"email"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
@@ -862,8 +862,8 @@ type ClientInterface interface {
 	//
 	// Makes an administrator a user without a role.
 	// Administrators do so in their own enterprise, system administrators in any.
-	// A user who is no administrator is 404.
 	// Nobody dismisses oneself, and the last active administrator of an enterprise stays: 409.
+	// Another user who is no administrator is 404.
 	//
 	// Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
 	DeleteAdministrator(ctx context.Context, userID UserIDInPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -955,7 +955,7 @@ type ClientInterface interface {
 	// DeleteUser Delete a user
 	//
 	// Deletes a user and ends the user's tokens. The audit of the user stays.
-	// Administrators and system administrators only.
+	// For administrators and system administrators only.
 	// Nobody deletes oneself, and the last active administrator of an enterprise stays: 409.
 	//
 	// Corresponds with DELETE /openapi/v1/users/{user_id} (the `DeleteUser` operationId).
@@ -983,7 +983,7 @@ type ClientInterface interface {
 	// A member you may not change refuses the whole update with 403.
 	// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
 	// else 403 with the code `reauthentication_required`.
-	// Nobody sets their own `is_active` to false or null: 409.
+	// Who may set `is_active` does not set their own to false or null: 409.
 	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
 	// An administrator who moves to another enterprise is no administrator there.
 	//
@@ -1012,7 +1012,7 @@ type ClientInterface interface {
 	// A member you may not change refuses the whole update with 403.
 	// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
 	// else 403 with the code `reauthentication_required`.
-	// Nobody sets their own `is_active` to false or null: 409.
+	// Who may set `is_active` does not set their own to false or null: 409.
 	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
 	// An administrator who moves to another enterprise is no administrator there.
 	//
@@ -1030,7 +1030,9 @@ type ClientInterface interface {
 	// ListUserEvents List the changes of a user
 	//
 	// Lists who has changed the user, when and what, the oldest change first.
-	// It names members, never their values.
+	// Logging in and out count as changes; a log-in that fails does not.
+	// The list names members, never their values.
+	// It names actors also if you cannot see them.
 	// Administrators see what was changed while the user was in their enterprise.
 	// System administrators see all, also of users who were deleted.
 	//
@@ -1040,10 +1042,11 @@ type ClientInterface interface {
 	// ChangePasswordWithBody Change the password of a user
 	//
 	// Gives a user a new password and ends all tokens of the user.
-	// Administrators and system administrators only.
+	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
 	// The `user_id` in the body is the one in the path; another one is 422.
-	// For yourself, this is as `PUT /openapi/v1/changepwd`.
+	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
+	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1053,10 +1056,11 @@ type ClientInterface interface {
 	// ChangePassword Change the password of a user
 	//
 	// Gives a user a new password and ends all tokens of the user.
-	// Administrators and system administrators only.
+	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
 	// The `user_id` in the body is the one in the path; another one is 422.
-	// For yourself, this is as `PUT /openapi/v1/changepwd`.
+	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
+	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1133,8 +1137,8 @@ func (c *Client) CreateAdministrator(ctx context.Context, body CreateAdministrat
 //
 // Makes an administrator a user without a role.
 // Administrators do so in their own enterprise, system administrators in any.
-// A user who is no administrator is 404.
 // Nobody dismisses oneself, and the last active administrator of an enterprise stays: 409.
+// Another user who is no administrator is 404.
 //
 // Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
 func (c *Client) DeleteAdministrator(ctx context.Context, userID UserIDInPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1316,7 +1320,7 @@ func (c *Client) CreateUser(ctx context.Context, body CreateUserJSONRequestBody,
 // DeleteUser Delete a user
 //
 // Deletes a user and ends the user's tokens. The audit of the user stays.
-// Administrators and system administrators only.
+// For administrators and system administrators only.
 // Nobody deletes oneself, and the last active administrator of an enterprise stays: 409.
 //
 // Corresponds with DELETE /openapi/v1/users/{user_id} (the `DeleteUser` operationId).
@@ -1364,7 +1368,7 @@ func (c *Client) GetUser(ctx context.Context, userID UserIDInPath, params *GetUs
 // A member you may not change refuses the whole update with 403.
 // Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
 // else 403 with the code `reauthentication_required`.
-// Nobody sets their own `is_active` to false or null: 409.
+// Who may set `is_active` does not set their own to false or null: 409.
 // The last active administrator of an enterprise is neither deactivated nor moved: 409.
 // An administrator who moves to another enterprise is no administrator there.
 //
@@ -1403,7 +1407,7 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserIDInPath, pa
 // A member you may not change refuses the whole update with 403.
 // Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
 // else 403 with the code `reauthentication_required`.
-// Nobody sets their own `is_active` to false or null: 409.
+// Who may set `is_active` does not set their own to false or null: 409.
 // The last active administrator of an enterprise is neither deactivated nor moved: 409.
 // An administrator who moves to another enterprise is no administrator there.
 //
@@ -1431,7 +1435,9 @@ func (c *Client) UpdateUser(ctx context.Context, userID UserIDInPath, params *Up
 // ListUserEvents List the changes of a user
 //
 // Lists who has changed the user, when and what, the oldest change first.
-// It names members, never their values.
+// Logging in and out count as changes; a log-in that fails does not.
+// The list names members, never their values.
+// It names actors also if you cannot see them.
 // Administrators see what was changed while the user was in their enterprise.
 // System administrators see all, also of users who were deleted.
 //
@@ -1451,10 +1457,11 @@ func (c *Client) ListUserEvents(ctx context.Context, userID UserIDInPath, params
 // ChangePasswordWithBody Change the password of a user
 //
 // Gives a user a new password and ends all tokens of the user.
-// Administrators and system administrators only.
+// For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
 // The `user_id` in the body is the one in the path; another one is 422.
-// For yourself, this is as `PUT /openapi/v1/changepwd`.
+// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
+// the token that is used stays, and a log-in older than 15 minutes is 403.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1474,10 +1481,11 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, userID UserIDInPath
 // ChangePassword Change the password of a user
 //
 // Gives a user a new password and ends all tokens of the user.
-// Administrators and system administrators only.
+// For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
 // The `user_id` in the body is the one in the path; another one is 422.
-// For yourself, this is as `PUT /openapi/v1/changepwd`.
+// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
+// the token that is used stays, and a log-in older than 15 minutes is 403.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2258,8 +2266,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Makes an administrator a user without a role.
 	// Administrators do so in their own enterprise, system administrators in any.
-	// A user who is no administrator is 404.
 	// Nobody dismisses oneself, and the last active administrator of an enterprise stays: 409.
+	// Another user who is no administrator is 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2357,7 +2365,7 @@ type ClientWithResponsesInterface interface {
 	// DeleteUserWithResponse Delete a user
 	//
 	// Deletes a user and ends the user's tokens. The audit of the user stays.
-	// Administrators and system administrators only.
+	// For administrators and system administrators only.
 	// Nobody deletes oneself, and the last active administrator of an enterprise stays: 409.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -2389,7 +2397,7 @@ type ClientWithResponsesInterface interface {
 	// A member you may not change refuses the whole update with 403.
 	// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
 	// else 403 with the code `reauthentication_required`.
-	// Nobody sets their own `is_active` to false or null: 409.
+	// Who may set `is_active` does not set their own to false or null: 409.
 	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
 	// An administrator who moves to another enterprise is no administrator there.
 	//
@@ -2418,7 +2426,7 @@ type ClientWithResponsesInterface interface {
 	// A member you may not change refuses the whole update with 403.
 	// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
 	// else 403 with the code `reauthentication_required`.
-	// Nobody sets their own `is_active` to false or null: 409.
+	// Who may set `is_active` does not set their own to false or null: 409.
 	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
 	// An administrator who moves to another enterprise is no administrator there.
 	//
@@ -2436,7 +2444,9 @@ type ClientWithResponsesInterface interface {
 	// ListUserEventsWithResponse List the changes of a user
 	//
 	// Lists who has changed the user, when and what, the oldest change first.
-	// It names members, never their values.
+	// Logging in and out count as changes; a log-in that fails does not.
+	// The list names members, never their values.
+	// It names actors also if you cannot see them.
 	// Administrators see what was changed while the user was in their enterprise.
 	// System administrators see all, also of users who were deleted.
 	//
@@ -2448,10 +2458,11 @@ type ClientWithResponsesInterface interface {
 	// ChangePasswordWithBodyWithResponse Change the password of a user
 	//
 	// Gives a user a new password and ends all tokens of the user.
-	// Administrators and system administrators only.
+	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
 	// The `user_id` in the body is the one in the path; another one is 422.
-	// For yourself, this is as `PUT /openapi/v1/changepwd`.
+	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
+	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2461,10 +2472,11 @@ type ClientWithResponsesInterface interface {
 	// ChangePasswordWithResponse Change the password of a user
 	//
 	// Gives a user a new password and ends all tokens of the user.
-	// Administrators and system administrators only.
+	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
 	// The `user_id` in the body is the one in the path; another one is 422.
-	// For yourself, this is as `PUT /openapi/v1/changepwd`.
+	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
+	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4673,8 +4685,8 @@ func (c *ClientWithResponses) CreateAdministratorWithResponse(ctx context.Contex
 //
 // Makes an administrator a user without a role.
 // Administrators do so in their own enterprise, system administrators in any.
-// A user who is no administrator is 404.
 // Nobody dismisses oneself, and the last active administrator of an enterprise stays: 409.
+// Another user who is no administrator is 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4826,7 +4838,7 @@ func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, body C
 // DeleteUserWithResponse Delete a user
 //
 // Deletes a user and ends the user's tokens. The audit of the user stays.
-// Administrators and system administrators only.
+// For administrators and system administrators only.
 // Nobody deletes oneself, and the last active administrator of an enterprise stays: 409.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -4870,7 +4882,7 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID Us
 // A member you may not change refuses the whole update with 403.
 // Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
 // else 403 with the code `reauthentication_required`.
-// Nobody sets their own `is_active` to false or null: 409.
+// Who may set `is_active` does not set their own to false or null: 409.
 // The last active administrator of an enterprise is neither deactivated nor moved: 409.
 // An administrator who moves to another enterprise is no administrator there.
 //
@@ -4905,7 +4917,7 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 // A member you may not change refuses the whole update with 403.
 // Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
 // else 403 with the code `reauthentication_required`.
-// Nobody sets their own `is_active` to false or null: 409.
+// Who may set `is_active` does not set their own to false or null: 409.
 // The last active administrator of an enterprise is neither deactivated nor moved: 409.
 // An administrator who moves to another enterprise is no administrator there.
 //
@@ -4929,7 +4941,9 @@ func (c *ClientWithResponses) UpdateUserWithResponse(ctx context.Context, userID
 // ListUserEventsWithResponse List the changes of a user
 //
 // Lists who has changed the user, when and what, the oldest change first.
-// It names members, never their values.
+// Logging in and out count as changes; a log-in that fails does not.
+// The list names members, never their values.
+// It names actors also if you cannot see them.
 // Administrators see what was changed while the user was in their enterprise.
 // System administrators see all, also of users who were deleted.
 //
@@ -4947,10 +4961,11 @@ func (c *ClientWithResponses) ListUserEventsWithResponse(ctx context.Context, us
 // ChangePasswordWithBodyWithResponse Change the password of a user
 //
 // Gives a user a new password and ends all tokens of the user.
-// Administrators and system administrators only.
+// For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
 // The `user_id` in the body is the one in the path; another one is 422.
-// For yourself, this is as `PUT /openapi/v1/changepwd`.
+// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
+// the token that is used stays, and a log-in older than 15 minutes is 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4966,10 +4981,11 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 // ChangePasswordWithResponse Change the password of a user
 //
 // Gives a user a new password and ends all tokens of the user.
-// Administrators and system administrators only.
+// For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
 // The `user_id` in the body is the one in the path; another one is 422.
-// For yourself, this is as `PUT /openapi/v1/changepwd`.
+// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
+// the token that is used stays, and a log-in older than 15 minutes is 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -49,7 +49,10 @@ func (c Creation) Plan(facts Facts) (Change, error) {
 	if err := actor.Valid(now); err != nil {
 		return Change{}, err
 	}
-	if err := AllowIn(OperationCreateUser, actor.User, c.User.EnterpriseID, FieldEnterpriseID, fields...); err != nil {
+	if err := AllowIn(OperationCreateUser, actor.User, c.User.EnterpriseID, FieldEnterpriseID); err != nil {
+		return Change{}, err
+	}
+	if err := allowFields(OperationCreateUser, actor.User, fields); err != nil {
 		return Change{}, err
 	}
 	facts.Target = User{

@@ -40,7 +40,7 @@ func (s *Service) Administrators(ctx context.Context, p Principal, enterprise st
 	filter := rule.Scope.filter(p.User)
 	filter.Roles = []Role{RoleAdministrator}
 	if enterprise != "" {
-		if err := AllowIn(OperationListAdministrators, p.User, enterprise, FieldEID); err != nil {
+		if err := AllowIn(OperationListAdministrators, p.User, enterprise); err != nil {
 			return nil, 0, err
 		}
 		filter.EnterpriseID = enterprise

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"strings"
+	"time"
 )
 
 // LogInName names a user for a log-in: by e-mail address, or by enterprise and name.
@@ -59,7 +60,7 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 		if !facts.Target.Active() || facts.PasswordHash != account.PasswordHash {
 			return Change{}, &Error{Code: CodeInvalidCredentials}
 		}
-		now := s.Now()
+		now := s.Now().UTC().Truncate(time.Microsecond) // as it is stored
 		t = Token{UserID: facts.Target.ID, Name: "log-in", Kind: TokenLogIn, Created: now, Expires: now.Add(s.TokenLife)}
 		event := facts.event(OperationCreateAuthToken, now)
 		event.ActorID, event.TokenName = facts.Target.ID, t.Name

@@ -193,18 +193,19 @@ func Allow(op Operation, actor, target User, fields ...Field) error {
 	return allowFields(op, actor, fields)
 }
 
-// AllowIn is Allow for what is done in an enterprise and not to a user. One that is
-// outside the scope is CodeForbidden with the field that names it.
-func AllowIn(op Operation, actor User, enterprise string, named Field, fields ...Field) error {
+// AllowIn is Allow for what is done in an enterprise and not to a user. An enterprise
+// outside the scope is CodeForbidden with the field that names it, if one does.
+func AllowIn(op Operation, actor User, enterprise string, named ...Field) error {
 	if err := never(op, actor); err != nil {
 		return err
 	}
 	if !policy[op][actor.Role].Scope.includes(actor, User{EnterpriseID: enterprise}) {
-		return &Error{Code: CodeForbidden, Fields: []Field{named}}
+		return &Error{Code: CodeForbidden, Fields: named}
 	}
-	return allowFields(op, actor, fields)
+	return nil
 }
 
+// allowFields returns CodeForbidden with the fields that the actor may not name.
 func allowFields(op Operation, actor User, fields []Field) error {
 	allowed := policy[op][actor.Role].Fields
 	refused := slices.DeleteFunc(slices.Clone(fields), func(f Field) bool { return slices.Contains(allowed, f) })

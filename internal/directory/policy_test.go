@@ -53,7 +53,7 @@ func policyPage() string {
 
 Each role, and to whom it may do what. Outside of that, the answer is 404 for whom the role does not see, as if there
 were no such user, and 403 for whom it sees. *Never* is 403 for everyone. "Own enterprise" leaves system administrators out.
-A right is asked for in the moment of the change: one that was lost while a request waited no longer counts.
+What counts is the role at the moment of the change, not the one when the request came in.
 
 `)
 	row("", func(r Role) string { return names[r] })
@@ -86,7 +86,7 @@ Everyone may log in. Beyond the table:
 
 - Nobody deactivates, dismisses or deletes oneself: 409.
 - The last active administrator of an enterprise is not deactivated, moved, dismissed or deleted: 409.
-- With a log-in that is older than 15 minutes, nobody changes the own password or e-mail address: 403.
+- With a log-in that is older than 15 minutes, nobody changes their own password or e-mail address: 403.
 `)
 	return page.String()
 }

@@ -20,6 +20,7 @@ type Start struct {
 type Started struct {
 	First         bool // the directory was empty
 	OperatorEnded bool // an operator's token of an earlier start has ended
+	OperatorVain  bool // the operator's token is of no use: user 1 is not active or gone
 }
 
 // Start prepares the directory for a server. On an empty directory it creates user 1,

@@ -15,18 +15,18 @@ type UserID int32
 
 var userID = regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
 
-// nobody is a number that no user has.
-const nobody UserID = -1
+// Nobody is a number that no user has.
+const Nobody UserID = -1
 
 // ParseUserID reads the decimal form without sign, leading zero or white space.
-// What is not a number of a user gives one that no user has.
+// What is not a number of a user gives Nobody.
 func ParseUserID(s string) UserID {
 	if !userID.MatchString(s) {
-		return nobody
+		return Nobody
 	}
 	id, err := strconv.ParseInt(s, 10, 32)
 	if err != nil {
-		return nobody
+		return Nobody
 	}
 	return UserID(id)
 }

@@ -85,6 +85,9 @@ func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3
 		case p.Value.In == openapi3.ParameterInHeader && schema.Type.Is(openapi3.TypeString):
 			op.headers[http.CanonicalHeaderKey(p.Value.Name)] = p.Value
 		case p.Value.In == openapi3.ParameterInQuery && (schema.Type.Is(openapi3.TypeString) || schema.Type.Is(openapi3.TypeInteger)):
+			if err := checkable(schema); err != nil {
+				return nil, fmt.Errorf("%s: %w", p.Value.Name, err)
+			}
 			op.query[p.Value.Name] = schema
 		default:
 			return nil, fmt.Errorf("parameters like %s are not checked", p.Value.Name)
@@ -98,12 +101,23 @@ func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3
 		op.body = content[echo.MIMEApplicationJSON].Schema.Value
 		op.bodyRequired = described.RequestBody.Value.Required
 		for name, member := range op.body.Properties {
-			if m := member.Value; m.MultipleOf != nil || m.Enum != nil || m.Items != nil || m.Properties != nil {
-				return nil, fmt.Errorf("no fault code says what is wrong with a member like %s", name)
+			if err := checkable(member.Value); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
 	}
 	return op, nil
+}
+
+// checkable returns an error for a schema whose faults could not be told.
+func checkable(s *openapi3.Schema) error {
+	if s.MultipleOf != nil || s.Enum != nil || s.Items != nil || s.Properties != nil {
+		return errors.New("no fault code says what is wrong")
+	}
+	if s.Pattern != "" && form(s) == "" {
+		return errors.New("there is a pattern, but no x-form to say it in words")
+	}
+	return nil
 }
 
 // covers returns an error if a route is no operation or an operation has no route.

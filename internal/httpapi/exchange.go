@@ -51,7 +51,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(err)
 		}
 
-		s.Logger.LogAttrs(ctx, slog.LevelInfo, "request",
+		attributes := []slog.Attr{
 			slog.String("request_id", x.requestID),
 			slog.String("method", knownMethod(c.Request().Method)),
 			slog.String("route", c.Path()),
@@ -59,8 +59,11 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			slog.Duration("duration", time.Since(begin)),
 			slog.String("address", x.address.String()),
 			slog.Int64("user_id", int64(x.principal.User.ID)),
-			slog.String("problem", string(x.problem)),
-		)
+		}
+		if x.problem != "" {
+			attributes = append(attributes, slog.String("problem", string(x.problem)))
+		}
+		s.Logger.LogAttrs(ctx, slog.LevelInfo, "request", attributes...)
 		return nil
 	}
 }

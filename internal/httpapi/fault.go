@@ -91,9 +91,9 @@ func newFault(at []string, e *openapi3.SchemaError) (api.Fault, error) {
 	case "maximum":
 		fault.Code, fault.Detail = api.FaultCodeMaximum, fmt.Sprintf("Send %.0f or less.", *e.Schema.Max)
 	case "pattern":
-		fault.Code, fault.Detail = api.FaultCodePattern, formOf(e.Schema)
+		fault.Code, fault.Detail = api.FaultCodePattern, "Send "+form(e.Schema)+"."
 	case "format":
-		fault.Code, fault.Detail = api.FaultCodeFormat, formOf(e.Schema)
+		fault.Code, fault.Detail = api.FaultCodeFormat, "Send "+form(e.Schema)+"."
 	default:
 		return api.Fault{}, fmt.Errorf("validate a request: no fault code for %s", e.SchemaField)
 	}
@@ -115,13 +115,10 @@ func typeOf(schema *openapi3.Schema) string {
 	return strings.Join(types, " or ")
 }
 
-// formOf says what a string has to look like. The example says more than a long pattern.
-func formOf(schema *openapi3.Schema) string {
-	form := "a string that matches " + schema.Pattern
-	if schema.Format != "" {
-		form = "a string in the format " + schema.Format
-	}
-	return fmt.Sprintf("Send %s, as in %v", form, schema.Example)
+// form says what a string has to look like, in the contract's words.
+func form(schema *openapi3.Schema) string {
+	text, _ := schema.Extensions["x-form"].(string)
+	return text
 }
 
 // pointer writes a JSON Pointer (RFC 6901 §3) whose names are cut and made printable.

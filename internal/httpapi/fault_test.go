@@ -19,15 +19,24 @@ func TestFaultDetails(t *testing.T) {
 		`{"is_active":1}`:  "Send a boolean or null.",
 		`{"password":"x"}`: "Send 8 or more characters.",
 		`{"password":"` + strings.Repeat("x", 129) + `"}`: "Send 128 characters or fewer.",
-		`{"enterprise_id":"a b"}`:                         "Send a string that matches ^[A-Za-z0-9._-]+$, as in default",
-		`{"email":"x"}`:                                   "Send a string in the format email, as in user@example.com",
-		`{"email":"` + strings.Repeat("x", 65) + `@y"}`:   "Send a string in the format email, as in user@example.com",
+		`{"phone":"\t"}`:                              "Send text without control characters.",
+		`{"password":"correct\thorse"}`:               "Send text without control characters.",
+		`{"enterprise_id":"a b"}`:                     "Send nothing but the letters A to Z and a to z, digits, dots, underscores and hyphens.",
+		`{"email":"x"}`:                               "Send one e-mail address in ASCII, as in user@example.com.",
+		`{"email":"` + strings.Repeat("x", 65) + `@y"}`: "Send one e-mail address in ASCII, as in user@example.com.",
 		`{"x":1}`: "There is no such member.",
 	} {
 		errors := s.Send(t, "PUT", "/openapi/v1/users/1", body).Problem(t).Errors
 		require.Len(t, errors, 1, body)
 		require.Equal(t, want, errors[0].Detail, body)
 	}
+	for query, want := range map[string]string{
+		"query=%0A": "Send text without control characters.", "page=x": "Send an integer.", "page=0": "Send 1 or more.", "page_size=101": "Send 100 or less.",
+	} {
+		require.Equal(t, want, s.Send(t, "GET", "/openapi/v1/users?"+query, "").Problem(t).Errors[0].Detail)
+	}
+	named := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"a b","password":"correct horse","enterprise_id":"default"}`)
+	require.Equal(t, "Send a name without /, @, white space and control characters.", named.Problem(t).Errors[0].Detail)
 	require.Equal(t, "Send this member.", s.Send(t, "POST", "/openapi/v1/users", "{}").Problem(t).Errors[0].Detail)
 	require.Equal(t, "Send a body.", s.Send(t, "POST", "/openapi/v1/users", "").Problem(t).Errors[0].Detail)
 	require.Equal(t, "This is not JSON in UTF-8 at or after byte 4.", s.Send(t, "PUT", "/openapi/v1/users/1", "{}  x").Problem(t).Errors[0].Detail)

@@ -158,6 +158,9 @@ func TestLogLine(t *testing.T) {
 	require.NotEqual(t, forged, answer.Header.Get("X-Request-Id"))
 	log := s.Log.String()
 	require.Contains(t, log, `"request_id":"`+answer.Header.Get("X-Request-Id")+`","method":"GET","route":"/openapi/v1/users/:user_id","status":200,`)
-	require.Contains(t, log, `"address":"127.0.0.1","user_id":1,"problem":""}`)
-	require.NotContains(t, log, "x=y")
+	require.Contains(t, log, `"address":"127.0.0.1","user_id":1}`)
+	s.CreateUser(t, "ada")
+	entered := logIn(t, s, "default/ada", apitest.Password)
+	require.Contains(t, lineWith(t, s.Log.String(), entered.Header.Get("X-Request-Id")), `"user_id":2}`, "who has logged in")
+	require.NotContains(t, s.Log.String(), "x=y")
 }

@@ -64,7 +64,7 @@ var problems = map[api.ProblemCode]problem{
 	api.ProblemCodeForbidden: {
 		status: http.StatusForbidden, title: "Forbidden",
 		detail: "Your role does not allow this. Nothing was changed.",
-		fault:  api.FaultCodeNotAllowed, mend: "You may not set this.",
+		fault:  api.FaultCodeNotAllowed, mend: "You may not set this, or not to this.",
 	},
 	api.ProblemCodeReauthenticationRequired: {
 		status: http.StatusForbidden, title: "Reauthentication required",
@@ -113,7 +113,7 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodePreconditionFailed: {
 		status: http.StatusPreconditionFailed, title: "Precondition failed",
-		detail: "The user was changed since. Nothing was changed; read the user and its ETag again.",
+		detail: "The user does not have the version that is asked for. Nothing was changed; read the user and its ETag again.",
 	},
 	api.ProblemCodeContentTooLarge: {
 		status: http.StatusRequestEntityTooLarge, title: "Content too large",

@@ -28,9 +28,18 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 				return err
 			}
 		}
-		started.OperatorEnded, err = replaceOperatorToken(tx, start.At, start.Operator)
-		if err != nil || !started.First || start.Made == nil {
+		if started.OperatorEnded, err = replaceOperatorToken(tx, start.At, start.Operator); err != nil {
 			return err
+		}
+		if start.Operator != nil {
+			owner, err := findUser(tx, start.Operator.UserID)
+			if err != nil && !isNotFound(err) {
+				return err
+			}
+			started.OperatorVain = !owner.Active()
+		}
+		if !started.First || start.Made == nil {
+			return nil
 		}
 		if err := insertToken(tx, *start.Made); err != nil {
 			return err
