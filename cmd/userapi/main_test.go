@@ -496,6 +496,38 @@ func TestOperatorsToken(t *testing.T) {
 	require.Contains(t, stderr, "token "+number[1]+" is the operator's")
 }
 
+// A token in the settings that cannot count is not passed over in silence.
+func TestOperatorsTokenInVain(t *testing.T) {
+	dir := t.TempDir()
+	operator := strings.Repeat("operator", 4)
+	settings := []string{"USERAPI_ADMIN_TOKEN=" + operator}
+	s := serve(t, dir, settings)
+	_, stderr, code := finishWith(t, dir, "correct horse", "user", "create", "--nick-name=root", "--enterprise-id=default", "--system-administrator")
+	require.Equal(t, 0, code, stderr)
+	root, _, code := finish(t, dir, nil, "token", "create", "--user=2", "--name=x")
+	require.Equal(t, 0, code)
+	_, log := s.stop(t)
+	require.NotContains(t, log, "level=WARN")
+	for _, request := range []struct {
+		method, body string
+		status       int
+	}{{"PUT", `{"is_active":false}`, 200}, {"PUT", `{"is_active":true}`, 200}, {"DELETE", "", 204}} {
+		s = serve(t, dir, settings)
+		status, _ := s.send(t, strings.TrimSpace(root), request.method, "/openapi/v1/users/1", request.body)
+		require.Equal(t, request.status, status)
+		s.stop(t)
+		s = serve(t, dir, settings)
+		want := 401
+		if strings.Contains(request.body, "true") {
+			want = 200
+		}
+		status, _ = s.send(t, operator, "GET", "/openapi/v1/users/2", "")
+		require.Equal(t, want, status)
+		_, log = s.stop(t)
+		require.Equal(t, want == 401, strings.Contains(log, "USERAPI_ADMIN_TOKEN is refused"), log)
+	}
+}
+
 func TestTokenCommands(t *testing.T) {
 	dir := t.TempDir()
 	_, stderr, code := finish(t, dir, nil, "token", "list")

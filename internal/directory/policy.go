@@ -90,7 +90,7 @@ type Rule struct {
 
 var (
 	ownFields        = []Field{FieldPassword, FieldEmail, FieldPhone}
-	changeableFields = append(ownFields[:len(ownFields):len(ownFields)], FieldIsActive)
+	changeableFields = slices.Concat(ownFields, []Field{FieldIsActive})
 	passwordOnly     = []Field{FieldPassword}
 	roleOnly         = []Field{FieldRole}
 	allFields        = []Field{
@@ -107,7 +107,7 @@ var policy = map[Operation]map[Role]Rule{
 	OperationCreateUser: {
 		RoleAdministrator:       {Scope: ScopeEnterprise, Fields: allFields},
 		RoleSystemAdministrator: {Scope: ScopeEveryone, Fields: allFields},
-		roleOperator:            {Scope: ScopeEveryone, Fields: append(allFields[:len(allFields):len(allFields)], FieldRole)},
+		roleOperator:            {Scope: ScopeEveryone, Fields: slices.Concat(allFields, roleOnly)},
 	},
 	OperationGetUser: {
 		RoleUser:                {Scope: ScopeOneself},
@@ -117,7 +117,7 @@ var policy = map[Operation]map[Role]Rule{
 	OperationUpdateUser: {
 		RoleUser:                {Scope: ScopeOneself, Fields: ownFields},
 		RoleAdministrator:       {Scope: ScopeEnterprise, Fields: changeableFields},
-		RoleSystemAdministrator: {Scope: ScopeEveryone, Fields: append(changeableFields[:len(changeableFields):len(changeableFields)], FieldEnterpriseID)},
+		RoleSystemAdministrator: {Scope: ScopeEveryone, Fields: slices.Concat(changeableFields, []Field{FieldEnterpriseID})},
 	},
 	OperationDeleteUser: {
 		RoleUser:                {Scope: ScopeNobody},

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,7 +73,7 @@ What counts is the role at the moment of the change, not the one when the reques
 	row("", func(r Role) string { return names[r] })
 	row("---", func(Role) string { return "---" })
 	for _, op := range []Operation{OperationCreateUser, OperationUpdateUser} {
-		for _, field := range append(allFields[:len(allFields):len(allFields)], FieldRole) {
+		for _, field := range slices.Concat(allFields, roleOnly) {
 			row(fmt.Sprintf("`%s`: `%s`", op, field), func(r Role) string {
 				if allowFields(op, User{Role: r}, []Field{field}) == nil {
 					return "yes"
