@@ -21,11 +21,7 @@ type auditCommand struct {
 
 // Validate is called by kong.
 func (c auditCommand) Validate() error {
-	var fault error
-	if c.User != nil {
-		fault = checkUser(*c.User)
-	}
-	return errors.Join(fault, c.databaseSetting.Validate())
+	return errors.Join(checkOptionalUser(c.User), c.databaseSetting.Validate())
 }
 
 // Run prints a line for each change, the oldest first. "-" stands for nothing, and as
@@ -63,7 +59,7 @@ func (c auditCommand) read(ctx context.Context, service *directory.Service, page
 		return service.Events(ctx, page)
 	}
 	events, total, err := service.UserEvents(ctx, directory.Operator(), directory.UserID(*c.User), page)
-	if isCode(err, directory.CodeNotFound) {
+	if directory.IsCode(err, directory.CodeNotFound) {
 		err = fmt.Errorf("there never was a user %d", *c.User)
 	}
 	return events, total, err

@@ -665,6 +665,7 @@ func TestUserCommands(t *testing.T) {
 		"secret\x00 horse":       {[]string{"set-password", "--user=2"}, exitUsage, "the password: "},
 		"secret\xff horse":       {[]string{"set-password", "--user=2"}, exitUsage, "the password: "},
 		strings.Repeat("x", 129): {[]string{"set-password", "--user=2"}, exitUsage, "the password: "},
+		"secret horse!":          {[]string{"create", "--nick-name=a\xff", "--enterprise-id=default"}, exitUsage, "--nick-name: it needs UTF-8"},
 		"secret horse":           {[]string{"set-password", "--user=0"}, exitUsage, "--user: "},
 		"secret horses": {
 			[]string{"create", "--nick-name=a b", "--enterprise-id=", "--email=x", "--phone=" + strings.Repeat("1", 33), "--database="},
@@ -698,8 +699,11 @@ func TestUserCommands(t *testing.T) {
 	_, stderr, code = finish(t, dir, nil, "audit", "--user=99")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "there never was a user 99")
-	_, _, code = finish(t, dir, nil, "audit", "--user=0")
-	require.Equal(t, exitUsage, code)
+	for _, command := range [][]string{{"audit"}, {"token", "list"}} {
+		_, stderr, code = finish(t, dir, nil, append(command, "--user=0")...)
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, stderr, "--user: it needs the number of a user")
+	}
 }
 
 // onTerminal runs userapi on a terminal, answers each question with a line, and returns

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -18,7 +16,6 @@ import (
 
 	"userapi/internal/directory"
 	"userapi/internal/httpapi"
-	"userapi/internal/password"
 	"userapi/internal/store"
 	"userapi/internal/telemetry"
 )
@@ -59,7 +56,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
-	service := newService(kept, c.logIns())
+	service := newService(kept, c.tokenTTL, c.loginLimit)
 	if err := c.start(ctx, service, logger); err != nil {
 		return err
 	}
@@ -124,28 +121,6 @@ func openForServing(ctx context.Context, path string) (*store.Store, error) {
 	return store.Open(ctx, path)
 }
 
-// logIns is what a service needs to know about log-ins.
-type logIns struct {
-	life  time.Duration // of a token
-	limit int           // failures a minute; 0: any number
-}
-
-// withoutLogIns is for the command line, where nobody logs in.
-var withoutLogIns = logIns{}
-
-func (c *serveCommand) logIns() logIns { return logIns{life: c.tokenTTL, limit: c.loginLimit} }
-
-func newService(kept *store.Store, l logIns) *directory.Service {
-	return &directory.Service{
-		Store:     kept,
-		Hasher:    password.NewGate(password.Params(), runtime.GOMAXPROCS(0)),
-		Now:       time.Now,
-		Random:    rand.Reader,
-		TokenLife: l.life,
-		Attempts:  directory.NewAttempts(l.limit, time.Now),
-	}
-}
-
 // start makes user 1 on an empty database and says where its token is.
 func (c *serveCommand) start(ctx context.Context, service *directory.Service, logger *slog.Logger) error {
 	written := false
@@ -163,7 +138,7 @@ func (c *serveCommand) start(ctx context.Context, service *directory.Service, lo
 	if started.OperatorEnded {
 		logger.Warn("the USERAPI_ADMIN_TOKEN of an earlier start has ended; 'userapi token create --user=1 --name=rescue' makes another token")
 	}
-	if started.OperatorVain {
+	if started.OperatorRefused {
 		logger.Warn("USERAPI_ADMIN_TOKEN is refused: user 1 is not active or was deleted; " +
 			"'userapi user create --system-administrator' makes another system administrator")
 	}

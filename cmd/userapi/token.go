@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"userapi/internal/directory"
-	"userapi/internal/store"
 )
 
 type tokenCommands struct {
@@ -48,7 +47,7 @@ func (c createTokenCommand) Run(ctx context.Context, std streams) error {
 			life = *c.ExpiresIn
 		}
 		secret, owner, err := service.CreateToken(ctx, directory.UserID(c.User), c.Name, life)
-		if isCode(err, directory.CodeNotFound) {
+		if directory.IsCode(err, directory.CodeNotFound) {
 			return fmt.Errorf("there is no user %d", c.User)
 		}
 		if err != nil {
@@ -64,13 +63,22 @@ func (c createTokenCommand) Run(ctx context.Context, std streams) error {
 
 type listTokensCommand struct {
 	databaseSetting `embed:""`
-	User            int32 `placeholder:"ID" help:"Only the tokens of this user."`
+	User            *int32 `placeholder:"ID" help:"Only the tokens of this user."`
+}
+
+// Validate is called by kong.
+func (c listTokensCommand) Validate() error {
+	return errors.Join(checkOptionalUser(c.User), c.databaseSetting.Validate())
 }
 
 // Run prints a line for each token.
 func (c listTokensCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
-		tokens, err := service.Tokens(ctx, directory.UserID(c.User))
+		var user directory.UserID // all
+		if c.User != nil {
+			user = directory.UserID(*c.User)
+		}
+		tokens, err := service.Tokens(ctx, user)
 		if err != nil {
 			return err
 		}
@@ -96,27 +104,12 @@ type revokeTokenCommand struct {
 func (c revokeTokenCommand) Run(ctx context.Context, _ streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		err := service.RevokeToken(ctx, c.ID)
-		if isCode(err, directory.CodeNotFound) {
+		if directory.IsCode(err, directory.CodeNotFound) {
 			return fmt.Errorf("there is no token %d", c.ID)
 		}
-		if isCode(err, directory.CodeOperatorToken) {
+		if directory.IsCode(err, directory.CodeOperatorToken) {
 			return fmt.Errorf("token %d is the operator's: it ends when the server starts without it", c.ID)
 		}
 		return err
 	})
-}
-
-func isCode(err error, code directory.Code) bool {
-	failure, ok := errors.AsType[*directory.Error](err)
-	return ok && failure.Code == code
-}
-
-// withService runs do on a database that exists.
-func withService(ctx context.Context, path string, do func(*directory.Service) error) (err error) {
-	kept, err := store.Open(ctx, path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, kept.Close()) }()
-	return do(newService(kept, withoutLogIns))
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -40,14 +39,16 @@ func (c createUserCommand) Validate() error {
 		}
 	}
 	var faults []error
-	err := httpapi.CheckMembers("CreateUser", members, func(member, mend string) {
+	err := httpapi.Check("CreateUser", members, func(member, wanted string) {
 		if member == "password" { // it is asked for later
 			return
 		}
+		flag := "--" + strings.ReplaceAll(member, "_", "-")
 		if _, given := members[member]; !given {
-			mend = "it is needed"
+			faults = append(faults, fmt.Errorf("%s: it is needed", flag))
+			return
 		}
-		faults = append(faults, fmt.Errorf("--%s: %s", strings.ReplaceAll(member, "_", "-"), inWords(mend)))
+		faults = append(faults, fmt.Errorf("%s: it needs %s", flag, wanted))
 	})
 	return errors.Join(append(faults, err, c.databaseSetting.Validate())...)
 }
@@ -57,11 +58,6 @@ func orNil(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-// inWords turns what the contract asks a client to send into what a flag needs.
-func inWords(mend string) string {
-	return strings.TrimSuffix(strings.Replace(mend, "Send ", "it needs ", 1), ".")
 }
 
 // Run prints the number alone, for $(…).
@@ -79,10 +75,10 @@ func (c createUserCommand) Run(ctx context.Context, std streams) error {
 			NickName: c.NickName, Password: password, EnterpriseID: c.EnterpriseID, Role: role,
 			Email: c.Email, Phone: c.Phone, IsActive: &active,
 		})
-		if isCode(err, directory.CodeNickNameTaken) {
+		if directory.IsCode(err, directory.CodeNickNameTaken) {
 			return errors.New("--nick-name: another user of the enterprise has this name")
 		}
-		if isCode(err, directory.CodeEmailTaken) {
+		if directory.IsCode(err, directory.CodeEmailTaken) {
 			return errors.New("--email: another user has this address")
 		}
 		if err != nil {
@@ -111,7 +107,7 @@ func (c setPasswordCommand) Run(ctx context.Context, std streams) error {
 			return err
 		}
 		err = service.ChangePassword(ctx, directory.Operator(), directory.UserID(c.User), password)
-		if isCode(err, directory.CodeNotFound) {
+		if directory.IsCode(err, directory.CodeNotFound) {
 			return fmt.Errorf("there is no user %d", c.User)
 		}
 		return err
@@ -123,6 +119,13 @@ func checkUser(id int32) error {
 		return errors.New("--user: it needs the number of a user")
 	}
 	return nil
+}
+
+func checkOptionalUser(id *int32) error {
+	if id == nil {
+		return nil
+	}
+	return checkUser(*id)
 }
 
 // readPassword asks for a password on a terminal, twice, and else reads one line.
@@ -139,15 +142,9 @@ func readPassword(ctx context.Context, std streams) (password string, err error)
 	if err != nil {
 		return "", err
 	}
-	if !utf8.ValidString(password) {
-		return "", &usageError{errors.New("the password: it needs to be UTF-8")}
-	}
 	var faults []error
-	members := map[string]any{"password": password, "password1": password}
-	err = httpapi.CheckMembers("ChangeOwnPassword", members, func(member, mend string) {
-		if member == "password" {
-			faults = append(faults, &usageError{fmt.Errorf("the password: %s", inWords(mend))})
-		}
+	err = httpapi.Check("Password", password, func(_, wanted string) {
+		faults = append(faults, &usageError{fmt.Errorf("the password: it needs %s", wanted)})
 	})
 	return password, errors.Join(append(faults, err)...)
 }

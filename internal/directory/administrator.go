@@ -11,7 +11,7 @@ func (s *Service) CreateAdministrator(ctx context.Context, p Principal, id UserI
 		if err := facts.allow(now, OperationCreateAdministrator, FieldRole); err != nil {
 			return Change{}, err
 		}
-		if err := AllowIn(OperationCreateAdministrator, actor, enterprise, FieldEID); err != nil {
+		if err := allowIn(OperationCreateAdministrator, actor, enterprise, FieldEID); err != nil {
 			return Change{}, err
 		}
 		switch {
@@ -39,7 +39,7 @@ func (s *Service) DeleteAdministrator(ctx context.Context, p Principal, id UserI
 		if facts.Target.Role != RoleAdministrator && !facts.self() {
 			return Change{}, &Error{Code: CodeNotFound}
 		}
-		if err := facts.leavesOther(); err != nil {
+		if err := facts.notOneself(); err != nil {
 			return Change{}, err
 		}
 		return facts.assign(RoleUser, facts.event(OperationDeleteAdministrator, now, FieldRole)), nil

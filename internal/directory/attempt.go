@@ -9,14 +9,16 @@ import (
 const (
 	attemptWindow   = time.Minute
 	maxCounters     = 1 << 16 // some 20 MB
+	countersOfOne   = 5       // that one attempt has
 	addressFactor   = 10      // an address may fail this often as much as one account from it
 	accountFactor   = 10      // an account likewise
 	ipv6NetworkBits = 64      // what one subscriber has (RFC 6177)
 )
 
 // Attempts counts failed log-ins by account and address, by address and by account,
-// each for a minute from its first. It is safe for concurrent use. Its memory is
-// bounded: when it is full, a counter is forgotten.
+// each for a minute from its first. An account is counted by the name that was sent,
+// which need not exist, and by the user whom it names: a user has two names. It is safe for concurrent use. Its memory is
+// bounded: when it is full, counters are forgotten.
 type Attempts struct {
 	limit    int
 	now      func() time.Time
@@ -30,9 +32,11 @@ func NewAttempts(limit int, now func() time.Time) *Attempts {
 	return &Attempts{limit: limit, now: now, counters: map[attemptKey]*counter{}}
 }
 
-// attemptKey is what is counted. The zero network stands for all, "" for all accounts.
+// attemptKey is what is counted. The zero network stands for all; neither name nor user
+// for all accounts.
 type attemptKey struct {
-	account string
+	name    string
+	user    UserID
 	network netip.Prefix
 }
 
@@ -46,38 +50,46 @@ type counter struct {
 type attempt struct {
 	attempts *Attempts
 	counters []*counter
+	blind    bool // it has to fail, and as if the password were wrong
 }
 
-// begin counts an attempt as pending, before anything expensive is done for it.
-// CodeTooManyRequests: it is one too many.
-func (a *Attempts) begin(account string, address netip.Addr) (*attempt, error) {
+// begin counts an attempt as pending, before anything expensive is done for it. The user
+// is 0 where nobody has the name. CodeTooManyRequests: it is one too many for the name
+// or the address. One too many for the user only, who has failed by the other name, is
+// blind: to refuse it would tell that both names are one user's.
+func (a *Attempts) begin(name string, user UserID, address netip.Addr) (*attempt, error) {
+	begun := &attempt{attempts: a}
 	if a.limit == 0 {
-		return &attempt{attempts: a}, nil
+		return begun, nil
 	}
 	network := networkOf(address)
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	now := a.now()
-	begun := &attempt{attempts: a}
-	var wait time.Duration
-	for _, counted := range []struct {
-		key   attemptKey
-		limit int
-	}{
-		{attemptKey{account, network}, a.limit},
-		{attemptKey{"", network}, a.limit * addressFactor},
-		{attemptKey{account, netip.Prefix{}}, a.limit * accountFactor},
-	} {
-		c := a.counter(counted.key, now)
-		wait = max(wait, c.wait(counted.limit, now))
-		c.pending++
-		begun.counters = append(begun.counters, c)
+	if len(a.counters) > maxCounters-countersOfOne {
+		a.forget(now)
 	}
+	count := func(key attemptKey, limit int) time.Duration {
+		c := a.counter(key, now)
+		begun.counters = append(begun.counters, c)
+		return c.wait(limit, now)
+	}
+	wait := max(
+		count(attemptKey{name: name, network: network}, a.limit),
+		count(attemptKey{network: network}, a.limit*addressFactor),
+		count(attemptKey{name: name}, a.limit*accountFactor),
+	)
 	if wait > 0 {
-		for _, c := range begun.counters {
-			c.pending--
-		}
 		return nil, &Error{Code: CodeTooManyRequests, RetryAfter: wait}
+	}
+	if user != 0 {
+		begun.blind = max(
+			count(attemptKey{user: user, network: network}, a.limit),
+			count(attemptKey{user: user}, a.limit*accountFactor),
+		) > 0
+	}
+	for _, c := range begun.counters {
+		c.pending++
 	}
 	return begun, nil
 }
@@ -118,9 +130,6 @@ func (c *counter) over(now time.Time) bool {
 func (a *Attempts) counter(key attemptKey, now time.Time) *counter {
 	c := a.counters[key]
 	if c == nil {
-		if len(a.counters) >= maxCounters {
-			a.forget(now)
-		}
 		c = &counter{}
 		a.counters[key] = c
 	}
@@ -131,18 +140,21 @@ func (a *Attempts) counter(key attemptKey, now time.Time) *counter {
 }
 
 // forget makes room: all counters whose minute has ended or that have counted nothing
-// go, and of the others, if need be, any quarter.
+// go, and of the others any, down to three quarters, as looking at all of them takes
+// milliseconds. Those of attempts that are pending stay.
 func (a *Attempts) forget(now time.Time) {
 	for key, c := range a.counters {
 		if c.pending == 0 && (c.failed == 0 || c.over(now)) {
 			delete(a.counters, key)
 		}
 	}
-	for key := range a.counters {
+	for key, c := range a.counters {
 		if len(a.counters) <= maxCounters*3/4 {
 			return
 		}
-		delete(a.counters, key)
+		if c.pending == 0 {
+			delete(a.counters, key)
+		}
 	}
 }
 

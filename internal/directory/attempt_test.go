@@ -19,7 +19,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 		address = address.Next()
 		network := address.As16()
 		network[5], network[6], network[7] = network[13], network[14], network[15] // a /64 of its own
-		begun, err := a.begin(account, netip.AddrFrom16(network))
+		begun, err := a.begin(account, 0, netip.AddrFrom16(network))
 		if err == nil {
 			begun.end(true)
 		}
@@ -49,11 +49,30 @@ func TestAttemptsAreBounded(t *testing.T) {
 	require.NoError(t, fail("attacked"))
 }
 
+// What is pending is not forgotten, however many others fail.
+func TestPendingAttemptsAreKept(t *testing.T) {
+	a := NewAttempts(1, time.Now)
+	pending, err := a.begin("ada", 1, netip.MustParseAddr("192.0.2.1"))
+	require.NoError(t, err)
+	address := netip.MustParseAddr("198.51.100.1")
+	for i := range 2 * maxCounters {
+		address = address.Next()
+		begun, err := a.begin(strconv.Itoa(i), 0, address)
+		require.NoError(t, err)
+		begun.end(true)
+	}
+	_, err = a.begin("ada", 1, netip.MustParseAddr("192.0.2.1"))
+	require.Error(t, err)
+	pending.end(false)
+	_, err = a.begin("ada", 1, netip.MustParseAddr("192.0.2.1"))
+	require.NoError(t, err)
+}
+
 // No limit counts nothing.
 func TestNoLimitOfAttempts(t *testing.T) {
 	a := NewAttempts(0, time.Now)
 	for range 1000 {
-		begun, err := a.begin("ada", netip.Addr{})
+		begun, err := a.begin("ada", 1, netip.Addr{})
 		require.NoError(t, err)
 		begun.end(true)
 	}

@@ -28,22 +28,25 @@ type EventFilter struct {
 // Administrators may call it. CodeNotFound: none has this number, or the principal may
 // not see it; who sees everyone sees also those who are deleted. CodeForbidden.
 func (s *Service) UserEvents(ctx context.Context, p Principal, id UserID, page Page) ([]Event, int64, error) {
-	target, err := s.Store.User(ctx, id)
-	rule, _ := RuleOf(OperationListUserEvents, p.User.Role)
-	deleted := rule.Scope == ScopeEveryone && isCode(err, CodeNotFound)
-	if deleted {
-		target, err = User{ID: id}, nil
-	}
+	target, err := s.target(ctx, id)
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := Allow(OperationListUserEvents, p.User, target); err != nil {
+	everyone := policy[OperationListUserEvents][p.User.Role].Scope == ScopeEveryone
+	deleted := everyone && target.ID == 0
+	if deleted {
+		target.ID = id
+	}
+	if err := allow(OperationListUserEvents, p.User, target); err != nil {
 		return nil, 0, err
 	}
-	filter := EventFilter{TargetID: id, EnterpriseID: rule.Scope.filter(p.User).EnterpriseID}
+	filter := EventFilter{TargetID: id}
+	if !everyone {
+		filter.EnterpriseID = p.User.EnterpriseID
+	}
 	events, total, err := s.Store.Events(ctx, filter, page)
 	if err == nil && deleted && total == 0 {
-		return nil, 0, &Error{Code: CodeNotFound}
+		return nil, 0, &Error{Code: CodeNotFound} // there never was one
 	}
 	return events, total, err
 }

@@ -15,14 +15,15 @@ type Facts struct {
 	LastAdministrator func() (bool, error)
 }
 
-// Plan decides a change. It has no effects and may be asked more than once.
+// Plan decides a change. It may be asked more than once: before a password is hashed,
+// and in the unit.
 type Plan func(Facts) (Change, error)
 
 // Change is what an allowed request comes to. Without an event it is nothing, and
 // nothing is written.
 type Change struct {
 	User         User      // as it will be; a number of 0 is given by the store
-	Fields       []Field   // the only ones to be written; none: the user's row stays as it is
+	Fields       []Field   // of a user who exists: the only ones to be written; none: the row stays as it is
 	PasswordHash string    // meaningful if Fields has FieldPassword
 	Delete       bool      // the user, with all tokens
 	EndTokens    bool      // of the user: all but the one that is used and the operator's
@@ -31,14 +32,14 @@ type Change struct {
 	Event        *Event    // its target is the user
 }
 
-// allow is Allow, asked by the actor at this time. CodeUnauthenticated: the actor's
+// allow is the policy's, asked by the actor at this time. CodeUnauthenticated: the actor's
 // token has expired or its owner is not active. CodeReauthenticationRequired: the
 // log-in is too old to change how oneself logs in.
 func (f Facts) allow(now time.Time, op Operation, fields ...Field) error {
-	if err := f.Actor.Valid(now); err != nil {
+	if err := f.Actor.valid(now); err != nil {
 		return err
 	}
-	if err := Allow(op, f.Actor.User, f.Target, fields...); err != nil {
+	if err := allow(op, f.Actor.User, f.Target, fields...); err != nil {
 		return err
 	}
 	logsIn := slices.Contains(fields, FieldPassword) || slices.Contains(fields, FieldEmail)
@@ -51,9 +52,9 @@ func (f Facts) allow(now time.Time, op Operation, fields ...Field) error {
 // self reports whether the actor is the target.
 func (f Facts) self() bool { return f.Actor.User.ID == f.Target.ID }
 
-// leaves returns an error if the target must not stop being an active administrator of
-// its enterprise: CodeLastAdministrator for the last one.
-func (f Facts) leaves(fields ...Field) error {
+// notLast returns CodeLastAdministrator if the target is the last active administrator
+// of its enterprise, and must not stop being one.
+func (f Facts) notLast(fields ...Field) error {
 	last, err := f.LastAdministrator()
 	if err == nil && last {
 		err = &Error{Code: CodeLastAdministrator, Fields: fields}
@@ -61,12 +62,12 @@ func (f Facts) leaves(fields ...Field) error {
 	return err
 }
 
-// leavesOther is leaves for what nobody does to oneself: CodeOwnAccount.
-func (f Facts) leavesOther(fields ...Field) error {
+// notOneself is notLast for what nobody does to oneself either: CodeOwnAccount.
+func (f Facts) notOneself(fields ...Field) error {
 	if f.self() {
 		return &Error{Code: CodeOwnAccount, Fields: fields}
 	}
-	return f.leaves(fields...)
+	return f.notLast(fields...)
 }
 
 // event describes the change that the actor makes to the target.

@@ -17,7 +17,7 @@ type NewUser struct {
 	Origion      *string
 }
 
-// fields returns the members that were given a value.
+// fields returns the members that are set, for the policy and the audit.
 func (n NewUser) fields() []Field {
 	fields := []Field{FieldNickName, FieldPassword, FieldEnterpriseID}
 	if n.Email != nil {
@@ -36,20 +36,20 @@ func (n NewUser) fields() []Field {
 	return fields
 }
 
-// Creation is one request to create a user.
-type Creation struct {
+// creation is one request to create a user.
+type creation struct {
 	User         NewUser
 	PasswordHash string
 	Now          func() time.Time // read in the unit
 }
 
-// Plan is a Plan. It fails with CodeUnauthenticated or CodeForbidden.
-func (c Creation) Plan(facts Facts) (Change, error) {
+// plan is a Plan. It fails with CodeUnauthenticated or CodeForbidden.
+func (c creation) plan(facts Facts) (Change, error) {
 	now, actor, fields := c.Now(), facts.Actor, c.User.fields()
-	if err := actor.Valid(now); err != nil {
+	if err := actor.valid(now); err != nil {
 		return Change{}, err
 	}
-	if err := AllowIn(OperationCreateUser, actor.User, c.User.EnterpriseID, FieldEnterpriseID); err != nil {
+	if err := allowIn(OperationCreateUser, actor.User, c.User.EnterpriseID, FieldEnterpriseID); err != nil {
 		return Change{}, err
 	}
 	if err := allowFields(OperationCreateUser, actor.User, fields); err != nil {
@@ -69,7 +69,6 @@ func (c Creation) Plan(facts Facts) (Change, error) {
 	}
 	return Change{
 		User:         facts.Target,
-		Fields:       fields,
 		PasswordHash: c.PasswordHash,
 		Event:        facts.event(OperationCreateUser, now, fields...),
 	}, nil
@@ -78,9 +77,13 @@ func (c Creation) Plan(facts Facts) (Change, error) {
 // CreateUser creates a user. Administrators and the command line may call it.
 // CodeForbidden, CodeEmailTaken, CodeNickNameTaken, CodeUnavailable.
 func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User, error) {
-	c := Creation{User: n, Now: s.Now}
+	c := creation{User: n, Now: s.Now}
+	facts, err := s.Store.Facts(ctx, p, 0)
+	if err != nil {
+		return User{}, err
+	}
 	// Hashing is expensive: it is done only for what would be allowed now. The unit decides again.
-	if _, err := c.Plan(Facts{Actor: p}); err != nil {
+	if _, err := c.plan(facts); err != nil {
 		return User{}, err
 	}
 	hash, err := s.Hasher.Hash(ctx, n.Password)
@@ -88,5 +91,5 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User,
 		return User{}, err
 	}
 	c.PasswordHash = hash
-	return s.Store.Change(ctx, p, 0, c.Plan)
+	return s.Store.Change(ctx, p, 0, c.plan)
 }

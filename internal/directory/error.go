@@ -48,8 +48,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// isCode reports whether the error is a failure of this code.
-func isCode(err error, code Code) bool {
+// IsCode reports whether the error is a failure of this code.
+func IsCode(err error, code Code) bool {
 	failure, ok := errors.AsType[*Error](err)
 	return ok && failure.Code == code
 }

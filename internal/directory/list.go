@@ -18,14 +18,28 @@ type UserFilter struct {
 	Text         string // in a name, an e-mail address or a phone, in any letter case; "": any
 }
 
+// listFilter selects what the actor sees in a list. CodeForbidden: the role never has it.
+func listFilter(op Operation, actor User) (UserFilter, error) {
+	if err := never(op, actor); err != nil {
+		return UserFilter{}, err
+	}
+	switch policy[op][actor.Role].Scope {
+	case ScopeEveryone:
+		return UserFilter{Roles: []Role{RoleUser, RoleAdministrator, RoleSystemAdministrator}}, nil
+	case ScopeEnterprise:
+		return UserFilter{EnterpriseID: actor.EnterpriseID, Roles: []Role{RoleUser, RoleAdministrator}}, nil
+	case ScopeNobody, ScopeOneself:
+	}
+	return UserFilter{}, nil
+}
+
 // Users lists the users that the principal may see and that have this text, in the order
 // of their numbers, and counts them all. Administrators may call it. CodeForbidden.
 func (s *Service) Users(ctx context.Context, p Principal, text string, page Page) ([]User, int64, error) {
-	if err := never(OperationListUsers, p.User); err != nil {
+	filter, err := listFilter(OperationListUsers, p.User)
+	if err != nil {
 		return nil, 0, err
 	}
-	rule, _ := RuleOf(OperationListUsers, p.User.Role)
-	filter := rule.Scope.filter(p.User)
 	filter.Text = text
 	return s.Store.Users(ctx, filter, page)
 }
@@ -33,14 +47,13 @@ func (s *Service) Users(ctx context.Context, p Principal, text string, page Page
 // Administrators lists the administrators of an enterprise or, for "", of all that the
 // principal may see, as Users does. Administrators may call it. CodeForbidden.
 func (s *Service) Administrators(ctx context.Context, p Principal, enterprise string, page Page) ([]User, int64, error) {
-	if err := never(OperationListAdministrators, p.User); err != nil {
+	filter, err := listFilter(OperationListAdministrators, p.User)
+	if err != nil {
 		return nil, 0, err
 	}
-	rule, _ := RuleOf(OperationListAdministrators, p.User.Role)
-	filter := rule.Scope.filter(p.User)
 	filter.Roles = []Role{RoleAdministrator}
 	if enterprise != "" {
-		if err := AllowIn(OperationListAdministrators, p.User, enterprise); err != nil {
+		if err := allowIn(OperationListAdministrators, p.User, enterprise); err != nil {
 			return nil, 0, err
 		}
 		filter.EnterpriseID = enterprise

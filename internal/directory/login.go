@@ -14,9 +14,9 @@ type LogInName struct {
 	NickName     string
 }
 
-// ParseLogInName reads an e-mail address or ENTERPRISE_ID/NICK_NAME. Neither an
+// parseLogInName reads an e-mail address or ENTERPRISE_ID/NICK_NAME. Neither an
 // enterprise nor a name has an "@" or a "/". What is neither of both names nobody.
-func ParseLogInName(username string) LogInName {
+func parseLogInName(username string) LogInName {
 	if strings.Contains(username, "@") {
 		return LogInName{Email: username}
 	}
@@ -31,21 +31,26 @@ type Account struct {
 }
 
 // LogIn gives a token for a name and a password. Everyone may call it.
-// CodeTooManyRequests: too many have failed. CodeInvalidCredentials: nobody has this
-// name, it is another password, or the user is not active. CodeUnavailable.
+// CodeTooManyRequests: too many have failed with this name or from this address.
+// CodeInvalidCredentials: nobody has this name, it is another password, the user is not
+// active, or too many have failed with the user's other name. CodeUnavailable.
 func (s *Service) LogIn(ctx context.Context, p Principal, username, password string) (secret string, t Token, err error) {
-	name := ParseLogInName(username)
+	name := parseLogInName(username)
 	account, err := s.Store.Account(ctx, name)
-	if err != nil && !isCode(err, CodeNotFound) {
+	if err != nil && !IsCode(err, CodeNotFound) {
 		return "", Token{}, err
 	}
-	attempt, err := s.Attempts.begin(accountKey(account.User.ID, name), p.Address)
+	attempt, err := s.Attempts.begin(name.key(), account.User.ID, p.Address)
 	if err != nil {
 		return "", Token{}, err
 	}
-	defer func() { attempt.end(isCode(err, CodeInvalidCredentials)) }()
+	defer func() { attempt.end(IsCode(err, CodeInvalidCredentials)) }()
 	// An account that is not there costs the same work: the answer's time tells nothing.
-	matches, err := s.Hasher.Verify(ctx, password, account.PasswordHash)
+	hash := account.PasswordHash
+	if attempt.blind {
+		hash = ""
+	}
+	matches, err := s.Hasher.Verify(ctx, password, hash)
 	if err != nil {
 		return "", Token{}, err
 	}
@@ -64,18 +69,18 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 		t = Token{UserID: facts.Target.ID, Name: "log-in", Kind: TokenLogIn, Created: now, Expires: now.Add(s.TokenLife)}
 		event := facts.event(OperationCreateAuthToken, now)
 		event.ActorID, event.TokenName = facts.Target.ID, t.Name
-		return Change{User: facts.Target, Token: &NewToken{Token: t, Hash: HashToken(secret)}, Event: event}, nil
+		return Change{User: facts.Target, Token: &NewToken{Token: t, Hash: hashToken(secret)}, Event: event}, nil
 	})
 	return secret, t, err
 }
 
-// accountKey is what attempts are counted by: the user, however named, or else the
-// name, hashed, as it may be long.
-func accountKey(id UserID, name LogInName) string {
-	if id != 0 {
-		return id.String()
-	}
-	unknown := strings.Join([]string{Fold(name.Email), name.EnterpriseID, Fold(name.NickName)}, "/")
-	hash := sha256.Sum256([]byte(unknown))
+// LogOut ends the token that is used. CodeOperatorToken: it is the operator's.
+func (s *Service) LogOut(ctx context.Context, p Principal) error {
+	return s.endToken(ctx, p, OperationDeleteAuthToken, p.Token)
+}
+
+// key is the same for what names the same user, and of bounded size.
+func (n LogInName) key() string {
+	hash := sha256.Sum256([]byte(strings.Join([]string{FoldEmail(n.Email), n.EnterpriseID, Fold(n.NickName)}, "/")))
 	return string(hash[:])
 }

@@ -37,8 +37,8 @@ const (
 
 // The roles of principals that are no users.
 const (
-	roleOperator Role = "operator" // at the command line
-	roleStranger Role = "stranger" // without a token
+	roleOperator  Role = "operator"  // at the command line
+	roleAnonymous Role = "anonymous" // without a token
 )
 
 // Scope says which users a rule is about, seen from the actor.
@@ -64,14 +64,6 @@ func (s Scope) includes(actor, target User) bool {
 	case ScopeNobody:
 	}
 	return false
-}
-
-// filter selects the users that are included; it is for scopes that lists can have.
-func (s Scope) filter(actor User) UserFilter {
-	if s == ScopeEveryone {
-		return UserFilter{Roles: []Role{RoleUser, RoleAdministrator, RoleSystemAdministrator}}
-	}
-	return UserFilter{EnterpriseID: actor.EnterpriseID, Roles: []Role{RoleUser, RoleAdministrator}}
 }
 
 // sees has the users that a role can know of. All others are to it as if they did not exist.
@@ -176,11 +168,11 @@ func never(op Operation, actor User) error {
 	return nil
 }
 
-// Allow returns nil if the actor may do the operation to the target, the zero User for
+// allow returns nil if the actor may do the operation to the target, the zero User for
 // one who does not exist, and name these fields. Else it returns, in this order: CodeForbidden for what the role never has,
 // CodeNotFound for a target that it does not see, CodeForbidden for one outside the
 // scope, and CodeForbidden with the fields at fault.
-func Allow(op Operation, actor, target User, fields ...Field) error {
+func allow(op Operation, actor, target User, fields ...Field) error {
 	if err := never(op, actor); err != nil {
 		return err
 	}
@@ -193,9 +185,9 @@ func Allow(op Operation, actor, target User, fields ...Field) error {
 	return allowFields(op, actor, fields)
 }
 
-// AllowIn is Allow for what is done in an enterprise and not to a user. An enterprise
+// allowIn is allow for what is done in an enterprise and not to a user. An enterprise
 // outside the scope is CodeForbidden with the field that names it, if one does.
-func AllowIn(op Operation, actor User, enterprise string, named ...Field) error {
+func allowIn(op Operation, actor User, enterprise string, named ...Field) error {
 	if err := never(op, actor); err != nil {
 		return err
 	}

@@ -11,13 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write gen/policy.md, for 'make generate'")
+var write = flag.Bool("update", false, "write gen/policy.md, for 'make generate'")
 
 // The page that README links shows the policy as it is.
 func TestPolicyPage(t *testing.T) {
 	const path = "../../gen/policy.md"
 	page := policyPage()
-	if *update {
+	if *write {
 		require.NoError(t, os.WriteFile(path, []byte(page), 0o644))
 	}
 	written, err := os.ReadFile(path)

@@ -16,8 +16,8 @@ type Principal struct {
 // Operator is who has the database in hand: the command line.
 func Operator() Principal { return withoutToken(roleOperator) }
 
-// Stranger is a client that has shown no token; it may log in.
-func Stranger() Principal { return withoutToken(roleStranger) }
+// Anonymous is a client that has shown no token; it may log in.
+func Anonymous() Principal { return withoutToken(roleAnonymous) }
 
 func withoutToken(role Role) Principal {
 	active := true
@@ -26,10 +26,12 @@ func withoutToken(role Role) Principal {
 
 // HasToken reports whether a token of a user stands for the principal. It counts only as
 // long as the token does.
-func (p Principal) HasToken() bool { return p.User.Role != roleOperator && p.User.Role != roleStranger }
+func (p Principal) HasToken() bool {
+	return p.User.Role != roleOperator && p.User.Role != roleAnonymous
+}
 
-// Valid returns CodeUnauthenticated if the token has expired or its owner is not active.
-func (p Principal) Valid(now time.Time) error {
+// valid returns CodeUnauthenticated if the token has expired or its owner is not active.
+func (p Principal) valid(now time.Time) error {
 	if !p.User.Active() || !p.Token.Expires.IsZero() && !now.Before(p.Token.Expires) {
 		return &Error{Code: CodeUnauthenticated}
 	}

@@ -22,10 +22,12 @@ type Store interface {
 	Users(ctx context.Context, filter UserFilter, page Page) (users []User, total int64, err error)
 	// Events lists events by number, and counts them all. Both are of the same moment.
 	Events(ctx context.Context, filter EventFilter, page Page) (events []Event, total int64, err error)
-	// Change reads the facts about the principal and the user with this number, who need
-	// not exist, asks the plan and carries the change out; it returns the user as stored.
-	// With the number 0 it creates a user. CodeUnauthenticated: the token has ended since.
-	// CodeEmailTaken, CodeNickNameTaken, CodeUnavailable, and what the plan answers.
+	// Facts reads the facts about the principal and the user with this number, who need
+	// not exist; 0 is for a user to be created. CodeUnauthenticated: the token has ended since.
+	Facts(ctx context.Context, p Principal, id UserID) (Facts, error)
+	// Change reads the facts, asks the plan and carries the change out; it returns the
+	// user as stored. CodeUnauthenticated, CodeEmailTaken, CodeNickNameTaken,
+	// CodeUnavailable, and what the plan answers.
 	Change(ctx context.Context, p Principal, id UserID, plan Plan) (User, error)
 	// Start prepares the directory for a server, see Service.Start.
 	Start(ctx context.Context, s Start) (Started, error)
@@ -56,22 +58,32 @@ type Service struct {
 // Authenticate returns who holds the token. Everyone may call it.
 // CodeUnauthenticated: the token is unknown, ended or expired, or its owner is not active.
 func (s *Service) Authenticate(ctx context.Context, secret string) (Principal, error) {
-	p, err := s.Store.Principal(ctx, HashToken(secret))
+	p, err := s.Store.Principal(ctx, hashToken(secret))
 	if err != nil {
 		return Principal{}, err
 	}
-	return p, p.Valid(s.Now())
+	return p, p.valid(s.Now())
 }
 
 // User returns a user. Everyone may call it, within the policy.
 // CodeNotFound: none has this number, or the principal may not see it.
 func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error) {
-	user, err := s.Store.User(ctx, id)
+	user, err := s.target(ctx, id)
 	if err != nil {
 		return User{}, err
 	}
-	if err := Allow(OperationGetUser, p.User, user); err != nil {
+	if err := allow(OperationGetUser, p.User, user); err != nil {
 		return User{}, err
 	}
 	return user, nil
+}
+
+// target returns a user, the zero User for one who does not exist: the policy says what
+// that is answered.
+func (s *Service) target(ctx context.Context, id UserID) (User, error) {
+	user, err := s.Store.User(ctx, id)
+	if IsCode(err, CodeNotFound) {
+		return User{}, nil
+	}
+	return user, err
 }

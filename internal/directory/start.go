@@ -18,9 +18,9 @@ type Start struct {
 
 // Started is what a start has changed.
 type Started struct {
-	First         bool // the directory was empty
-	OperatorEnded bool // an operator's token of an earlier start has ended
-	OperatorVain  bool // the operator's token is of no use: user 1 is not active or gone
+	First           bool // the directory was empty
+	OperatorEnded   bool // an operator's token of an earlier start has ended
+	OperatorRefused bool // the operator's token is of no use: user 1 is not active or gone
 }
 
 // Start prepares the directory for a server. On an empty directory it creates user 1,
@@ -38,7 +38,7 @@ func (s *Service) Start(ctx context.Context, operator string, keep func(secret s
 	if operator != "" {
 		start.Operator = &NewToken{
 			Token: Token{UserID: admin.ID, Name: "operator", Kind: TokenOperator, Created: now},
-			Hash:  HashToken(operator),
+			Hash:  hashToken(operator),
 		}
 		return s.Store.Start(ctx, start)
 	}
@@ -48,7 +48,7 @@ func (s *Service) Start(ctx context.Context, operator string, keep func(secret s
 	}
 	start.Made = &NewToken{
 		Token: Token{UserID: admin.ID, Name: "first start", Kind: TokenMade, Created: now},
-		Hash:  HashToken(secret),
+		Hash:  hashToken(secret),
 	}
 	start.KeepMade = func() error { return keep(secret) }
 	return s.Store.Start(ctx, start)

@@ -12,9 +12,9 @@ import (
 // TokenHash is the SHA-256 of a token; the token itself is not kept.
 type TokenHash [sha256.Size]byte
 
-// HashToken returns what is stored of a token. A token is 256 random bits, or the
+// hashToken returns what is stored of a token. A token is 256 random bits, or the
 // operator's of 32 characters and more: no salt and no slow hash is needed.
-func HashToken(secret string) TokenHash { return sha256.Sum256([]byte(secret)) }
+func hashToken(secret string) TokenHash { return sha256.Sum256([]byte(secret)) }
 
 // newSecret draws 256 random bits and returns them as a token.
 func (s *Service) newSecret() (string, error) {
@@ -68,7 +68,7 @@ func (s *Service) CreateToken(ctx context.Context, id UserID, name string, life 
 		}
 		t := NewToken{
 			Token: Token{UserID: id, Name: name, Kind: TokenMade, Created: now},
-			Hash:  HashToken(secret),
+			Hash:  hashToken(secret),
 		}
 		if life > 0 {
 			t.Expires = now.Add(life)
@@ -91,11 +91,6 @@ func (s *Service) RevokeToken(ctx context.Context, id int64) error {
 		return err
 	}
 	return s.endToken(ctx, Operator(), OperationRevokeToken, t)
-}
-
-// LogOut ends the token that is used. CodeOperatorToken: it is the operator's.
-func (s *Service) LogOut(ctx context.Context, p Principal) error {
-	return s.endToken(ctx, p, OperationDeleteAuthToken, p.Token)
 }
 
 func (s *Service) endToken(ctx context.Context, p Principal, op Operation, t Token) error {

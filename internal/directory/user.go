@@ -2,8 +2,8 @@ package directory
 
 import (
 	"net/netip"
-	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/text/cases"
@@ -13,19 +13,14 @@ import (
 // UserID numbers a user, from 1 to 2147483647. A number is never used again.
 type UserID int32
 
-var userID = regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
-
 // Nobody is a number that no user has.
 const Nobody UserID = -1
 
 // ParseUserID reads the decimal form without sign, leading zero or white space.
 // What is not a number of a user gives Nobody.
 func ParseUserID(s string) UserID {
-	if !userID.MatchString(s) {
-		return Nobody
-	}
 	id, err := strconv.ParseInt(s, 10, 32)
-	if err != nil {
+	if err != nil || id < 1 || UserID(id).String() != s {
 		return Nobody
 	}
 	return UserID(id)
@@ -63,9 +58,20 @@ const (
 	FieldPhone        Field = "phone"
 	FieldIsActive     Field = "is_active"
 	FieldOrigion      Field = "origion"
-	FieldRole         Field = "role" // in the audit only
+	FieldRole         Field = "role" // in the policy and the audit, in no request
 	FieldEID          Field = "eid"  // the enterprise of an administrator, in requests only
 )
+
+// FoldEmail gives two addresses the same form when they differ in letter case only. An
+// address is ASCII: nothing else is folded.
+func FoldEmail(address string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, address)
+}
 
 // Fold gives two texts the same form when they differ in letter case or Unicode
 // composition only: canonical caseless matching (Unicode 15.0 §3.13, D145), in NFC.

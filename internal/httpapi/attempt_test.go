@@ -38,13 +38,14 @@ func limited(t *testing.T) (at func(address string) stranger, now *atomic.Int64)
 	return func(address string) stranger { return stranger{s, address} }, now
 }
 
-// Failures are counted for an account from an address, however it is named, also for
-// one that does not exist, and end after a minute.
+// Failures are counted for an account from an address, however its name is spelt, also
+// for one that does not exist, and end a minute after the first of them.
 func TestFailedLogInsAreLimited(t *testing.T) {
 	at, now := limited(t)
 	here, there := at("192.0.2.1"), at("192.0.2.2")
 	for _, names := range [][]string{
-		{"ada@example.com", "ADA@example.com", "default/ada", "default/ADA"},
+		{"ada@example.com", "ADA@example.com", "Ada@Example.com", "ada@EXAMPLE.com"},
+		{"default/ada", "default/ADA", "default/Ada", "default/aDA"},
 		{"nobody@example.com", "Nobody@example.com", "NOBODY@example.com", "nobody@EXAMPLE.com"},
 		{"default/nobody", "default/NoBody", "default/NOBODY", "default/nobody"},
 	} {
@@ -71,6 +72,58 @@ func TestFailedLogInsAreLimited(t *testing.T) {
 	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
 	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
 	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status)
+}
+
+// The two names of a user share their failures, but nobody learns from that which two
+// names are one user's: what is too much for the user is as if the password were wrong.
+func TestFailuresByTheOtherName(t *testing.T) {
+	at, now := limited(t)
+	here := at("192.0.2.1")
+	var wrong apitest.Answer
+	for range 3 {
+		wrong = here.logIn(t, "ada@example.com", "wrong")
+		require.Equal(t, 401, wrong.Status)
+	}
+	for range 3 {
+		refused := here.logIn(t, "default/ada", apitest.Password)
+		require.Equal(t, withoutID(t, wrong), withoutID(t, refused), "the right password, by the other name")
+	}
+	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status, "as any name that has failed three times")
+	require.Equal(t, 200, at("192.0.2.2").logIn(t, "default/ada", apitest.Password).Status)
+	now.Add(60)
+	require.Equal(t, 200, here.logIn(t, "default/ada", apitest.Password).Status)
+
+	for i := range 30 {
+		require.Equal(t, 401, at(fmt.Sprintf("192.0.2.%d", i)).logIn(t, "default/ada", "wrong").Status)
+	}
+	there := at("198.51.100.1")
+	require.Equal(t, 429, there.logIn(t, "default/ada", apitest.Password).Status)
+	require.Equal(t, 401, there.logIn(t, "ada@example.com", apitest.Password).Status)
+}
+
+// Letters that only look alike, or are alike in Unicode, do not name the same address:
+// failures tell nothing of whether it exists.
+func TestAddressesAreFoldedAsASCII(t *testing.T) {
+	at, _ := limited(t)
+	for _, address := range []string{"ada@example.com", "\u1d00da@example.com", "ada@e\u1e8bample.com", "kelvin@example.com", "\u212aelvin@example.com"} {
+		for range 3 {
+			require.Equal(t, 401, at("192.0.2.1").logIn(t, address, "wrong").Status, address)
+		}
+		require.Equal(t, 429, at("192.0.2.1").logIn(t, address, "wrong").Status, address)
+	}
+}
+
+// The minute is the first failure's, not the last one's.
+func TestMinuteOfFailures(t *testing.T) {
+	at, now := limited(t)
+	here := at("192.0.2.1")
+	for _, wait := range []int64{0, 20, 20} {
+		now.Add(wait)
+		require.Equal(t, 401, here.logIn(t, "ada@example.com", "wrong").Status)
+	}
+	require.Equal(t, "20", here.logIn(t, "ada@example.com", "wrong").Header.Get("Retry-After"))
+	now.Add(20)
+	require.Equal(t, 200, here.logIn(t, "ada@example.com", apitest.Password).Status)
 }
 
 // An address may fail ten times as often as an account from it. An IPv6 address is its /64.

@@ -19,7 +19,7 @@ func (s *Server) authenticate(contract *contract) echo.MiddlewareFunc {
 			if op == nil {
 				return next(c)
 			}
-			principal, err := directory.Stranger(), error(nil)
+			principal, err := directory.Anonymous(), error(nil)
 			if !op.open {
 				principal, err = s.holder(c.Request())
 			}
@@ -28,7 +28,7 @@ func (s *Server) authenticate(contract *contract) echo.MiddlewareFunc {
 			}
 			x := current(c.Request().Context())
 			principal.RequestID, principal.Address = x.requestID, x.address
-			x.principal = principal
+			x.principal, x.userID = principal, principal.User.ID
 			if err := limiter.allow(principal.Token); err != nil {
 				return err
 			}

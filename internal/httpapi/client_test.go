@@ -52,8 +52,8 @@ func TestGeneratedClient(t *testing.T) {
 	require.Equal(t, client.ProblemCodeUnauthenticated, stranger.ApplicationProblemJSON401.Code)
 }
 
-// The ten operations on users, as the generated client does them for an administrator,
-// and for the user, with tokens that both have logged in for.
+// The other operations, as the generated client does them for an administrator and for
+// a user, with tokens that both have logged in for.
 func TestGeneratedClientLooksAfterUsers(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.CreateUser(t, "ada")

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -78,10 +79,12 @@ func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3
 	for _, p := range append(item.Parameters[:len(item.Parameters):len(item.Parameters)], described.Parameters...) {
 		schema := p.Value.Schema.Value
 		switch {
-		case p.Value.In == openapi3.ParameterInPath:
+		case p.Value.In == openapi3.ParameterInPath && p.Value.Name == "user_id":
 			// Any string is a path; what names no user is 404, by ParseUserID.
-		case p.Value.Required || p.Value.Example == nil:
-			return nil, fmt.Errorf("parameters like %s are not checked", p.Value.Name)
+		case p.Value.Example == nil:
+			return nil, fmt.Errorf("%s needs an example, for its error", p.Value.Name)
+		case p.Value.Required:
+			return nil, fmt.Errorf("nothing checks that %s is there", p.Value.Name)
 		case p.Value.In == openapi3.ParameterInHeader && schema.Type.Is(openapi3.TypeString):
 			op.headers[http.CanonicalHeaderKey(p.Value.Name)] = p.Value
 		case p.Value.In == openapi3.ParameterInQuery && (schema.Type.Is(openapi3.TypeString) || schema.Type.Is(openapi3.TypeInteger)):
@@ -100,6 +103,9 @@ func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3
 		}
 		op.body = content[echo.MIMEApplicationJSON].Schema.Value
 		op.bodyRequired = described.RequestBody.Value.Required
+		if closed := op.body.AdditionalProperties.Has; closed == nil || *closed {
+			return nil, errors.New("members that the body does not name would pass")
+		}
 		for name, member := range op.body.Properties {
 			if err := checkable(member.Value); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
@@ -111,8 +117,12 @@ func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3
 
 // checkable returns an error for a schema whose faults could not be told.
 func checkable(s *openapi3.Schema) error {
-	if s.MultipleOf != nil || s.Enum != nil || s.Items != nil || s.Properties != nil {
+	combined := s.OneOf != nil || s.AnyOf != nil || s.AllOf != nil || s.Not != nil
+	if combined || s.MultipleOf != nil || s.Enum != nil || s.Items != nil || s.Properties != nil {
 		return errors.New("no fault code says what is wrong")
+	}
+	if !slices.Contains([]string{"", "int32", "password", "email"}, s.Format) {
+		return fmt.Errorf("nothing checks the format %s", s.Format)
 	}
 	if s.Pattern != "" && form(s) == "" {
 		return errors.New("there is a pattern, but no x-form to say it in words")
@@ -195,25 +205,44 @@ func (c *contract) check(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// faults says what is wrong with a value in a request.
-func (c *contract) faults(schema *openapi3.Schema, value any) ([]api.Fault, error) {
-	err := schema.VisitJSON(value, c.options...)
-	if err == nil {
-		return nil, nil
+// faults says what is wrong with a value in a request, in the order of the pointers.
+func (c *contract) faults(schema *openapi3.Schema, value any) (faults []api.Fault, err error) {
+	if object, ok := value.(map[string]any); ok {
+		faults = unknownMembers(schema, object)
 	}
-	return newFaults(err)
+	if err := schema.VisitJSON(value, c.options...); err != nil {
+		found, err := newFaults(err)
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, found...)
+	}
+	slices.SortFunc(faults, func(a, b api.Fault) int {
+		return cmp.Or(cmp.Compare(a.Pointer, b.Pointer), cmp.Compare(a.Code, b.Code))
+	})
+	return faults, nil
 }
 
-// CheckMembers holds the members of a body against a schema of the contract, for the
-// command line. It calls faulty with the name of a member and what to send, for each fault.
-func CheckMembers(schema string, members map[string]any, faulty func(member, mend string)) error {
+// Check holds a value against a schema of the contract, for the command line. It calls
+// faulty for each fault with the name of the member, "" for the value itself, and with
+// what is wanted there, as in "8 or more characters".
+func Check(schema string, value any, faulty func(member, wanted string)) error {
 	c, err := newContract()
 	if err != nil {
 		return err
 	}
-	faults, err := c.faults(c.schemas[schema].Value, members)
+	members, ok := value.(map[string]any)
+	if !ok {
+		members = map[string]any{"": value}
+	}
+	for member, text := range members {
+		if text, ok := text.(string); ok && !utf8.ValidString(text) {
+			faulty(member, "UTF-8") // in a request, decode has seen to it
+		}
+	}
+	faults, err := c.faults(c.schemas[schema].Value, value)
 	for _, fault := range faults {
-		faulty(strings.TrimPrefix(fault.Pointer, "/"), fault.Detail)
+		faulty(strings.TrimPrefix(fault.Pointer, "/"), strings.TrimSuffix(strings.TrimPrefix(fault.Detail, "Send "), "."))
 	}
 	return err
 }
@@ -221,7 +250,8 @@ func CheckMembers(schema string, members map[string]any, faulty func(member, men
 // checkHeaders joins the lines of a list (RFC 9110 §5.3) and checks it.
 func (c *contract) checkHeaders(op *operation, e echo.Context) error {
 	header := e.Request().Header
-	for name, parameter := range op.headers {
+	for _, name := range slices.Sorted(maps.Keys(op.headers)) {
+		parameter := op.headers[name]
 		lines, sent := header[name]
 		if !sent {
 			continue

@@ -84,6 +84,6 @@ func TestNumbersAreNeverUsedAgain(t *testing.T) {
 	apitest.Exec(t, db, `DELETE FROM users WHERE id = 1`)
 	started, err := s.Service.Start(t.Context(), strings.Repeat("operator", 4), nil)
 	require.NoError(t, err)
-	require.Equal(t, directory.Started{OperatorVain: true}, started)
+	require.Equal(t, directory.Started{OperatorRefused: true}, started)
 	require.Equal(t, 401, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+strings.Repeat("operator", 4)).Status)
 }

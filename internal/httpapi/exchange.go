@@ -23,6 +23,7 @@ type exchange struct {
 	requestID string
 	address   netip.Addr
 	principal directory.Principal // zero until the token was checked
+	userID    directory.UserID    // who acts, for the log; 0: not known
 	problem   api.ProblemCode     // of the answer; "": none
 }
 
@@ -58,7 +59,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			slog.Int("status", c.Response().Status),
 			slog.Duration("duration", time.Since(begin)),
 			slog.String("address", x.address.String()),
-			slog.Int64("user_id", int64(x.principal.User.ID)),
+			slog.Int64("user_id", int64(x.userID)),
 		}
 		if x.problem != "" {
 			attributes = append(attributes, slog.String("problem", string(x.problem)))

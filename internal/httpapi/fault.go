@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -20,14 +19,13 @@ const (
 	maxPointerName = 64 // characters of a name in a pointer
 )
 
-// newFaults turns what the schema finds into faults, in the order of their pointers.
+// newFaults turns what the schema finds into faults.
 func newFaults(err error) ([]api.Fault, error) {
 	all, ok := errors.AsType[openapi3.MultiError](err)
 	if !ok {
 		all = openapi3.MultiError{err}
 	}
 	var faults []api.Fault
-	unknown := map[string]bool{} // pointers of objects whose unknown members are listed
 	for _, one := range all {
 		schemaError, ok := errors.AsType[*openapi3.SchemaError](one)
 		if !ok {
@@ -36,38 +34,34 @@ func newFaults(err error) ([]api.Fault, error) {
 		if schemaError.SchemaField == "format" && schemaError.Schema.Max != nil {
 			continue // an integer: its bounds say more
 		}
-		at := schemaError.JSONPointer()
-		if schemaError.SchemaField != "properties" {
-			fault, err := newFault(at, schemaError)
-			if err != nil {
-				return nil, err
-			}
-			faults = append(faults, fault)
-			continue
+		fault, err := newFault(schemaError.JSONPointer(), schemaError)
+		if err != nil {
+			return nil, err
 		}
-		// The validator says only that there is an unknown member, once for each.
-		if object := strings.Join(at, "\x00"); !unknown[object] {
-			unknown[object] = true
-			faults = append(faults, unknownMembers(at, schemaError)...)
-		}
+		faults = append(faults, fault)
 	}
-	slices.SortFunc(faults, func(a, b api.Fault) int {
-		return cmp.Or(cmp.Compare(a.Pointer, b.Pointer), cmp.Compare(a.Code, b.Code))
-	})
 	return faults, nil
 }
 
-func unknownMembers(at []string, e *openapi3.SchemaError) []api.Fault {
-	object, _ := e.Value.(map[string]any)
-	var faults []api.Fault
+// unknownMembers takes the members that the schema does not name out of an object, and
+// returns faults for the first of them in the order of their names. The validator would
+// need long for many.
+func unknownMembers(schema *openapi3.Schema, object map[string]any) []api.Fault {
+	var names []string
 	for name := range object {
-		if e.Schema.Properties[name] == nil {
-			faults = append(faults, api.Fault{
-				Pointer: pointer(slices.Values(append(slices.Clone(at), name))),
-				Code:    api.FaultCodeUnknownMember,
-				Detail:  "There is no such member.",
-			})
+		if schema.Properties[name] == nil {
+			names = append(names, name)
+			delete(object, name)
 		}
+	}
+	slices.Sort(names)
+	var faults []api.Fault
+	for _, name := range names[:min(len(names), maxFaults)] {
+		faults = append(faults, api.Fault{
+			Pointer: pointer(slices.Values([]string{name})),
+			Code:    api.FaultCodeUnknownMember,
+			Detail:  "There is no such member.",
+		})
 	}
 	return faults
 }

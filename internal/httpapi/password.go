@@ -3,8 +3,6 @@ package httpapi
 import (
 	"context"
 
-	"golang.org/x/text/unicode/norm"
-
 	"userapi/gen/api"
 	"userapi/internal/directory"
 )
@@ -44,9 +42,9 @@ func (s *Server) ChangeOwnPassword(ctx context.Context, r api.ChangeOwnPasswordR
 	}, nil
 }
 
-// repetition finds a password that is not repeated, as passwords are compared: in NFC.
+// repetition finds a password that is not repeated.
 func repetition(password, again string) []api.Fault {
-	if norm.NFC.String(password) == norm.NFC.String(again) {
+	if password == again {
 		return nil
 	}
 	return []api.Fault{mismatch("/password1", "Send the same password twice.")}

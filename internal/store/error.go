@@ -35,8 +35,3 @@ func translate(err error) error {
 	}
 	return err
 }
-
-func isNotFound(err error) bool {
-	failure, ok := errors.AsType[*directory.Error](err)
-	return ok && failure.Code == directory.CodeNotFound
-}

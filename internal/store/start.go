@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -28,15 +27,8 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 				return err
 			}
 		}
-		if started.OperatorEnded, err = replaceOperatorToken(tx, start.At, start.Operator); err != nil {
+		if started.OperatorEnded, started.OperatorRefused, err = replaceOperatorToken(tx, start.At, start.Operator); err != nil {
 			return err
-		}
-		if start.Operator != nil {
-			owner, err := findUser(tx, start.Operator.UserID)
-			if err != nil && !isNotFound(err) {
-				return err
-			}
-			started.OperatorVain = !owner.Active()
 		}
 		if !started.First || start.Made == nil {
 			return nil
@@ -55,60 +47,63 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 	return started, nil
 }
 
-// replaceOperatorToken ends the operator's token of an earlier start unless it is this
-// one, reports whether there was one, and stores the one that is given, if its owner
-// still exists.
-func replaceOperatorToken(tx *gorm.DB, at time.Time, given *directory.NewToken) (ended bool, err error) {
-	var old []Token
-	if err := tx.Find(&old, "kind = ?", directory.TokenOperator).Error; err != nil {
-		return false, err
+// replaceOperatorToken ends the operator's token of an earlier start unless it is the
+// one that is given, and stores that. It reports whether one has ended, and whether the
+// one that is given is refused as its owner is not active or gone.
+func replaceOperatorToken(tx *gorm.DB, at time.Time, given *directory.NewToken) (ended, refused bool, err error) {
+	old := tx.Where("kind = ?", directory.TokenOperator)
+	if given != nil {
+		old = old.Where("hash <> ?", given.Hash[:])
 	}
-	for _, row := range old {
-		if given != nil && bytes.Equal(row.Hash, given.Hash[:]) {
-			return false, nil
-		}
+	var rows []Token
+	if err := old.Find(&rows).Error; err != nil {
+		return false, false, err
+	}
+	for _, row := range rows {
 		owner, err := findUser(tx, directory.UserID(row.UserID))
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
 		if err := tx.Delete(&row).Error; err != nil {
-			return false, err
+			return false, false, err
 		}
 		if err := insertTokenEvent(tx, at, directory.OperationRevokeToken, owner); err != nil {
-			return false, err
+			return false, false, err
 		}
 		ended = true
 	}
 	if given == nil {
-		return ended, nil
+		return ended, false, nil
 	}
 	owner, err := findUser(tx, given.UserID)
-	if isNotFound(err) {
-		return ended, nil
+	if directory.IsCode(err, directory.CodeNotFound) {
+		return ended, true, nil
 	}
 	if err != nil {
-		return ended, err
+		return ended, false, err
 	}
-	row := newToken(*given)
+	return ended, !owner.Active(), storeOperatorToken(tx, at, *given, owner)
+}
+
+// storeOperatorToken stores the token that is given, unless it is there.
+func storeOperatorToken(tx *gorm.DB, at time.Time, given directory.NewToken, owner directory.User) error {
+	there, err := exists(tx.Model(&Token{}).Where("hash = ? AND kind = ?", given.Hash[:], directory.TokenOperator))
+	if err != nil || there {
+		return err
+	}
+	row := newToken(given)
 	// A token that is known already becomes the operator's.
 	replace := clause.OnConflict{
 		Columns:   []clause.Column{{Name: "hash"}},
 		DoUpdates: clause.AssignmentColumns([]string{"user_id", "name", "kind", "expires"}),
 	}
 	if err := tx.Clauses(replace).Create(&row).Error; err != nil {
-		return ended, fmt.Errorf("store the operator's token: %w", err)
+		return fmt.Errorf("store the operator's token: %w", err)
 	}
-	return ended, insertTokenEvent(tx, at, directory.OperationCreateToken, owner)
+	return insertTokenEvent(tx, at, directory.OperationCreateToken, owner)
 }
 
 // insertTokenEvent stores what a start does to a token.
 func insertTokenEvent(tx *gorm.DB, at time.Time, op directory.Operation, owner directory.User) error {
 	return insertEvent(tx, directory.Event{At: at, TargetID: owner.ID, EnterpriseID: owner.EnterpriseID, Operation: op})
-}
-
-// exists reports whether the query finds a row, without counting them.
-func exists(query *gorm.DB) (bool, error) {
-	var ids []int64
-	err := query.Limit(1).Pluck("id", &ids).Error
-	return len(ids) > 0, err
 }

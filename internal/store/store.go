@@ -74,3 +74,10 @@ func (s *Store) unit(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	defer s.turn.Release(1)
 	return translate(s.writer.WithContext(context.WithoutCancel(ctx)).Transaction(fn))
 }
+
+// exists reports whether the query finds a row, without counting them.
+func exists(query *gorm.DB) (bool, error) {
+	var ids []int64
+	err := query.Limit(1).Pluck("id", &ids).Error
+	return len(ids) > 0, err
+}

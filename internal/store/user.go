@@ -100,7 +100,7 @@ func (s *Store) User(ctx context.Context, id directory.UserID) (directory.User, 
 func (s *Store) Account(ctx context.Context, name directory.LogInName) (account directory.Account, err error) {
 	var row User
 	if name.Email != "" {
-		row, err = findRow(s.read(ctx), "lower(email) = lower(?)", name.Email)
+		row, err = findRow(s.read(ctx), "lower(email) = ?", directory.FoldEmail(name.Email))
 	} else {
 		row, err = findRow(s.read(ctx), "enterprise_id = ? AND nick_name_folded = ?", name.EnterpriseID, directory.Fold(name.NickName))
 	}
@@ -135,85 +135,6 @@ func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page dir
 		}
 	}
 	return users, total, nil
-}
-
-// Change implements directory.Store.
-func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.UserID, plan directory.Plan) (user directory.User, err error) {
-	err = s.unit(ctx, func(tx *gorm.DB) error {
-		facts, err := findFacts(tx, p, id)
-		if err != nil {
-			return err
-		}
-		change, err := plan(facts)
-		if err != nil {
-			return err
-		}
-		user, err = carryOut(tx, change, facts.Actor)
-		return err
-	})
-	if err != nil {
-		return directory.User{}, err
-	}
-	return user, nil
-}
-
-// findFacts reads what a plan decides on.
-func findFacts(tx *gorm.DB, p directory.Principal, id directory.UserID) (facts directory.Facts, err error) {
-	if facts.Actor, err = findActor(tx, p); err != nil || id == 0 {
-		return facts, err
-	}
-	row, err := findRow(tx, "id = ?", id)
-	if isNotFound(err) {
-		return facts, nil
-	}
-	if err != nil {
-		return facts, err
-	}
-	if facts.Target, err = row.user(); err != nil {
-		return facts, err
-	}
-	if row.PasswordHash != nil {
-		facts.PasswordHash = *row.PasswordHash
-	}
-	facts.LastAdministrator = func() (bool, error) {
-		if facts.Target.Role != directory.RoleAdministrator || !facts.Target.Active() {
-			return false, nil
-		}
-		others, err := exists(tx.Model(&User{}).Where(
-			"enterprise_id = ? AND role = 'administrator' AND is_active AND id <> ?", row.EnterpriseID, row.ID))
-		return !others, err
-	}
-	return facts, nil
-}
-
-// carryOut writes a change: the user, the end of tokens, a new one, the audit.
-func carryOut(tx *gorm.DB, c directory.Change, actor directory.Principal) (user directory.User, err error) {
-	if c.Event == nil {
-		return c.User, nil
-	}
-	event := *c.Event
-	switch {
-	case c.User.ID == 0:
-		c.User, err = insertUser(tx, c.User, c.PasswordHash)
-		event.TargetID = c.User.ID
-	case c.Delete:
-		err = tx.Delete(&User{}, "id = ?", c.User.ID).Error
-	case len(c.Fields) > 0:
-		err = updateUser(tx, c)
-	}
-	if err == nil && c.EndTokens {
-		err = endTokens(tx, c.User.ID, actor.Token.ID)
-	}
-	if err == nil && c.EndToken != 0 {
-		err = endToken(tx, c.EndToken)
-	}
-	if err == nil && c.Token != nil {
-		err = insertToken(tx, *c.Token)
-	}
-	if err != nil {
-		return directory.User{}, err
-	}
-	return c.User, insertEvent(tx, event)
 }
 
 // insertUser stores a user and returns it as stored, with its number.

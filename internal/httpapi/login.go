@@ -13,7 +13,7 @@ func (s *Server) CreateAuthToken(ctx context.Context, r api.CreateAuthTokenReque
 	if err != nil {
 		return nil, err
 	}
-	x.principal.User.ID = token.UserID // for the log
+	x.userID = token.UserID
 	return api.CreateAuthToken200JSONResponse{
 		Body:    api.AuthToken{Token: secret, ExpiresAt: token.Expires},
 		Headers: api.CreateAuthToken200ResponseHeaders{XRequestID: x.requestID},

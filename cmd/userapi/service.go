@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"userapi/internal/directory"
+	"userapi/internal/password"
+	"userapi/internal/store"
+)
+
+// newService puts a directory together. The life of a log-in token and the limit of
+// failed log-ins are for a server only.
+func newService(kept *store.Store, tokenLife time.Duration, loginLimit int) *directory.Service {
+	return &directory.Service{
+		Store:     kept,
+		Hasher:    password.NewGate(password.Params(), runtime.GOMAXPROCS(0)),
+		Now:       time.Now,
+		Random:    rand.Reader,
+		TokenLife: tokenLife,
+		Attempts:  directory.NewAttempts(loginLimit, time.Now),
+	}
+}
+
+// withService runs do on a database that exists.
+func withService(ctx context.Context, path string, do func(*directory.Service) error) (err error) {
+	kept, err := store.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kept.Close()) }()
+	err = do(newService(kept, 0, 0))
+	if directory.IsCode(err, directory.CodeUnavailable) {
+		err = fmt.Errorf("%s is busy: try again (%w)", path, err)
+	}
+	return err
+}
