@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -77,6 +79,9 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(args, func(arg string) bool { return !utf8.ValidString(arg) }) {
+		return &usageError{errors.New("the arguments are not all UTF-8")} // the parser would replace it
 	}
 	command, err := parser.Parse(args)
 	if helped {

@@ -30,7 +30,7 @@ type createTokenCommand struct {
 func (c createTokenCommand) Validate() error {
 	var faults []error
 	faults = append(faults, checkUser(c.User))
-	if characters := utf8.RuneCountInString(c.Name); characters < 1 || characters > 64 || !utf8.ValidString(c.Name) || strings.ContainsFunc(c.Name, unicode.IsControl) {
+	if characters := utf8.RuneCountInString(c.Name); characters < 1 || characters > 64 || strings.ContainsFunc(c.Name, unicode.IsControl) {
 		faults = append(faults, errors.New("--name: it needs 1 to 64 characters, and no control characters"))
 	}
 	if c.ExpiresIn != nil && *c.ExpiresIn <= 0 {

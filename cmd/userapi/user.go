@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -141,6 +142,9 @@ func readPassword(ctx context.Context, std streams) (password string, err error)
 	}
 	if err != nil {
 		return "", err
+	}
+	if !utf8.ValidString(password) {
+		return "", &usageError{errors.New("the password: it needs UTF-8")}
 	}
 	var faults []error
 	err = httpapi.Check("Password", password, func(_, wanted string) {

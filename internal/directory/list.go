@@ -25,7 +25,7 @@ func listFilter(op Operation, actor User) (UserFilter, error) {
 	}
 	switch policy[op][actor.Role].Scope {
 	case ScopeEveryone:
-		return UserFilter{Roles: []Role{RoleUser, RoleAdministrator, RoleSystemAdministrator}}, nil
+		return UserFilter{Roles: Roles()}, nil
 	case ScopeEnterprise:
 		return UserFilter{EnterpriseID: actor.EnterpriseID, Roles: []Role{RoleUser, RoleAdministrator}}, nil
 	case ScopeNobody, ScopeOneself:

@@ -35,6 +35,9 @@ const (
 	RoleSystemAdministrator Role = "system_administrator"
 )
 
+// Roles returns the roles that users have.
+func Roles() []Role { return []Role{RoleUser, RoleAdministrator, RoleSystemAdministrator} }
+
 // The roles of principals that are no users.
 const (
 	roleOperator  Role = "operator"  // at the command line

@@ -223,22 +223,13 @@ func (c *contract) faults(schema *openapi3.Schema, value any) (faults []api.Faul
 	return faults, nil
 }
 
-// Check holds a value against a schema of the contract, for the command line. It calls
+// Check holds a value, in UTF-8, against a schema of the contract, for the command line. It calls
 // faulty for each fault with the name of the member, "" for the value itself, and with
 // what is wanted there, as in "8 or more characters".
 func Check(schema string, value any, faulty func(member, wanted string)) error {
 	c, err := newContract()
 	if err != nil {
 		return err
-	}
-	members, ok := value.(map[string]any)
-	if !ok {
-		members = map[string]any{"": value}
-	}
-	for member, text := range members {
-		if text, ok := text.(string); ok && !utf8.ValidString(text) {
-			faulty(member, "UTF-8") // in a request, decode has seen to it
-		}
 	}
 	faults, err := c.faults(c.schemas[schema].Value, value)
 	for _, fault := range faults {

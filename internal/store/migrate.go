@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"gorm.io/gorm"
+
+	"userapi/internal/directory"
 )
 
 //go:embed migrations
@@ -77,7 +80,9 @@ func schema(ctx context.Context, db *gorm.DB) (*goose.Provider, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, files, goose.WithDisableGlobalRegistry(true))
+	folding := goose.NewGoMigration(3, &goose.GoFunc{RunTx: foldPhones}, nil)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, files,
+		goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(folding))
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the migrations: %w", err)
 	}
@@ -105,4 +110,38 @@ func checkSchema(ctx context.Context, db *gorm.DB) error {
 		return errors.New("the database has an older schema: run 'userapi migrate'")
 	}
 	return nil
+}
+
+// foldPhones fills users.phone_folded, which SQL cannot fold.
+func foldPhones(ctx context.Context, tx *sql.Tx) error {
+	phones, err := readPhones(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for id, phone := range phones {
+		_, err := tx.ExecContext(ctx, `UPDATE users SET phone_folded = ? WHERE id = ?`, directory.Fold(phone), id)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readPhones returns the phones that are not empty, by the number of their user.
+func readPhones(ctx context.Context, tx *sql.Tx) (phones map[int64]string, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT id, phone FROM users WHERE phone <> ''`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	phones = map[int64]string{}
+	for rows.Next() {
+		var id int64
+		var phone string
+		if err := rows.Scan(&id, &phone); err != nil {
+			return nil, err
+		}
+		phones[id] = phone
+	}
+	return phones, rows.Err()
 }

@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"userapi/internal/directory"
 	"userapi/internal/store"
 )
 
@@ -35,7 +37,7 @@ func TestMigrateMakesAPrivateFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?c=d#e%41&f.db")
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.Equal(t, int64(2), version)
+	require.Equal(t, int64(3), version)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
@@ -50,6 +52,50 @@ func TestMigrateMakesAPrivateFile(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, kept.Ready(t.Context()))
 	require.NoError(t, kept.Close())
+}
+
+// The users of an older schema are found by what they had then.
+func TestOlderUsersAreFound(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	_, err := store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	require.NoError(t, exec(t, path,
+		`DROP INDEX users_enterprise`, `DROP INDEX users_role`, `ALTER TABLE users DROP COLUMN phone_folded`,
+		`DELETE FROM goose_db_version WHERE version_id > 1`,
+		`INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time) VALUES
+			(1, 'a', 'a', 'e', 'user', 'BÜRO Weiß', 0), (1, 'b', 'b', 'e', 'user', '', 0)`))
+	version, err := store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	require.Equal(t, int64(3), version)
+	kept, err := store.Open(t.Context(), path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, kept.Close()) }()
+	filter := directory.UserFilter{Roles: []directory.Role{directory.RoleUser}, Text: "büro WEISS"}
+	users, total, err := kept.Users(t.Context(), filter, directory.Page{Number: 1, Size: 10})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, total)
+	require.Equal(t, "a", users[0].NickName)
+	_, total, err = kept.Users(t.Context(), directory.UserFilter{}, directory.Page{Number: 1, Size: 10})
+	require.NoError(t, err)
+	require.Zero(t, total, "the zero filter selects none")
+}
+
+// A client that leaves while a list is read is no failure of the database.
+func TestListsEndWithTheirRequest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	_, err := store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	kept, err := store.Open(t.Context(), path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, kept.Close()) }()
+	for wait := range 2000 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(wait)*time.Microsecond/4)
+		_, _, err := kept.Users(ctx, directory.UserFilter{Roles: []directory.Role{directory.RoleUser}}, directory.Page{Number: 1, Size: 1})
+		cancel()
+		if err != nil {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+	}
 }
 
 // Servers that start at the same moment take turns.
@@ -94,7 +140,7 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, exec(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`))
 	_, err = store.Open(t.Context(), path)
-	require.ErrorContains(t, err, "schema 99999 and this userapi knows 2: run a newer userapi")
+	require.ErrorContains(t, err, "schema 99999 and this userapi knows 3: run a newer userapi")
 	_, err = store.Migrate(t.Context(), path)
 	require.ErrorContains(t, err, "run a newer userapi")
 }

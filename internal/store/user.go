@@ -116,7 +116,10 @@ func (s *Store) Account(ctx context.Context, name directory.LogInName) (account 
 
 // Users implements directory.Store.
 func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]directory.User, int64, error) {
-	query := s.read(ctx).Model(&User{}).Where("role IN ?", filter.Roles)
+	query := s.read(ctx).Model(&User{})
+	if len(filter.Roles) < len(directory.Roles()) {
+		query = query.Where("role IN ?", filter.Roles)
+	}
 	if filter.EnterpriseID != "" {
 		query = query.Where("enterprise_id = ?", filter.EnterpriseID)
 	}

@@ -1,8 +1,8 @@
 -- +goose Up
 
--- What a list of users looks in. SQLite folds ASCII only: the server folds.
+-- What a list of users looks in. SQLite folds ASCII only: the server folds, also the
+-- phones that are there (migration 3).
 ALTER TABLE users ADD COLUMN phone_folded TEXT NOT NULL DEFAULT '';
-UPDATE users SET phone_folded = lower(phone);
 
 CREATE INDEX users_enterprise ON users (enterprise_id);
-CREATE INDEX users_administrators ON users (enterprise_id) WHERE role = 'administrator';
+CREATE INDEX users_role ON users (role, enterprise_id);
