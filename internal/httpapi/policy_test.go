@@ -2,6 +2,8 @@ package httpapi_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -135,4 +137,49 @@ func TestRefusedUpdatesAreNotHashed(t *testing.T) {
 	require.Equal(t, 403, s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password","is_active":true}`, as).Status)
 	require.Equal(t, 412, s.Send(t, "PUT", "/openapi/v1/users/2", body, `If-Match: "9"`).Status)
 	require.Equal(t, 403, s.Send(t, "POST", "/openapi/v1/users", newUser+`}`, as).Status)
+}
+
+// What ends while a body is on its way no longer counts, also where nothing is written.
+func TestRightsThatEndWhileTheBodyArrives(t *testing.T) {
+	const password = `{"password":"new password","password1":"new password"}`
+	for _, c := range []struct {
+		meanwhile, path, body string
+		status                int
+	}{
+		{`DELETE FROM users WHERE id = 4`, "/openapi/v1/users/2", `{}`, 401},
+		{`DELETE FROM users WHERE id = 4`, "/openapi/v1/changepwd", password, 401},
+		{`UPDATE users SET is_active = 0 WHERE id = 4`, "/openapi/v1/users/2", `{}`, 401},
+		{`UPDATE users SET is_active = 0 WHERE id = 4`, "/openapi/v1/changepwd", password, 401},
+		{`UPDATE users SET role = 'user' WHERE id = 4`, "/openapi/v1/users/2", `{}`, 404},
+		{`UPDATE users SET enterprise_id = 'x' WHERE id = 4`, "/openapi/v1/users/2", `{"phone":"1"}`, 404},
+	} {
+		s := apitest.Start(t, apitest.Config{Hasher: panickingHasher{}})
+		db := s.SQL(t)
+		insertPeople(t, db)
+		body, sending := io.Pipe()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL+c.path, body)
+		require.NoError(t, err)
+		request.Header = http.Header{
+			"Authorization": {people[2].token()}, "Content-Type": {"application/json"}, "Expect": {"100-continue"},
+		}
+		status := make(chan int)
+		go func() {
+			response, err := http.DefaultTransport.RoundTrip(request)
+			if err != nil {
+				t.Error(err)
+				status <- 0
+				return
+			}
+			_ = response.Body.Close()
+			status <- response.StatusCode
+		}()
+		// The first byte is taken once the server has asked for the body.
+		_, err = io.WriteString(sending, c.body[:1])
+		require.NoError(t, err)
+		apitest.Exec(t, db, c.meanwhile)
+		_, err = io.WriteString(sending, c.body[1:])
+		require.NoError(t, err)
+		require.NoError(t, sending.Close())
+		require.Equal(t, c.status, <-status, "%+v", c)
+	}
 }
