@@ -216,22 +216,26 @@ func withExamples(path string, op *openapi3.Operation) (target string, headers [
 	return path + "?" + query.Encode(), headers
 }
 
-// serversOwn masks what differs each time.
+// serversOwn returns the value with what differs each time masked.
 func serversOwn(value any) any {
 	switch v := value.(type) {
 	case []any:
+		masked := make([]any, len(v))
 		for i := range v {
-			v[i] = serversOwn(v[i])
+			masked[i] = serversOwn(v[i])
 		}
+		return masked
 	case map[string]any:
+		masked := map[string]any{}
 		for member := range v {
 			switch member {
 			case "create_time", "client_ip", "time", "token", "expires_at", "request_id":
-				v[member] = fmt.Sprintf("%T", v[member])
+				masked[member] = fmt.Sprintf("%T", v[member])
 			default:
-				v[member] = serversOwn(v[member])
+				masked[member] = serversOwn(v[member])
 			}
 		}
+		return masked
 	}
 	return value
 }
