@@ -49,6 +49,55 @@ func TestAttemptsAreBounded(t *testing.T) {
 	require.NoError(t, fail("attacked"))
 }
 
+// Room is made by forgetting what no longer counts, as long as there is any of that.
+func TestWhatCountsIsNotForgotten(t *testing.T) {
+	now := time.Unix(0, 0)
+	a := NewAttempts(1, func() time.Time { return now })
+	address := netip.MustParseAddr("198.51.100.1")
+	fail := func(account string) error {
+		address = address.Next()
+		begun, err := a.begin(account, 0, address)
+		if err == nil {
+			begun.end(true)
+		}
+		return err
+	}
+	for i := range maxCounters / 3 {
+		require.NoError(t, fail("#"+strconv.Itoa(i)))
+	}
+	now = now.Add(attemptWindow)
+	for account := range 20 {
+		for range accountFactor {
+			require.NoError(t, fail(strconv.Itoa(account)))
+		}
+	}
+	for i := range maxCounters / 6 {
+		require.NoError(t, fail("@"+strconv.Itoa(i)))
+	}
+	for account := range 20 {
+		require.Error(t, fail(strconv.Itoa(account)))
+	}
+	require.Less(t, len(a.counters), maxCounters*3/4)
+}
+
+// What has failed and what is pending count together.
+func TestFailedAndPendingCountTogether(t *testing.T) {
+	a := NewAttempts(3, time.Now)
+	begin := func() (*attempt, error) { return a.begin("ada", 1, netip.MustParseAddr("192.0.2.1")) }
+	for range 2 {
+		failed, err := begin()
+		require.NoError(t, err)
+		failed.end(true)
+	}
+	pending, err := begin()
+	require.NoError(t, err)
+	_, err = begin()
+	require.Error(t, err)
+	pending.end(false)
+	_, err = begin()
+	require.NoError(t, err)
+}
+
 // What is pending is not forgotten, however many others fail.
 func TestPendingAttemptsAreKept(t *testing.T) {
 	a := NewAttempts(1, time.Now)

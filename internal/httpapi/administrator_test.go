@@ -24,6 +24,7 @@ func TestAppointAndDismiss(t *testing.T) {
 	require.Equal(t, 201, answer.Status)
 	require.JSONEq(t, `{"user_id":"2","eid":"default"}`, answer.Body)
 	before := apitest.Value(t, db, `SELECT version || (SELECT '|' || count(*) FROM events) FROM users WHERE id = 2`)
+	require.Equal(t, "2", apitest.Value(t, db, `SELECT version FROM users WHERE id = 2`))
 	require.Equal(t, 201, appoint(t, s, "2", "default").Status, "who is one stays one")
 	require.Equal(t, before, apitest.Value(t, db, `SELECT version || (SELECT '|' || count(*) FROM events) FROM users WHERE id = 2`))
 
@@ -71,6 +72,7 @@ func TestAppointAndDismiss(t *testing.T) {
 	require.Equal(t, 204, dismissed.Status)
 	require.Empty(t, dismissed.Body)
 	require.Empty(t, dismissed.Header.Get("Content-Type"))
+	require.Equal(t, `"3"`, s.Send(t, "GET", "/openapi/v1/users/3", "").Header.Get("ETag"))
 	require.Equal(t, 404, s.Send(t, "DELETE", "/openapi/v1/administrators/3", "", as).Status)
 	require.Equal(t, 403, s.Send(t, "GET", "/openapi/v1/users", "", "Authorization: "+s.TokenOf(t, 3)).Status)
 	stranger := "Authorization: " + s.TokenOf(t, 4)
@@ -97,6 +99,8 @@ func TestLastAdministratorStays(t *testing.T) {
 	state := func() string {
 		return apitest.Value(t, db, `SELECT group_concat(concat_ws('|', id, version, phone, role, is_active)) FROM users`)
 	}
+	apitest.Exec(t, db, `INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, is_active, create_time)
+		VALUES (9, 1, 'eve', 'eve', 'other', 'administrator', '', 1, 0)`) // elsewhere
 	s.Appoint(t, 2)
 	try := func(id int, status int) {
 		t.Helper()

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/httpapi/apitest"
+	"userapi/internal/password"
 )
 
 // stranger is a client at an address of its own.
@@ -48,6 +49,7 @@ func TestFailedLogInsAreLimited(t *testing.T) {
 		{"default/ada", "default/ADA", "default/Ada", "default/aDA"},
 		{"nobody@example.com", "Nobody@example.com", "NOBODY@example.com", "nobody@EXAMPLE.com"},
 		{"default/nobody", "default/NoBody", "default/NOBODY", "default/nobody"},
+		{"other/nobody", "other/NoBody", "other/NOBODY", "other/nobody"},
 	} {
 		for range 2 {
 			for i, name := range names[:3] {
@@ -186,6 +188,15 @@ func TestLogInsAtOnceAreCounted(t *testing.T) {
 	require.Greater(t, wait, 1)
 }
 
+// A log-in that nobody has decided on does not count as failed.
+func TestUndecidedLogInsAreNotCounted(t *testing.T) {
+	full := password.NewGate(password.Params(), 0)
+	s := apitest.Start(t, apitest.Config{Hasher: full, LogInLimit: 1, RequestTimeout: 20 * time.Millisecond})
+	for range 3 {
+		require.Equal(t, 503, logIn(t, s, "default/admin", "wrong").Status)
+	}
+}
+
 // Without a trusted proxy, nobody chooses an address.
 func TestForwardedForIsNotBelieved(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{LogInLimit: 1})
@@ -235,7 +246,7 @@ func TestRateLimit(t *testing.T) {
 	s.CreateUser(t, "ada")
 	as := "Authorization: " + s.TokenOf(t, 2)
 	var refused apitest.Answer
-	passed := 0
+	passed, begin := 0, time.Now()
 	for range 10000 {
 		refused = s.Send(t, "PUT", "/openapi/v1/users/2", "[", "Content-Type: text/plain", as)
 		if refused.Status == 429 {
@@ -245,9 +256,15 @@ func TestRateLimit(t *testing.T) {
 		passed++
 	}
 	require.GreaterOrEqual(t, passed, 5)
+	require.LessOrEqual(t, float64(passed), 5+5*time.Since(begin).Seconds())
 	require.Equal(t, 429, refused.Status, "before the body is looked at")
 	require.Equal(t, "1", refused.Header.Get("Retry-After"))
 	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", as).Status)
 	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "").Status, "another token")
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+s.TokenOf(t, 2)).Status, "of the same user, too")
 	require.Equal(t, 404, s.Send(t, "GET", "/nowhere", "", as).Status)
+	for range 20 {
+		require.Equal(t, 401, logIn(t, s, "default/ada", "wrong").Status, "who has no token is not counted")
+	}
+	require.Eventually(t, func() bool { return s.Send(t, "GET", "/openapi/v1/users/2", "", as).Status == 200 }, time.Minute, 50*time.Millisecond)
 }

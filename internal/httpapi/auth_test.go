@@ -76,6 +76,12 @@ func TestTokensEnd(t *testing.T) {
 		require.Equal(t, 401, status(token), "ended for good")
 	}
 
+	put(`{"is_active":null}`)
+	waiting := s.TokenOf(t, 2)
+	put(`{"phone":"1"}`)
+	put(`{"is_active":true}`)
+	require.Equal(t, 200, status(waiting), "made while its owner was not active")
+
 	token := s.TokenOf(t, 2)
 	put(`{"email":"ada@example.com","phone":"1","enterprise_id":"other","is_active":true}`)
 	require.Equal(t, 200, status(token))
@@ -123,4 +129,15 @@ func TestKnownTokenBecomesTheOperators(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.status, status())
 	}
+
+	s.Token = s.TokenOf(t, 1)
+	s.CreateUser(t, "ada")
+	anothers, _, err := s.Service.CreateToken(t.Context(), 2, "x", time.Hour)
+	require.NoError(t, err)
+	_, err = s.Service.Start(t.Context(), anothers, nil)
+	require.NoError(t, err)
+	require.Equal(t, "1|operator|operator|NULL", apitest.Value(t, s.SQL(t),
+		`SELECT concat_ws('|', user_id, name, kind, coalesce(expires, 'NULL')) FROM tokens WHERE kind = 'operator'`))
+	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/1", `{"password":"new password"}`).Status)
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/1", "", "Authorization: "+anothers).Status, "a password does not end it")
 }

@@ -76,12 +76,19 @@ func TestLogInTokensEnd(t *testing.T) {
 	now.Add(1)
 	require.Equal(t, 401, status(first))
 
+	s.LogIn(t, "ada")
+	require.Equal(t, "1", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`), "the one that has expired is gone")
+	for range 51 {
+		s.TokenOf(t, 3)
+	}
+	require.Equal(t, "51", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE user_id = 3`), "tokens that are made have no such end")
+
 	tokens := make([]string, 51)
 	for i := range 50 {
 		tokens[i] = s.LogIn(t, "ada")
 	}
-	require.Equal(t, 200, status(tokens[0]), "the one that has expired does not count")
-	require.Equal(t, "50", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`), "and is gone")
+	require.Equal(t, 200, status(tokens[0]), "fifty live")
+	require.Equal(t, "50", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`))
 	other := s.LogIn(t, "bob")
 	tokens[50] = s.LogIn(t, "ada")
 	require.Equal(t, 401, status(tokens[0]))

@@ -43,6 +43,26 @@ func TestUserRoundTrip(t *testing.T) {
 	require.Error(t, err)
 }
 
+// An event with every field filled survives the row.
+func TestEventRoundTrip(t *testing.T) {
+	s := open(t)
+	full := directory.Event{
+		ID: 1, At: time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC), ActorID: 7, TokenName: "n", TargetID: 8, EnterpriseID: "e",
+		Operation: directory.OperationUpdateUser, Fields: []directory.Field{directory.FieldPhone, directory.FieldRole}, RequestID: "r",
+	}
+	for i := range reflect.ValueOf(full).NumField() {
+		require.False(t, reflect.ValueOf(full).Field(i).IsZero(), reflect.TypeOf(full).Field(i).Name)
+	}
+	least := directory.Event{ID: 2, At: time.Unix(0, 0).UTC()}
+	for _, e := range []directory.Event{full, least} {
+		require.NoError(t, s.unit(t.Context(), func(tx *gorm.DB) error { return insertEvent(tx, e) }))
+	}
+	events, total, err := s.Events(t.Context(), directory.EventFilter{}, directory.Page{Number: 1, Size: 10})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, total)
+	require.Equal(t, []directory.Event{full, least}, events)
+}
+
 // A setting that did not take is a refusal to run.
 func TestSettingsAreReadBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
