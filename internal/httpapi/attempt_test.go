@@ -103,11 +103,14 @@ func TestFailuresByTheOtherName(t *testing.T) {
 	require.Equal(t, 401, there.logIn(t, "ada@example.com", apitest.Password).Status)
 }
 
-// Letters that only look alike, or are alike in Unicode, do not name the same address:
-// failures tell nothing of whether it exists.
-func TestAddressesAreFoldedAsASCII(t *testing.T) {
+// Names that only look alike are counted apart: an address is folded as ASCII, whether
+// it exists or not, and an enterprise not at all.
+func TestNamesAreCountedApart(t *testing.T) {
 	at, _ := limited(t)
-	for _, address := range []string{"ada@example.com", "\u1d00da@example.com", "ada@e\u1e8bample.com", "kelvin@example.com", "\u212aelvin@example.com"} {
+	for _, address := range []string{
+		"ada@example.com", "\u1d00da@example.com", "ada@e\u1e8bample.com", "kelvin@example.com", "\u212aelvin@example.com",
+		"default/nobody", "Default/nobody", "other/nobody",
+	} {
 		for range 3 {
 			require.Equal(t, 401, at("192.0.2.1").logIn(t, address, "wrong").Status, address)
 		}
