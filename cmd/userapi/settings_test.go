@@ -77,6 +77,17 @@ func TestLogInSettingsReachTheServer(t *testing.T) {
 	}
 	s.stop(t)
 
+	s = serve(t, dir, []string{"USERAPI_LOGIN_LIMIT=1"})
+	status, answer = s.send(t, "", "POST", "/openapi/v1/auth-token", logIn)
+	require.Equal(t, 200, status, answer)
+	require.NoError(t, json.Unmarshal([]byte(answer), &granted))
+	require.WithinDuration(t, time.Now().Add(720*time.Hour), granted.ExpiresAt, time.Minute, "the default")
+	for _, want := range []int{401, 429} {
+		status, _ = s.send(t, "", "POST", "/openapi/v1/auth-token", strings.Replace(logIn, "horse", "house", 1))
+		require.Equal(t, want, status)
+	}
+	s.stop(t)
+
 	s = serve(t, dir, nil, "--login-limit=0", "--rate-limit=0", "--token-ttl=1ms")
 	for range 12 {
 		status, _ = s.send(t, "", "POST", "/openapi/v1/auth-token", strings.Replace(logIn, "horse", "house", 1))
@@ -101,6 +112,11 @@ func TestBadSettings(t *testing.T) {
 		require.Contains(t, stderr, fault)
 	}
 	require.NotContains(t, stderr, "canary")
+	for _, flag := range []string{"--token-ttl=0s", "--token-ttl=-1h", "--rate-limit=1000001", "--login-limit=-1", "--login-limit=1.5"} {
+		_, stderr, code := finish(t, dir, nil, "serve", flag)
+		require.Equal(t, exitUsage, code, flag)
+		require.Contains(t, stderr, "or "+strings.Split(flag, "=")[0]+": ")
+	}
 	for _, token := range []string{strings.Repeat("x", 31), strings.Repeat("x", 32) + " ", strings.Repeat("ü", 32), ""} {
 		_, stderr, code := finish(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + token}, "serve")
 		require.Equal(t, exitUsage, code)

@@ -18,6 +18,8 @@ func TestForwardedAddressIsBelievedOnlyFromProxies(t *testing.T) {
 	mapped := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.1"}})
 	answer = mapped.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: ::ffff:192.0.2.7")
 	require.Contains(t, answer.Body, `"client_ip":"192.0.2.7"`)
+	answer = mapped.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"cy","password":"correct horse","enterprise_id":"default"}`, "X-Forwarded-For: 198.51.100.1, 10.0.0.9")
+	require.Contains(t, answer.Body, `"client_ip":"10.0.0.9"`, "a private address is no proxy by itself")
 	trusting := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.0/8", "2001:db8::/32"}})
 	answer = trusting.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: 198.51.100.1, 2001:db9::1, 2001:db8::1")
 	require.Contains(t, answer.Body, `"client_ip":"2001:db9::1"`, "the last one that is no proxy")

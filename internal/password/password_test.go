@@ -50,6 +50,30 @@ func TestHashWaitsForAPlace(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
+// Verifying waits for a place as hashing does, also without a hash.
+func TestVerifyWaitsForAPlace(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := password.NewGate(cheap(), 0).Verify(ctx, "correct horse", "")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+func TestVerify(t *testing.T) {
+	gate := password.NewGate(cheap(), 1)
+	hash, err := gate.Hash(t.Context(), "caf\u00e9 au lait")
+	require.NoError(t, err)
+	for given, matches := range map[string]bool{"caf\u00e9 au lait": true, "cafe\u0301 au lait": true, "Caf\u00e9 au lait": false, "": false} {
+		got, err := gate.Verify(t.Context(), given, hash)
+		require.NoError(t, err)
+		require.Equal(t, matches, got, given)
+		got, err = gate.Verify(t.Context(), given, "")
+		require.NoError(t, err)
+		require.False(t, got, "there is no password")
+	}
+	_, err = gate.Verify(t.Context(), "x", "no hash")
+	require.Error(t, err)
+}
+
 func TestHashStopsWaitingWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

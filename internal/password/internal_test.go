@@ -1,0 +1,17 @@
+package password
+
+import (
+	"testing"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/stretchr/testify/require"
+)
+
+// Where there is no hash, the work is the same.
+func TestNobodysHashHasTheSameCost(t *testing.T) {
+	params, salt, key, err := argon2id.DecodeHash(NewGate(Params(), 1).nobody)
+	require.NoError(t, err)
+	require.Equal(t, Params(), params)
+	require.Len(t, salt, int(Params().SaltLength))
+	require.Len(t, key, int(Params().KeyLength))
+}
