@@ -17,8 +17,8 @@ const (
 
 // Attempts counts failed log-ins by account and address, by address and by account,
 // each for a minute from its first. An account is counted by the name that was sent,
-// which need not exist, and by the user whom it names: a user has two names. It is safe for concurrent use. Its memory is
-// bounded: when it is full, counters are forgotten.
+// which need not exist, and by the user whom it names: a user has two names. It is safe
+// for concurrent use. Its memory is bounded: when it is full, counters are forgotten.
 type Attempts struct {
 	limit    int
 	now      func() time.Time

@@ -71,7 +71,10 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 		event.ActorID, event.TokenName = facts.Target.ID, t.Name
 		return Change{User: facts.Target, Token: &NewToken{Token: t, Hash: hashToken(secret)}, Event: event}, nil
 	})
-	return secret, t, err
+	if err != nil {
+		return "", Token{}, err
+	}
+	return secret, t, nil
 }
 
 // LogOut ends the token that is used. CodeOperatorToken: it is the operator's.
