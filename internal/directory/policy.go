@@ -172,9 +172,9 @@ func never(op Operation, actor User) error {
 }
 
 // allow returns nil if the actor may do the operation to the target, the zero User for
-// one who does not exist, and name these fields. Else it returns, in this order: CodeForbidden for what the role never has,
-// CodeNotFound for a target that it does not see, CodeForbidden for one outside the
-// scope, and CodeForbidden with the fields at fault.
+// one who does not exist, and name these fields. Else it returns, in this order:
+// CodeForbidden for what the role never has, CodeNotFound for a target that it does not
+// see, CodeForbidden for one outside the scope, and CodeForbidden with the fields at fault.
 func allow(op Operation, actor, target User, fields ...Field) error {
 	if err := never(op, actor); err != nil {
 		return err

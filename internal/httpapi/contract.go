@@ -223,9 +223,9 @@ func (c *contract) faults(schema *openapi3.Schema, value any) (faults []api.Faul
 	return faults, nil
 }
 
-// Check holds a value, in UTF-8, against a schema of the contract, for the command line. It calls
-// faulty for each fault with the name of the member, "" for the value itself, and with
-// what is wanted there, as in "8 or more characters".
+// Check holds a value, in UTF-8, against a schema of the contract, for the command line.
+// It calls faulty for each fault with the name of the member, "" for the value itself,
+// and with what is wanted there, as in "8 or more characters".
 func Check(schema string, value any, faulty func(member, wanted string)) error {
 	c, err := newContract()
 	if err != nil {
