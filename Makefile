@@ -1,13 +1,19 @@
 LISTEN ?= 127.0.0.1:8080
 GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+OASDIFF = go run github.com/oasdiff/oasdiff@v1.36.0
+RELEASED = internal/httpapi/testdata/released
 GENERATE = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config
 
 export CGO_ENABLED = 1
 
-.PHONY: help run build test lint verify generate compiler
+# How many valid requests are generated for each operation, and how many broken ones.
+test: CASES = 400
+fuzz: CASES = 10000
+
+.PHONY: help run build test fuzz lint lint-contract compatible changelog verify generate compiler
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Serve from .run/ with a user to try; LISTEN=HOST:PORT serves elsewhere
 	@.ci/demo bin/userapi $(LISTEN)
@@ -17,10 +23,24 @@ build: compiler ## Build bin/userapi
 	go build -trimpath -o bin/userapi ./cmd/userapi
 
 test: compiler ## Run all tests with the race detector; needs Go and a C compiler
-	go test -race -shuffle=on $(TESTFLAGS) ./...
+	RAPID_CHECKS=$(CASES) go test -race -shuffle=on $(TESTFLAGS) ./...
 
-lint: compiler ## Run the linters
+fuzz: compiler ## Send many more generated requests; CASES=N valid and N broken ones for each operation
+	RAPID_CHECKS=$(CASES) go test -timeout 0 -v ./internal/httpapi -run '^TestFuzz'
+
+lint: compiler ## Run the linters; those of the contract need npm
 	go run $(GOLANGCI_LINT) run
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-contract; else echo "npm is not here: the contract was not linted."; fi
+
+lint-contract: .ci/node_modules
+	REDOCLY_SUPPRESS_UPDATE_NOTICE=true .ci/node_modules/.bin/redocly lint --config .redocly.yaml openapi.yaml
+	.ci/node_modules/.bin/spectral lint --fail-severity=hint openapi.yaml
+
+compatible: ## Fail if the contract breaks its newest release
+	@OASDIFF='$(OASDIFF)' .ci/compatible
+
+changelog: ## Print what has changed in the contract since its newest release
+	@$(OASDIFF) changelog $(RELEASED)/$(lastword $(shell ls $(RELEASED) | sort -V)) openapi.yaml
 
 verify: generate ## Fail if generated files or go.mod are not up to date
 	go mod tidy
@@ -33,6 +53,10 @@ generate: compiler ## Generate gen/ from openapi.yaml
 	$(GENERATE) .oapi-codegen/api.yaml openapi.yaml
 	$(GENERATE) .oapi-codegen/client.yaml openapi.yaml
 	go test ./internal/directory -run '^TestPolicyPage$$' -count=1 -update
+
+%/node_modules: %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 compiler:
 	@command -v $(firstword $(shell go env CC)) >/dev/null || \
