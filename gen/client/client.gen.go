@@ -340,7 +340,8 @@ type EventList struct {
 
 // Fault One fault of a request.
 type Fault struct {
-	// Code The kind of fault, for programs. Codes keep their meaning. Codes may be added.
+	// Code The kind of fault, for programs. Codes keep their meaning.
+	// One that is added or goes is a new major version of this contract.
 	//
 	// - `syntax`: not JSON from here on.
 	// - `duplicate_member`: the object names this member twice.
@@ -368,7 +369,8 @@ type Fault struct {
 	Pointer string `json:"pointer"`
 }
 
-// FaultCode The kind of fault, for programs. Codes keep their meaning. Codes may be added.
+// FaultCode The kind of fault, for programs. Codes keep their meaning.
+// One that is added or goes is a new major version of this contract.
 //
 // - `syntax`: not JSON from here on.
 // - `duplicate_member`: the object names this member twice.
@@ -432,7 +434,7 @@ type Phone = string
 // Problem What went wrong (RFC 9457).
 type Problem struct {
 	// Code The kind of problem, for programs. Codes keep their meaning.
-	// Codes may be added: treat an unknown one by its status.
+	// One that is added or goes is a new major version of this contract.
 	//
 	// - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
 	// - `malformed_header`: a header does not have the form that its RFC defines.
@@ -478,7 +480,7 @@ type Problem struct {
 }
 
 // ProblemCode The kind of problem, for programs. Codes keep their meaning.
-// Codes may be added: treat an unknown one by its status.
+// One that is added or goes is a new major version of this contract.
 //
 // - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
 // - `malformed_header`: a header does not have the form that its RFC defines.
@@ -878,7 +880,8 @@ type ClientInterface interface {
 
 	// CreateAuthTokenWithBody Log in
 	//
-	// Answers a token for a name and a password. Only active users log in.
+	// Answers a token for a name and a password. It needs no token itself.
+	// Only active users log in.
 	// An unknown name, a wrong password and a user who is not active are one and the same 401.
 	// Who fails too often is refused with 429 for a while, also with the right password.
 	// A user has at most 50 log-in tokens: with one more, the oldest ends.
@@ -890,7 +893,8 @@ type ClientInterface interface {
 
 	// CreateAuthToken Log in
 	//
-	// Answers a token for a name and a password. Only active users log in.
+	// Answers a token for a name and a password. It needs no token itself.
+	// Only active users log in.
 	// An unknown name, a wrong password and a user who is not active are one and the same 401.
 	// Who fails too often is refused with 429 for a while, also with the right password.
 	// A user has at most 50 log-in tokens: with one more, the oldest ends.
@@ -1173,7 +1177,8 @@ func (c *Client) DeleteAuthToken(ctx context.Context, reqEditors ...RequestEdito
 
 // CreateAuthTokenWithBody Log in
 //
-// Answers a token for a name and a password. Only active users log in.
+// Answers a token for a name and a password. It needs no token itself.
+// Only active users log in.
 // An unknown name, a wrong password and a user who is not active are one and the same 401.
 // Who fails too often is refused with 429 for a while, also with the right password.
 // A user has at most 50 log-in tokens: with one more, the oldest ends.
@@ -1195,7 +1200,8 @@ func (c *Client) CreateAuthTokenWithBody(ctx context.Context, contentType string
 
 // CreateAuthToken Log in
 //
-// Answers a token for a name and a password. Only active users log in.
+// Answers a token for a name and a password. It needs no token itself.
+// Only active users log in.
 // An unknown name, a wrong password and a user who is not active are one and the same 401.
 // Who fails too often is refused with 429 for a while, also with the right password.
 // A user has at most 50 log-in tokens: with one more, the oldest ends.
@@ -2286,7 +2292,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAuthTokenWithBodyWithResponse Log in
 	//
-	// Answers a token for a name and a password. Only active users log in.
+	// Answers a token for a name and a password. It needs no token itself.
+	// Only active users log in.
 	// An unknown name, a wrong password and a user who is not active are one and the same 401.
 	// Who fails too often is refused with 429 for a while, also with the right password.
 	// A user has at most 50 log-in tokens: with one more, the oldest ends.
@@ -2298,7 +2305,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAuthTokenWithResponse Log in
 	//
-	// Answers a token for a name and a password. Only active users log in.
+	// Answers a token for a name and a password. It needs no token itself.
+	// Only active users log in.
 	// An unknown name, a wrong password and a user who is not active are one and the same 401.
 	// Who fails too often is refused with 429 for a while, also with the right password.
 	// A user has at most 50 log-in tokens: with one more, the oldest ends.
@@ -4717,7 +4725,8 @@ func (c *ClientWithResponses) DeleteAuthTokenWithResponse(ctx context.Context, r
 
 // CreateAuthTokenWithBodyWithResponse Log in
 //
-// Answers a token for a name and a password. Only active users log in.
+// Answers a token for a name and a password. It needs no token itself.
+// Only active users log in.
 // An unknown name, a wrong password and a user who is not active are one and the same 401.
 // Who fails too often is refused with 429 for a while, also with the right password.
 // A user has at most 50 log-in tokens: with one more, the oldest ends.
@@ -4735,7 +4744,8 @@ func (c *ClientWithResponses) CreateAuthTokenWithBodyWithResponse(ctx context.Co
 
 // CreateAuthTokenWithResponse Log in
 //
-// Answers a token for a name and a password. Only active users log in.
+// Answers a token for a name and a password. It needs no token itself.
+// Only active users log in.
 // An unknown name, a wrong password and a user who is not active are one and the same 401.
 // Who fails too often is refused with 429 for a while, also with the right password.
 // A user has at most 50 log-in tokens: with one more, the oldest ends.

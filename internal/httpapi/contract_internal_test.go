@@ -17,12 +17,11 @@ func TestUncheckedContractIsRefused(t *testing.T) {
 		"none":     func(spec *openapi3.T, _ *openapi3.Operation) { spec.Security = nil },
 		"query": func(_ *openapi3.T, op *openapi3.Operation) {
 			op.AddParameter(openapi3.NewQueryParameter("page").WithSchema(openapi3.NewFloat64Schema()))
-			op.Parameters[len(op.Parameters)-1].Value.Example = 1
 		},
-		"required":   func(_ *openapi3.T, op *openapi3.Operation) { op.Parameters[0].Value.Required = true },
-		"enum":       func(_ *openapi3.T, op *openapi3.Operation) { property(op, "phone").Enum = []any{"1"} },
-		"array":      func(_ *openapi3.T, op *openapi3.Operation) { property(op, "phone").Items = &openapi3.SchemaRef{} },
-		"no example": func(_ *openapi3.T, op *openapi3.Operation) { op.Parameters[0].Value.Example = nil },
+		"required": func(_ *openapi3.T, op *openapi3.Operation) { op.Parameters[0].Value.Required = true },
+		"enum":     func(_ *openapi3.T, op *openapi3.Operation) { property(op, "phone").Enum = []any{"1"} },
+		"array":    func(_ *openapi3.T, op *openapi3.Operation) { property(op, "phone").Items = &openapi3.SchemaRef{} },
+		"no words": func(_ *openapi3.T, op *openapi3.Operation) { op.Parameters[0].Value.Schema.Value.Extensions = nil },
 		"form": func(_ *openapi3.T, op *openapi3.Operation) {
 			op.RequestBody.Value.Content = openapi3.NewContentWithFormDataSchema(openapi3.NewObjectSchema())
 		},
