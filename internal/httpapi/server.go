@@ -4,6 +4,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -59,7 +60,7 @@ func (s *Server) Handler() (http.Handler, error) {
 			e.RouteNotFound(route+"/*", echo.NotFoundHandler)
 		}
 	}
-	if err := s.registerProbes(headRouter{e}); err != nil {
+	if err := errors.Join(s.registerProbes(headRouter{e}), registerDocs(headRouter{e})); err != nil {
 		return nil, err
 	}
 	return e, nil

@@ -1,0 +1,45 @@
+package httpapi_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/httpapi/apitest"
+)
+
+// Everyone reads the page. It has all that it needs, and its policy allows that only.
+func TestDocsPage(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	page := s.Send(t, "GET", "/docs", "", "Authorization:")
+	require.Equal(t, 200, page.Status)
+	require.Equal(t, "text/html; charset=UTF-8", page.Header.Get("Content-Type"))
+	require.Equal(t, page.Body, s.Send(t, "GET", "/docs/", "", "Authorization:").Body)
+	require.Contains(t, page.Body, `"/openapi.json"`)
+
+	policy := page.Header.Get("Content-Security-Policy")
+	require.Contains(t, policy, "default-src 'none'; script-src 'self' 'sha256-")
+	require.NotContains(t, policy, "unsafe")
+	require.NotContains(t, policy, "http")
+	require.NotContains(t, policy, "*")
+	for _, inline := range regexp.MustCompile(`(?s)<(?:script|style)>(.*?)</(?:script|style)>`).FindAllStringSubmatch(page.Body, -1) {
+		sum := sha256.Sum256([]byte(inline[1]))
+		require.Contains(t, policy, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
+	}
+	links := regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(page.Body, -1)
+	require.GreaterOrEqual(t, len(links), 5)
+	for _, link := range links {
+		file := s.Send(t, "GET", link[1], "", "Authorization:")
+		require.Equal(t, 200, file.Status, link[1])
+		require.NotEmpty(t, file.Body)
+		require.Empty(t, file.Header.Get("ETag"))
+		require.Equal(t, 200, s.Send(t, "HEAD", link[1], "").Status)
+		require.Equal(t, 405, s.Send(t, "POST", link[1], "{}").Status)
+	}
+	for _, path := range []string{"/docs/x", "/docs/swagger-ui.js", "/docs/../healthz", "/docs/swagger-ui.css/x", "/docs/static/"} {
+		require.Equal(t, 404, s.Send(t, "GET", path, "").Status, path)
+	}
+}
