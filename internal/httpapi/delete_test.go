@@ -46,7 +46,7 @@ func TestNobodyDeletesOneself(t *testing.T) {
 		actor  person
 		status int
 	}{{people[0], 403}, {people[2], 409}, {people[4], 409}} {
-		path := "/openapi/v1/users/" + c.actor.token()[len("token of "):]
+		path := "/openapi/v1/users/" + c.actor.token()[len("token-of-"):]
 		answer := s.Send(t, "DELETE", path, "", "Authorization: "+c.actor.token())
 		require.Equal(t, c.status, answer.Status)
 		if c.status == 409 {

@@ -42,7 +42,7 @@ var people = []person{
 // missing is nobody.
 var missing = person{id: 99}
 
-func (p person) token() string { return fmt.Sprintf("token of %d", p.id) }
+func (p person) token() string { return fmt.Sprintf("token-of-%d", p.id) }
 
 // insertPeople makes everyone but user 1 anew, each with a token.
 func insertPeople(t testing.TB, db *sql.Conn) {

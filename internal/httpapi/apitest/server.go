@@ -31,7 +31,8 @@ import (
 
 // Config is what a test may want other than usual. The zero Config is the usual.
 type Config struct {
-	Hasher         directory.Hasher // nil: argon2id at the lowest cost
+	Hasher         directory.Hasher                      // nil: argon2id at the lowest cost
+	Store          func(directory.Store) directory.Store // nil: as it is
 	TrustedProxies []string
 	Now            func() time.Time // nil: time.Now
 	LogInLimit     int              // 0: none
@@ -75,8 +76,11 @@ func Start(t testing.TB, config Config) *Server {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
+	if config.Store == nil {
+		config.Store = func(s directory.Store) directory.Store { return s }
+	}
 	s.Service = &directory.Service{
-		Store: kept, Hasher: config.Hasher, Now: config.Now, Random: rand.Reader,
+		Store: config.Store(kept), Hasher: config.Hasher, Now: config.Now, Random: rand.Reader,
 		TokenLife: TokenLife, Attempts: directory.NewAttempts(config.LogInLimit, config.Now),
 	}
 	_, err = s.Service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })
@@ -131,6 +135,14 @@ func (s *Server) Client(t testing.TB, token string) *client.ClientWithResponses 
 		}))
 	require.NoError(t, err)
 	return c
+}
+
+// For returns the server for a part of a test, which is told what is not in the contract.
+func (s *Server) For(t testing.TB) *Server {
+	t.Helper()
+	part := *s
+	part.client = NewClient(t, s.client.Transport.(*checked).base)
+	return &part
 }
 
 // CreateUser creates an active user of this name in the enterprise default.

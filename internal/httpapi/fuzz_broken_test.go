@@ -1,0 +1,227 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"userapi/internal/httpapi/apitest"
+)
+
+// What is broken in one place is refused as the contract says for that place.
+func TestFuzzBrokenRequests(t *testing.T) {
+	eachFuzzed(t, func(t *testing.T, f fuzzed, send func(*rapid.T, generated) apitest.Answer) {
+		broken := f.breakages()
+		rapid.Check(t, func(rt *rapid.T) {
+			b := rapid.SampledFrom(broken).Draw(rt, "breakage")
+			g := f.generate(rt, true)
+			b.apply(rt, &g)
+			answer := send(rt, g)
+			require.Equal(rt, b.status, answer.Status, "%s: %s: %+v", b, answer.Body, g)
+			if b.status != 422 || answer.Status != 422 {
+				return
+			}
+			codes := []string{}
+			for _, fault := range answer.Problem(t).Errors {
+				place := fault.Pointer
+				if fault.Parameter != nil {
+					place = "?" + *fault.Parameter
+				}
+				if b.code != "unknown_member" {
+					require.Equal(rt, b.place, place, "%s: %+v", b, g)
+				}
+				codes = append(codes, string(fault.Code))
+			}
+			require.Contains(rt, codes, b.code, "%s: %+v", b, g)
+		})
+	})
+}
+
+// breakage breaks a request in one place.
+type breakage struct {
+	place, code string // of the fault: a pointer, or ? and a parameter
+	status      int
+	apply       func(rt *rapid.T, g *generated)
+}
+
+func (b breakage) String() string { return fmt.Sprintf("%d %s %s", b.status, b.place, b.code) }
+
+// of makes a breakage that sets what it draws.
+func of[T any](b breakage, wrong *rapid.Generator[T], set func(g *generated, value T)) breakage {
+	b.apply = func(rt *rapid.T, g *generated) { set(g, wrong.Draw(rt, "wrong")) }
+	return b
+}
+
+func (f fuzzed) breakages() []breakage {
+	others := slices.DeleteFunc([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, func(method string) bool {
+		return apitest.Contract().Paths.Value(f.path).GetOperation(method) != nil
+	})
+	setHeader := func(name string) func(*generated, string) {
+		return func(g *generated, value string) { g.headers[name] = value }
+	}
+	all := []breakage{of(breakage{status: http.StatusMethodNotAllowed}, rapid.SampledFrom(others),
+		func(g *generated, method string) { g.method = method })}
+	if f.op.Security == nil {
+		all = append(all, of(breakage{status: 401}, rapid.StringMatching(`|Bearer|(Bearer |Basic |)[!-~]{1,80}`), setHeader("Authorization")))
+	}
+	for _, p := range f.parameters {
+		name, schema := p.Value.Name, p.Value.Schema.Value
+		switch p.Value.In {
+		case "path":
+			all = append(all, of(breakage{status: 404},
+				rapid.OneOf(rapid.SampledFrom([]string{"0", "02", "-2", "2.0", "2147483648", strings.Repeat("9", 64)}), rapid.StringN(1, 64, -1)).
+					Filter(func(id string) bool {
+						return !regexp.MustCompile(`^[1-9][0-9]{0,9}$`).MatchString(id) || id == "2147483648"
+					}),
+				func(g *generated, id string) {
+					g.path = strings.Replace(f.path, "{"+name+"}", url.PathEscape(id), 1)
+				}))
+		case "header":
+			all = append(all, of(breakage{status: 400}, rapid.OneOf(
+				rapid.StringMatching(`[!-)+-~]{1,20}`).Filter(func(text string) bool { return !regexp.MustCompile(schema.Pattern).MatchString(text) }),
+				rapid.Just(`"`+strings.Repeat("1", int(*schema.MaxLength))+`"`)), setHeader(name)))
+		case "query":
+			for _, b := range wrongValues("?"+name, schema) {
+				all = append(all, of(breakage{place: b.place, code: b.code, status: 422}, b.values, func(g *generated, value any) {
+					g.query.Set(name, fmt.Sprint(value))
+				}))
+			}
+			all = append(all, of(breakage{place: "?" + name, code: "repeated", status: 422}, values(schema), func(g *generated, value any) {
+				g.query[name] = []string{fmt.Sprint(value), fmt.Sprint(value)}
+			}))
+		}
+	}
+	if f.body != nil {
+		all = append(all, f.brokenBodies()...)
+	}
+	return all
+}
+
+// wrong is what a schema refuses, and how.
+type wrong struct {
+	place, code string
+	values      *rapid.Generator[any]
+}
+
+func wrongValues(place string, schema *openapi3.Schema) []wrong {
+	var all []wrong
+	add := func(code string, values *rapid.Generator[any]) { all = append(all, wrong{place, code, values}) }
+	if inBody := strings.HasPrefix(place, "/"); inBody {
+		types := map[string]any{"boolean": true, "integer": 7, "string": "text", "array": []any{}, "object": map[string]any{"a": 1}}
+		delete(types, schema.Type.Slice()[0])
+		add("type", rapid.SampledFrom(slices.Collect(maps.Values(types))))
+		if !schema.Nullable {
+			add("null", rapid.Just[any](nil))
+		}
+	} else if schema.Type.Is("integer") {
+		add("type", rapid.OneOf(rapid.SampledFrom([]string{"", "+1", "01", "1.0", "1e1", " 1", "1 ", "0x1", "１"}),
+			rapid.StringMatching(`[^0-9\-]{1,9}`)).AsAny())
+	}
+	switch {
+	case schema.Type.Is("integer"):
+		add("minimum", rapid.Int64Max(int64(*schema.Min)-1).AsAny())
+		add("maximum", rapid.Int64Min(int64(*schema.Max)+1).AsAny())
+	case schema.Type.Is("string"):
+		if schema.MinLength > 0 {
+			add("min_length", rapid.StringN(0, int(schema.MinLength)-1, -1).AsAny())
+		}
+		add("max_length", rapid.StringN(int(*schema.MaxLength)+1, int(*schema.MaxLength)+99, -1).AsAny())
+		if schema.Pattern != "" {
+			add("pattern", rapid.Custom(func(rt *rapid.T) any {
+				text := []rune(texts(schema, max(1, int(schema.MinLength)), int(*schema.MaxLength)).Draw(rt, "text"))
+				text[rapid.IntRange(0, len(text)-1).Draw(rt, "at")] = rapid.RuneFrom([]rune{0, 1, '\t', '\n', 0x7f}).Draw(rt, "control")
+				return string(text)
+			}))
+		}
+	}
+	return all
+}
+
+// brokenBodies breaks the body: its members, its text, its size and its media type.
+func (f fuzzed) brokenBodies() []breakage {
+	var all []breakage
+	for _, name := range slices.Sorted(maps.Keys(f.body.Properties)) {
+		for _, b := range wrongValues("/"+name, f.body.Properties[name].Value) {
+			all = append(all, of(breakage{place: b.place, code: b.code, status: 422}, b.values, func(g *generated, value any) {
+				g.setMember(name, value)
+			}))
+		}
+		if slices.Contains(f.body.Required, name) {
+			all = append(all, breakage{place: "/" + name, code: "required", status: 422, apply: func(_ *rapid.T, g *generated) {
+				delete(g.members, name)
+			}})
+		}
+	}
+	all = append(all, of(breakage{code: "unknown_member", status: 422},
+		rapid.String().Filter(func(name string) bool { return f.body.Properties[name] == nil }),
+		func(g *generated, name string) { g.setMember(name, true) }))
+	for _, whole := range []string{"[]", "true", "7", `"text"`} {
+		all = append(all, breakage{code: "type", status: 422, apply: func(_ *rapid.T, g *generated) { g.setText(whole) }})
+	}
+	return append(all, f.brokenTexts()...)
+}
+
+// brokenTexts breaks what is no JSON, or not sent as JSON.
+func (f fuzzed) brokenTexts() []breakage {
+	text := func(status int, change func(rt *rapid.T, text string) string) breakage {
+		return breakage{status: status, apply: func(rt *rapid.T, g *generated) {
+			g.setMember(`p"`, "x")
+			delete(g.members, `p"`) // now there is a body
+			object, err := json.Marshal(g.members)
+			require.NoError(rt, err)
+			g.setText(change(rt, string(object)))
+		}}
+	}
+	inside := func(member string) func(*rapid.T, string) string {
+		return func(_ *rapid.T, text string) string { return strings.TrimSuffix("{"+member+","+text[1:], ",}") + "}" }
+	}
+	header := func(name string, wrong ...string) breakage {
+		return of(breakage{status: 415}, rapid.SampledFrom(wrong), func(g *generated, value string) {
+			g.setMember("x", 1)
+			g.headers[name] = value
+		})
+	}
+	all := []breakage{
+		text(400, func(rt *rapid.T, text string) string { return text[:rapid.IntRange(1, len(text)-1).Draw(rt, "cut")] }),
+		text(400, func(rt *rapid.T, text string) string {
+			return text + rapid.SampledFrom([]string{"}", "{}", "x", ",", "\x00", "0", "\ufeff", "//"}).Draw(rt, "trailing")
+		}),
+		text(400, func(_ *rapid.T, text string) string { return "\ufeff" + text }),
+		text(400, inside(`"a":1,"a":1`)),
+		text(400, inside(`"a":1,"\u0061":1`)),
+		text(400, inside("\"a\":\"\xff\"")),
+		text(400, inside(`"a":"\ud800"`)),
+		text(413, func(rt *rapid.T, text string) string {
+			return text + strings.Repeat(" ", rapid.IntRange(1<<16, 1<<17).Draw(rt, "spaces"))
+		}),
+		header("Content-Type", "text/plain", "application/problem+json", "application/json; charset=latin1", "application/json, text/plain", "json"),
+		header("Content-Encoding", "gzip", "br", "identity"),
+	}
+	if f.op.RequestBody.Value.Required {
+		all = append(all, breakage{status: 400, apply: func(_ *rapid.T, g *generated) { g.setText("") }})
+	}
+	return all
+}
+
+func (g *generated) setMember(name string, value any) {
+	if g.members == nil {
+		g.members = map[string]any{}
+		g.headers["Content-Type"] = "application/json"
+	}
+	g.members[name] = value
+}
+
+func (g *generated) setText(text string) {
+	g.headers["Content-Type"] = "application/json"
+	g.members, g.body = nil, text
+}
