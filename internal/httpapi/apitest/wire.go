@@ -1,0 +1,64 @@
+package apitest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Wire stands between a server and clients that are programs of their own. It keeps
+// what they send, and holds every exchange against the contract.
+type Wire struct {
+	URL string
+
+	mutex sync.Mutex
+	sent  []Sent
+}
+
+// Sent is a request as it came over the wire.
+type Sent struct{ Method, Path, Body string }
+
+// Wire returns a new wire to the server; it ends with the test.
+func (s *Server) Wire(t testing.TB) *Wire {
+	t.Helper()
+	target, err := url.Parse(s.URL)
+	require.NoError(t, err)
+	w := &Wire{}
+	proxy := &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: s.client.Transport,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Errorf("read a request: %v", err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		w.keep(Sent{r.Method, r.URL.Path, string(body)})
+		proxy.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(server.Close)
+	w.URL = server.URL
+	return w
+}
+
+func (w *Wire) keep(s Sent) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.sent = append(w.sent, s)
+}
+
+// Sent returns all that was sent until now, in its order.
+func (w *Wire) Sent() []Sent {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return slices.Clone(w.sent)
+}
