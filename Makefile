@@ -2,6 +2,7 @@ LISTEN ?= 127.0.0.1:8080
 GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 OASDIFF = go run github.com/oasdiff/oasdiff@v1.36.0
 RELEASED = internal/httpapi/testdata/released
+NODE_TEST = go test -race -count=1 -v -tags node ./internal/httpapi -run
 GENERATE = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config
 
 export CGO_ENABLED = 1
@@ -10,7 +11,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run build test fuzz lint lint-contract compatible changelog verify generate compiler
+.PHONY: help run build test fuzz lint lint-contract compatible changelog clients docs verify generate generate-typescript compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +43,18 @@ compatible: ## Fail if the contract breaks its newest release
 changelog: ## Print what has changed in the contract since its newest release
 	@$(OASDIFF) changelog $(RELEASED)/$(lastword $(shell ls $(RELEASED) | sort -V)) openapi.yaml
 
+clients: compiler .ci/node_modules gen/typescript/node_modules ## Let clients of four generators do the whole job; needs npm
+	@mkdir -p bin/clients .ci/clients/plain/api
+	cd .ci/clients && go tool ogen --loglevel=error --target=ogen/api --package=api --clean ../../openapi.yaml
+	$(GENERATE) .ci/clients/plain/config.yaml openapi.yaml
+	cd .ci/clients && go build -o ../../bin/clients/ ./ogen ./plain
+	.ci/node_modules/.bin/openapi-ts --silent --no-log-file --file .ci/clients/hey/config.mjs
+	.ci/node_modules/.bin/tsc --project .ci/clients/hey
+	$(NODE_TEST) '^TestClients$$'
+
+docs: compiler .ci/node_modules ## Try /docs in Chromium and draw bin/docs.png; needs npm and chromium
+	$(NODE_TEST) '^TestDocsInABrowser$$'
+
 verify: generate ## Fail if generated files or go.mod are not up to date
 	go mod tidy
 	git diff --exit-code -- gen go.mod go.sum
@@ -53,6 +66,10 @@ generate: compiler ## Generate gen/ from openapi.yaml
 	$(GENERATE) .oapi-codegen/api.yaml openapi.yaml
 	$(GENERATE) .oapi-codegen/client.yaml openapi.yaml
 	go test ./internal/directory -run '^TestPolicyPage$$' -count=1 -update
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory generate-typescript; else echo "npm is not here: gen/typescript was not generated."; fi
+
+generate-typescript: gen/typescript/node_modules
+	npm run --silent --prefix gen/typescript generate
 
 %/node_modules: %/package-lock.json
 	npm ci --prefix $* --ignore-scripts --no-audit --no-fund

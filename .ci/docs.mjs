@@ -1,11 +1,13 @@
-// Reads /docs in a browser as a person would: node docs.mjs URL TOKEN PICTURE.
+// Reads /docs in a browser as a person would: docs.mjs PICTURE,
+// with USERAPI_URL and USERAPI_TOKEN set to a server that has user 2.
 // It fails on a console error and on a request to another host.
 import { chromium } from 'playwright-core'
 import assert from 'node:assert/strict'
 
-const [url, token, picture] = process.argv.slice(2)
+const { USERAPI_URL: url, USERAPI_TOKEN: token, CHROMIUM: executablePath = '/usr/bin/chromium' } = process.env
+const picture = process.argv[2]
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  executablePath,
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
 })
 try {
@@ -34,11 +36,11 @@ try {
   assert.match(await live.locator('.response-col_status').innerText(), /^200/)
   assert.equal(JSON.parse(await live.locator('.microlight').first().innerText()).is_active, null)
 
-  await live.scrollIntoViewIfNeeded()
-  await page.screenshot({ path: picture })
-  await page.setViewportSize({ width: 400, height: 900 })
-  await page.evaluate(() => window.scrollTo(0, 0))
-  await page.screenshot({ path: picture.replace('.png', '-narrow.png') })
+  for (const [width, file] of [[1280, picture], [400, picture.replace('.png', '-narrow.png')]]) {
+    await page.setViewportSize({ width, height: 1600 })
+    await update.getByText('Parameters', { exact: true }).first().evaluate((heading) => heading.scrollIntoView())
+    await page.screenshot({ path: file })
+  }
   assert.deepEqual(wrong, [])
 } finally {
   await browser.close()

@@ -1,0 +1,70 @@
+//go:build node
+
+// What needs Node, and what 'make clients' and 'make docs' have made ready.
+
+package httpapi_test
+
+import (
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/httpapi/apitest"
+)
+
+// Each client says what README says it can, byte for byte, and does the whole job.
+func TestClients(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		command []string
+	}{
+		{"`gen/typescript`", []string{"npm", "test", "--prefix", "../../gen/typescript"}},
+		{"ogen 1.24", []string{"../../bin/clients/ogen"}},
+		{"oapi-codegen without `nullable-type`", []string{"../../bin/clients/plain"}},
+		{"@hey-api/openapi-ts 0.95", []string{"node", "../../.ci/clients/hey/dist/main.js"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := apitest.Start(t, apitest.Config{})
+			s.CreateUser(t, "ada")
+			wire := s.Wire(t)
+			run(t, wire.URL, s.Token, c.command...)
+			requireStates(t, c.name, wire.Sent())
+			did := map[string]bool{}
+			for _, sent := range wire.Sent() {
+				last := regexp.MustCompile(`^[0-9]+$`).ReplaceAllString(path.Base(sent.Path), "N")
+				did[sent.Method+" "+last] = true
+			}
+			for _, one := range []string{"POST users", "GET N", "PUT N", "GET users", "PUT changepwd", "DELETE N"} {
+				require.True(t, did[one], "%s: %v", one, did)
+			}
+		})
+	}
+}
+
+// A person opens /docs, authorizes, and tries to update a user with null.
+func TestDocsInABrowser(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	wire := s.Wire(t)
+	picture, err := filepath.Abs("../../bin/docs.png")
+	require.NoError(t, err)
+	require.NoError(t, os.RemoveAll(picture))
+	run(t, wire.URL, s.Token, "node", "../../.ci/docs.mjs", picture)
+	require.Contains(t, wire.Sent(), apitest.Sent{Method: "PUT", Path: "/openapi/v1/users/2", Body: `{"is_active": null}`})
+	require.Equal(t, "NULL", apitest.Value(t, s.SQL(t), `SELECT is_active FROM users WHERE id = 2`))
+	require.FileExists(t, picture)
+}
+
+// run runs a program that has to succeed.
+func run(t *testing.T, url, token string, command ...string) {
+	t.Helper()
+	program := exec.CommandContext(t.Context(), command[0], command[1:]...)
+	program.Env = append(os.Environ(), "USERAPI_URL="+url, "USERAPI_TOKEN="+token)
+	output, err := program.CombinedOutput()
+	require.NoError(t, err, string(output))
+}
