@@ -111,7 +111,12 @@ func coin(rt *rapid.T, label string) bool { return rapid.Bool().Draw(rt, label) 
 
 // rarely is true every sixteenth time.
 func rarely(rt *rapid.T, label string) bool {
-	return coin(rt, label) && coin(rt, label) && coin(rt, label) && coin(rt, label)
+	for range 4 {
+		if !coin(rt, label) {
+			return false
+		}
+	}
+	return true
 }
 
 // generate makes a request that the contract allows. Most of them succeed; if succeeding
