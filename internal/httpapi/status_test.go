@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -76,6 +77,9 @@ func TestEveryStatusIsReached(t *testing.T) {
 				way(t, f, s, status, &g)
 				answer := g.send(t, s)
 				require.Equal(t, status, answer.Status, "%s\n%+v", answer.Body, g)
+				if status >= 400 && !slices.Contains([]int{400, 403, 409, 422}, status) {
+					requireExample(t, op.Responses.Status(status).Value, answer)
+				}
 			})
 		}
 	})
