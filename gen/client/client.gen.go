@@ -343,7 +343,7 @@ type Fault struct {
 	// Code The kind of fault, for programs. Codes keep their meaning.
 	// One that is added or goes is a new major version of this contract.
 	//
-	// - `syntax`: not JSON from here on.
+	// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs.
 	// - `duplicate_member`: the object names this member twice.
 	// - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
 	// - `required`: the member is missing.
@@ -372,7 +372,7 @@ type Fault struct {
 // FaultCode The kind of fault, for programs. Codes keep their meaning.
 // One that is added or goes is a new major version of this contract.
 //
-// - `syntax`: not JSON from here on.
+// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs.
 // - `duplicate_member`: the object names this member twice.
 // - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
 // - `required`: the member is missing.

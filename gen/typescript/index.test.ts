@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { createClient, type Problem, type components } from './index.js'
 
@@ -87,6 +89,27 @@ test('a user from the first log-in to the end', async () => {
   assert.equal(deleted.response.status, 204)
   const missing = await oneself.GET('/openapi/v1/users/{user_id}', { params: { path } })
   assert.equal(missing.error?.code, 'unauthenticated')
+})
+
+test('what is not the server is no answer, and learns nothing', async (t) => {
+  const heard: IncomingMessage[] = []
+  const other = createServer((request, response) => {
+    heard.push(request)
+    if (request.method === 'PUT') response.writeHead(308, { Location: `${baseUrl}/openapi/v1/changepwd` }).end()
+    else response.writeHead(502, { 'Content-Length': 0 }).end()
+  })
+  await new Promise<void>((listening) => other.listen(0, '127.0.0.1', listening))
+  t.after(() => other.close())
+  const elsewhere = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+
+  const path = { user_id: '1' }
+  await assert.rejects(client.GET('/openapi/v1/users/{user_id}', { params: { path }, baseUrl: elsewhere }), /answered 502/)
+  assert.equal(heard[0]?.headers.authorization, undefined)
+  const body = { password: 'battery staple', password1: 'battery staple' }
+  await assert.rejects(createClient({ baseUrl: elsewhere }).PUT('/openapi/v1/changepwd', { body }), /fetch failed/)
+  for (const user_id of ['', '.', '..']) {
+    await assert.rejects(client.DELETE('/openapi/v1/users/{user_id}', { params: { path: { user_id } } }), /names nothing/)
+  }
 })
 
 // What the types refuse. tsc fails if one of these is allowed.

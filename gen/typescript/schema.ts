@@ -566,7 +566,7 @@ export interface components {
          * @description The kind of fault, for programs. Codes keep their meaning.
          *     One that is added or goes is a new major version of this contract.
          *
-         *     - `syntax`: not JSON from here on.
+         *     - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs.
          *     - `duplicate_member`: the object names this member twice.
          *     - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
          *     - `required`: the member is missing.
@@ -915,13 +915,11 @@ export interface components {
         /**
          * @description Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
          *     The comparison is strong. `*` stands for any version.
-         * @example *
          */
         IfMatch: components["schemas"]["EntityTags"];
         /**
          * @description Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
          *     `*` stands for any version.
-         * @example "0"
          */
         IfNoneMatch: components["schemas"]["EntityTags"];
     };
@@ -1038,7 +1036,6 @@ export interface operations {
                 /**
                  * @description Answer 304 if the user still has one of these versions (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
-                 * @example "0"
                  */
                 "If-None-Match"?: components["schemas"]["EntityTags"];
             };
@@ -1089,13 +1086,11 @@ export interface operations {
                 /**
                  * @description Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
                  *     The comparison is strong. `*` stands for any version.
-                 * @example *
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
                  * @description Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
-                 * @example "0"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
@@ -1146,13 +1141,11 @@ export interface operations {
                 /**
                  * @description Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
                  *     The comparison is strong. `*` stands for any version.
-                 * @example *
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
                  * @description Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
-                 * @example "0"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };

@@ -52,9 +52,9 @@ func credential(lines []string) (string, error) {
 	if len(lines) != 1 {
 		return "", &directory.Error{Code: directory.CodeUnauthenticated}
 	}
-	value := strings.TrimSpace(lines[0])
+	value := strings.Trim(lines[0], " \t")
 	if scheme, token, found := strings.Cut(value, " "); found && strings.EqualFold(scheme, "Bearer") {
-		value = strings.TrimSpace(token)
+		value = strings.Trim(token, " \t")
 	}
 	if value == "" {
 		return "", &directory.Error{Code: directory.CodeUnauthenticated}

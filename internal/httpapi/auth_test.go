@@ -26,6 +26,7 @@ func TestAuthorizationHeader(t *testing.T) {
 		{"Authorization: Basic TOKEN"},
 		{"Authorization: Bearer Bearer TOKEN"},
 		{"Authorization: Bearer TOKENx"},
+		{"Authorization: Bearer \u00a0TOKEN"},
 		{"Authorization: Bearer TOKEN", "Authorization: Bearer TOKEN"},
 		{"Authorization: Bearer TOKEN, Bearer TOKEN"},
 		{"Authorization: Bearer " + strings.Repeat("x", 8000)},

@@ -168,6 +168,9 @@ func (c *contract) check(next echo.HandlerFunc) echo.HandlerFunc {
 		if op == nil {
 			return next(e)
 		}
+		if slices.Contains(e.ParamValues(), "") {
+			return echo.ErrNotFound // the router takes an empty segment for a parameter
+		}
 		var body []byte
 		var err error
 		if op.body != nil {

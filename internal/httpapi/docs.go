@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 	"github.com/swaggest/swgui"
@@ -27,12 +29,10 @@ func registerDocs(r headRouter) error {
 		Title: "userapi", SwaggerJSON: "/openapi.json", BasePath: docsPath,
 		AppendHead: `<meta name="viewport" content="width=device-width, initial-scale=1">`,
 	})
-	request, err := http.NewRequest(http.MethodGet, docsPath, nil) //nolint:noctx // it goes nowhere
+	page, err := render(ui, docsPath)
 	if err != nil {
 		return err
 	}
-	var page rendered
-	ui.ServeHTTP(&page, request)
 	policy := docsPolicy(page.Bytes())
 	for _, path := range []string{docsPath, docsPath + "/"} {
 		r.GET(path, func(c echo.Context) error {
@@ -42,11 +42,16 @@ func registerDocs(r headRouter) error {
 		})
 	}
 	for _, link := range linked.FindAllSubmatch(page.Bytes(), -1) {
-		r.GET(string(link[1]), func(c echo.Context) error {
-			// Its ETag has no quotes, as RFC 9110 §8.8.3 wants, and nothing is stored anyway.
-			c.Response().Before(func() { c.Response().Header().Del("ETag") })
-			ui.ServeHTTP(c.Response(), c.Request())
-			return nil
+		path := string(link[1])
+		// They are unpacked when they are first asked for. Their handler is not asked again:
+		// it knows conditions and ranges, but no problems.
+		file := sync.OnceValues(func() (*rendered, error) { return render(ui, path) })
+		r.GET(path, func(c echo.Context) error {
+			f, err := file()
+			if err != nil {
+				return err
+			}
+			return c.Blob(http.StatusOK, f.header.Get(echo.HeaderContentType), f.Bytes())
 		})
 	}
 	return nil
@@ -72,11 +77,28 @@ func docsPolicy(page []byte) string {
 	}, "; ")
 }
 
-// rendered is a page that a handler has written.
-type rendered struct{ bytes.Buffer }
+// rendered is what a handler has written.
+type rendered struct {
+	bytes.Buffer
+	header http.Header
+	status int
+}
+
+func render(h http.Handler, path string) (*rendered, error) {
+	request, err := http.NewRequest(http.MethodGet, path, nil) //nolint:noctx // it goes nowhere
+	if err != nil {
+		return nil, err
+	}
+	r := &rendered{header: http.Header{}, status: http.StatusOK}
+	h.ServeHTTP(r, request)
+	if r.status != http.StatusOK {
+		return nil, fmt.Errorf("render %s: status %d", path, r.status)
+	}
+	return r, nil
+}
 
 // Header implements http.ResponseWriter.
-func (*rendered) Header() http.Header { return http.Header{} }
+func (r *rendered) Header() http.Header { return r.header }
 
 // WriteHeader implements http.ResponseWriter.
-func (*rendered) WriteHeader(int) {}
+func (r *rendered) WriteHeader(status int) { r.status = status }

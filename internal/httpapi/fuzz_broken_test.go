@@ -79,7 +79,7 @@ func (f fuzzed) breakages() []breakage {
 		switch p.Value.In {
 		case "path":
 			all = append(all, of(breakage{status: 404},
-				rapid.OneOf(rapid.SampledFrom([]string{"0", "02", "-2", "2.0", "2147483648", strings.Repeat("9", 64)}), rapid.StringN(1, 64, -1)).
+				rapid.OneOf(rapid.SampledFrom([]string{"", "0", "02", "-2", "2.0", "2147483648", strings.Repeat("9", 64)}), rapid.StringN(1, 64, -1)).
 					Filter(func(id string) bool {
 						return !regexp.MustCompile(`^[1-9][0-9]{0,9}$`).MatchString(id) || id == "2147483648"
 					}),

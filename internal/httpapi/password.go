@@ -3,6 +3,8 @@ package httpapi
 import (
 	"context"
 
+	"golang.org/x/text/unicode/norm"
+
 	"userapi/gen/api"
 	"userapi/internal/directory"
 )
@@ -42,9 +44,9 @@ func (s *Server) ChangeOwnPassword(ctx context.Context, r api.ChangeOwnPasswordR
 	}, nil
 }
 
-// repetition finds a password that is not repeated.
+// repetition finds a password that is not repeated. Two are one if they log in alike.
 func repetition(password, again string) []api.Fault {
-	if password == again {
+	if norm.NFC.String(password) == norm.NFC.String(again) {
 		return nil
 	}
 	return []api.Fault{mismatch("/password1", "Send the same password twice.")}

@@ -69,6 +69,8 @@ func TestChangePassword(t *testing.T) {
 			require.Equal(t, want, answer.Faults(t), body)
 		}
 	}
+	composed := s.Send(t, "PUT", "/openapi/v1/users/2/changepwd", `{"user_id":2,"password":"p\u00e4ssword","password1":"pa\u0308ssword"}`)
+	require.Equal(t, 200, composed.Status, "they log in alike")
 	for _, id := range []string{"9", "x", "09"} { // a path that is no number is no other number
 		answer := s.Send(t, "PUT", "/openapi/v1/users/"+id+"/changepwd", `{"user_id":9,"password":"password A","password1":"password A"}`)
 		require.Equal(t, 404, answer.Status, id)

@@ -77,13 +77,14 @@ func TestUnknownRoutes(t *testing.T) {
 		require.Empty(t, options.Body)
 	}
 	require.Equal(t, 405, s.Send(t, "HEAD", "/openapi/v1/changepwd", "").Status)
+	require.Equal(t, 404, s.SendRaw(t, "OPTIONS * HTTP/1.1\nHost: x", "").Status)
 }
 
 func TestHeadAnswersAsGet(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for _, path := range []string{
 		"/openapi/v1/users/1", "/openapi/v1/users/2", "/openapi/v1/users", "/openapi/v1/users?page=x",
-		"/openapi/v1/users/1/audit", "/openapi/v1/administrators", "/healthz", "/openapi.json",
+		"/openapi/v1/users/1/audit", "/openapi/v1/administrators", "/healthz", "/openapi.json", "/docs", "/docs/swagger-ui.css",
 	} {
 		get, head := s.Send(t, "GET", path, ""), s.Send(t, "HEAD", path, "")
 		require.Equal(t, get.Status, head.Status)
