@@ -1,7 +1,7 @@
 LISTEN ?= 127.0.0.1:8080
 GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-OASDIFF = go run github.com/oasdiff/oasdiff@v1.36.0
-RELEASED = internal/httpapi/testdata/released
+OASDIFF = CGO_ENABLED=0 go run github.com/oasdiff/oasdiff@v1.36.0
+NEWEST = $(lastword $(shell ls internal/httpapi/testdata/released/*.yaml | sort -V))
 NODE_TEST = go test -race -count=1 -v -tags node ./internal/httpapi -run
 GENERATE = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config
 
@@ -11,7 +11,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run build test fuzz lint lint-contract compatible changelog clients docs verify generate generate-typescript compiler
+.PHONY: help run build test fuzz lint lint-contract compatible changelog clients docs verify generate generate-typescript npm chromium compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,13 +27,13 @@ test: compiler ## Run all tests with the race detector; needs Go and a C compile
 	RAPID_CHECKS=$(CASES) go test -race -shuffle=on $(TESTFLAGS) ./...
 
 fuzz: compiler ## Send many more generated requests; CASES=N valid and N broken ones for each operation
-	RAPID_CHECKS=$(CASES) go test -timeout 0 -v ./internal/httpapi -run '^TestFuzz'
+	RAPID_CHECKS=$(CASES) go test -count=1 -timeout 0 -v ./internal/httpapi -run '^TestFuzz'
 
 lint: compiler ## Run the linters; those of the contract need npm
 	go run $(GOLANGCI_LINT) run
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-contract; else echo "npm is not here: the contract was not linted."; fi
 
-lint-contract: .ci/node_modules
+lint-contract: npm .ci/node_modules
 	REDOCLY_SUPPRESS_UPDATE_NOTICE=true .ci/node_modules/.bin/redocly lint --config .redocly.yaml openapi.yaml
 	.ci/node_modules/.bin/spectral lint --fail-severity=hint openapi.yaml
 
@@ -41,9 +41,10 @@ compatible: ## Fail if the contract breaks its newest release
 	@OASDIFF='$(OASDIFF)' .ci/compatible
 
 changelog: ## Print what has changed in the contract since its newest release
-	@$(OASDIFF) changelog $(RELEASED)/$(lastword $(shell ls $(RELEASED) | sort -V)) openapi.yaml
+	@echo "Since $(NEWEST); 'diff $(NEWEST) openapi.yaml' shows descriptions and examples, too:"
+	@$(OASDIFF) changelog $(NEWEST) openapi.yaml
 
-clients: compiler .ci/node_modules gen/typescript/node_modules ## Let clients of four generators do the whole job; needs npm
+clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Let clients of four generators do the whole job; needs npm
 	@mkdir -p bin/clients .ci/clients/plain/api
 	cd .ci/clients && go tool ogen --loglevel=error --target=ogen/api --package=api --clean ../../openapi.yaml
 	$(GENERATE) .ci/clients/plain/config.yaml openapi.yaml
@@ -52,7 +53,7 @@ clients: compiler .ci/node_modules gen/typescript/node_modules ## Let clients of
 	.ci/node_modules/.bin/tsc --project .ci/clients/hey
 	$(NODE_TEST) '^TestClients$$'
 
-docs: compiler .ci/node_modules ## Try /docs in Chromium and draw bin/docs.png; needs npm and chromium
+docs: compiler npm chromium .ci/node_modules ## Try /docs in Chromium and draw bin/docs.png; needs npm and chromium
 	$(NODE_TEST) '^TestDocsInABrowser$$'
 
 verify: generate ## Fail if generated files or go.mod are not up to date
@@ -74,6 +75,12 @@ generate-typescript: gen/typescript/node_modules
 %/node_modules: %/package-lock.json
 	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+npm:
+	@command -v npm >/dev/null || { echo "This needs Node 20 or later with npm: install them, as in 'apt-get install npm'." >&2; exit 1; }
+
+chromium:
+	@command -v chromium >/dev/null || { echo "This needs Chromium: install it, as in 'apt-get install chromium'." >&2; exit 1; }
 
 compiler:
 	@command -v $(firstword $(shell go env CC)) >/dev/null || \

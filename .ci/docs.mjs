@@ -3,11 +3,12 @@
 // It fails on a console error and on a request to another host.
 import { chromium } from 'playwright-core'
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 
-const { USERAPI_URL: url, USERAPI_TOKEN: token, CHROMIUM: executablePath = '/usr/bin/chromium' } = process.env
+const { USERAPI_URL: url, USERAPI_TOKEN: token } = process.env
 const picture = process.argv[2]
 const browser = await chromium.launch({
-  executablePath,
+  executablePath: execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim(),
   // Chromium itself asks nobody either: no name but this server's is found.
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
 })

@@ -170,7 +170,7 @@ type Administrator struct {
 	Eid EnterpriseID `json:"eid"`
 
 	// UserID The number of a user, as a string.
-	// Whatever else is sent here names no user and is 404.
+	// Another text of this length names no user and is 404.
 	//
 	//
 	// Example: 2
@@ -185,7 +185,7 @@ type AppointAdministrator struct {
 	Eid EnterpriseID `json:"eid"`
 
 	// UserID The number of a user, as a string.
-	// Whatever else is sent here names no user and is 404.
+	// Another text of this length names no user and is 404.
 	//
 	//
 	// Example: 2
@@ -456,7 +456,7 @@ type Problem struct {
 	// - `last_administrator`: the enterprise has no other active administrator.
 	// - `enterprise_mismatch`: the user is in another enterprise.
 	// - `system_administrator`: the user is a system administrator.
-	// - `operator_token`: the token in the server's settings ends by a start of the server only.
+	// - `operator_token`: the token in the server's settings ends by a start of the server without it.
 	// - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
 	// - `content_too_large`: the body is over 64 KiB.
 	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
@@ -502,7 +502,7 @@ type Problem struct {
 // - `last_administrator`: the enterprise has no other active administrator.
 // - `enterprise_mismatch`: the user is in another enterprise.
 // - `system_administrator`: the user is a system administrator.
-// - `operator_token`: the token in the server's settings ends by a start of the server only.
+// - `operator_token`: the token in the server's settings ends by a start of the server without it.
 // - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
 // - `content_too_large`: the body is over 64 KiB.
 // - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
@@ -566,7 +566,7 @@ type UpdateUser struct {
 type UserID = int32
 
 // UserIDText The number of a user, as a string.
-// Whatever else is sent here names no user and is 404.
+// Another text of this length names no user and is 404.
 //
 // Example: 2
 type UserIDText = string
@@ -648,20 +648,53 @@ type ContentTooLarge = Problem
 // Forbidden What went wrong (RFC 9457).
 type Forbidden = Problem
 
+// ForbiddenChange What went wrong (RFC 9457).
+type ForbiddenChange = Problem
+
+// ForbiddenEnterprise What went wrong (RFC 9457).
+type ForbiddenEnterprise = Problem
+
+// ForbiddenPassword What went wrong (RFC 9457).
+type ForbiddenPassword = Problem
+
 // InternalServerError What went wrong (RFC 9457).
 type InternalServerError = Problem
 
 // InvalidCredentials What went wrong (RFC 9457).
 type InvalidCredentials = Problem
 
+// InvalidQuery What went wrong (RFC 9457).
+type InvalidQuery = Problem
+
+// LastAdministrator What went wrong (RFC 9457).
+type LastAdministrator = Problem
+
+// MalformedBody What went wrong (RFC 9457).
+type MalformedBody = Problem
+
+// MalformedHeader What went wrong (RFC 9457).
+type MalformedHeader = Problem
+
+// NotAppointable What went wrong (RFC 9457).
+type NotAppointable = Problem
+
 // NotFound What went wrong (RFC 9457).
 type NotFound = Problem
+
+// OperatorToken What went wrong (RFC 9457).
+type OperatorToken = Problem
 
 // PreconditionFailed What went wrong (RFC 9457).
 type PreconditionFailed = Problem
 
+// ReauthenticationRequired What went wrong (RFC 9457).
+type ReauthenticationRequired = Problem
+
 // ServiceUnavailable What went wrong (RFC 9457).
 type ServiceUnavailable = Problem
+
+// Taken What went wrong (RFC 9457).
+type Taken = Problem
 
 // TooManyRequests What went wrong (RFC 9457).
 type TooManyRequests = Problem
@@ -1215,6 +1248,33 @@ type ForbiddenApplicationProblemPlusJSONResponse struct {
 	Headers ForbiddenResponseHeaders
 }
 
+type ForbiddenChangeResponseHeaders struct {
+	XRequestID string
+}
+type ForbiddenChangeApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers ForbiddenChangeResponseHeaders
+}
+
+type ForbiddenEnterpriseResponseHeaders struct {
+	XRequestID string
+}
+type ForbiddenEnterpriseApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers ForbiddenEnterpriseResponseHeaders
+}
+
+type ForbiddenPasswordResponseHeaders struct {
+	XRequestID string
+}
+type ForbiddenPasswordApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers ForbiddenPasswordResponseHeaders
+}
+
 type InternalServerErrorResponseHeaders struct {
 	XRequestID string
 }
@@ -1234,6 +1294,51 @@ type InvalidCredentialsApplicationProblemPlusJSONResponse struct {
 	Headers InvalidCredentialsResponseHeaders
 }
 
+type InvalidQueryResponseHeaders struct {
+	XRequestID string
+}
+type InvalidQueryApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers InvalidQueryResponseHeaders
+}
+
+type LastAdministratorResponseHeaders struct {
+	XRequestID string
+}
+type LastAdministratorApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers LastAdministratorResponseHeaders
+}
+
+type MalformedBodyResponseHeaders struct {
+	XRequestID string
+}
+type MalformedBodyApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers MalformedBodyResponseHeaders
+}
+
+type MalformedHeaderResponseHeaders struct {
+	XRequestID string
+}
+type MalformedHeaderApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers MalformedHeaderResponseHeaders
+}
+
+type NotAppointableResponseHeaders struct {
+	XRequestID string
+}
+type NotAppointableApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers NotAppointableResponseHeaders
+}
+
 type NotFoundResponseHeaders struct {
 	XRequestID string
 }
@@ -1241,6 +1346,15 @@ type NotFoundApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers NotFoundResponseHeaders
+}
+
+type OperatorTokenResponseHeaders struct {
+	XRequestID string
+}
+type OperatorTokenApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers OperatorTokenResponseHeaders
 }
 
 type PreconditionFailedResponseHeaders struct {
@@ -1252,6 +1366,15 @@ type PreconditionFailedApplicationProblemPlusJSONResponse struct {
 	Headers PreconditionFailedResponseHeaders
 }
 
+type ReauthenticationRequiredResponseHeaders struct {
+	XRequestID string
+}
+type ReauthenticationRequiredApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers ReauthenticationRequiredResponseHeaders
+}
+
 type ServiceUnavailableResponseHeaders struct {
 	RetryAfter int
 	XRequestID string
@@ -1260,6 +1383,15 @@ type ServiceUnavailableApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers ServiceUnavailableResponseHeaders
+}
+
+type TakenResponseHeaders struct {
+	XRequestID string
+}
+type TakenApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TakenResponseHeaders
 }
 
 type TooManyRequestsResponseHeaders struct {
@@ -1367,7 +1499,7 @@ func (response ListAdministrators403ApplicationProblemPlusJSONResponse) VisitLis
 }
 
 type ListAdministrators422ApplicationProblemPlusJSONResponse struct {
-	UnprocessableContentApplicationProblemPlusJSONResponse
+	InvalidQueryApplicationProblemPlusJSONResponse
 }
 
 func (response ListAdministrators422ApplicationProblemPlusJSONResponse) VisitListAdministratorsResponse(w http.ResponseWriter) error {
@@ -1467,7 +1599,7 @@ func (response CreateAdministrator201JSONResponse) VisitCreateAdministratorRespo
 }
 
 type CreateAdministrator400ApplicationProblemPlusJSONResponse struct {
-	BadRequestApplicationProblemPlusJSONResponse
+	MalformedBodyApplicationProblemPlusJSONResponse
 }
 
 func (response CreateAdministrator400ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
@@ -1502,7 +1634,7 @@ func (response CreateAdministrator401ApplicationProblemPlusJSONResponse) VisitCr
 }
 
 type CreateAdministrator403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	ForbiddenEnterpriseApplicationProblemPlusJSONResponse
 }
 
 func (response CreateAdministrator403ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
@@ -1536,7 +1668,7 @@ func (response CreateAdministrator404ApplicationProblemPlusJSONResponse) VisitCr
 }
 
 type CreateAdministrator409ApplicationProblemPlusJSONResponse struct {
-	ConflictApplicationProblemPlusJSONResponse
+	NotAppointableApplicationProblemPlusJSONResponse
 }
 
 func (response CreateAdministrator409ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
@@ -1734,7 +1866,7 @@ func (response DeleteAdministrator404ApplicationProblemPlusJSONResponse) VisitDe
 }
 
 type DeleteAdministrator409ApplicationProblemPlusJSONResponse struct {
-	ConflictApplicationProblemPlusJSONResponse
+	LastAdministratorApplicationProblemPlusJSONResponse
 }
 
 func (response DeleteAdministrator409ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
@@ -1843,7 +1975,7 @@ func (response DeleteAuthToken401ApplicationProblemPlusJSONResponse) VisitDelete
 }
 
 type DeleteAuthToken409ApplicationProblemPlusJSONResponse struct {
-	ConflictApplicationProblemPlusJSONResponse
+	OperatorTokenApplicationProblemPlusJSONResponse
 }
 
 func (response DeleteAuthToken409ApplicationProblemPlusJSONResponse) VisitDeleteAuthTokenResponse(w http.ResponseWriter) error {
@@ -1943,7 +2075,7 @@ func (response CreateAuthToken200JSONResponse) VisitCreateAuthTokenResponse(w ht
 }
 
 type CreateAuthToken400ApplicationProblemPlusJSONResponse struct {
-	BadRequestApplicationProblemPlusJSONResponse
+	MalformedBodyApplicationProblemPlusJSONResponse
 }
 
 func (response CreateAuthToken400ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
@@ -2115,7 +2247,7 @@ func (response ChangeOwnPassword200JSONResponse) VisitChangeOwnPasswordResponse(
 }
 
 type ChangeOwnPassword400ApplicationProblemPlusJSONResponse struct {
-	BadRequestApplicationProblemPlusJSONResponse
+	MalformedBodyApplicationProblemPlusJSONResponse
 }
 
 func (response ChangeOwnPassword400ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
@@ -2150,7 +2282,7 @@ func (response ChangeOwnPassword401ApplicationProblemPlusJSONResponse) VisitChan
 }
 
 type ChangeOwnPassword403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	ReauthenticationRequiredApplicationProblemPlusJSONResponse
 }
 
 func (response ChangeOwnPassword403ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
@@ -2339,7 +2471,7 @@ func (response ListUsers403ApplicationProblemPlusJSONResponse) VisitListUsersRes
 }
 
 type ListUsers422ApplicationProblemPlusJSONResponse struct {
-	UnprocessableContentApplicationProblemPlusJSONResponse
+	InvalidQueryApplicationProblemPlusJSONResponse
 }
 
 func (response ListUsers422ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
@@ -2441,7 +2573,7 @@ func (response CreateUser201JSONResponse) VisitCreateUserResponse(w http.Respons
 }
 
 type CreateUser400ApplicationProblemPlusJSONResponse struct {
-	BadRequestApplicationProblemPlusJSONResponse
+	MalformedBodyApplicationProblemPlusJSONResponse
 }
 
 func (response CreateUser400ApplicationProblemPlusJSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
@@ -2476,7 +2608,7 @@ func (response CreateUser401ApplicationProblemPlusJSONResponse) VisitCreateUserR
 }
 
 type CreateUser403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	ForbiddenEnterpriseApplicationProblemPlusJSONResponse
 }
 
 func (response CreateUser403ApplicationProblemPlusJSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
@@ -2493,7 +2625,7 @@ func (response CreateUser403ApplicationProblemPlusJSONResponse) VisitCreateUserR
 }
 
 type CreateUser409ApplicationProblemPlusJSONResponse struct {
-	ConflictApplicationProblemPlusJSONResponse
+	TakenApplicationProblemPlusJSONResponse
 }
 
 func (response CreateUser409ApplicationProblemPlusJSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
@@ -2640,7 +2772,7 @@ func (response DeleteUser204Response) VisitDeleteUserResponse(w http.ResponseWri
 }
 
 type DeleteUser400ApplicationProblemPlusJSONResponse struct {
-	BadRequestApplicationProblemPlusJSONResponse
+	MalformedHeaderApplicationProblemPlusJSONResponse
 }
 
 func (response DeleteUser400ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
@@ -2709,7 +2841,7 @@ func (response DeleteUser404ApplicationProblemPlusJSONResponse) VisitDeleteUserR
 }
 
 type DeleteUser409ApplicationProblemPlusJSONResponse struct {
-	ConflictApplicationProblemPlusJSONResponse
+	LastAdministratorApplicationProblemPlusJSONResponse
 }
 
 func (response DeleteUser409ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
@@ -2845,7 +2977,7 @@ func (response GetUser304Response) VisitGetUserResponse(w http.ResponseWriter) e
 }
 
 type GetUser400ApplicationProblemPlusJSONResponse struct {
-	BadRequestApplicationProblemPlusJSONResponse
+	MalformedHeaderApplicationProblemPlusJSONResponse
 }
 
 func (response GetUser400ApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
@@ -3017,7 +3149,7 @@ func (response UpdateUser401ApplicationProblemPlusJSONResponse) VisitUpdateUserR
 }
 
 type UpdateUser403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	ForbiddenChangeApplicationProblemPlusJSONResponse
 }
 
 func (response UpdateUser403ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
@@ -3275,7 +3407,7 @@ func (response ListUserEvents404ApplicationProblemPlusJSONResponse) VisitListUse
 }
 
 type ListUserEvents422ApplicationProblemPlusJSONResponse struct {
-	UnprocessableContentApplicationProblemPlusJSONResponse
+	InvalidQueryApplicationProblemPlusJSONResponse
 }
 
 func (response ListUserEvents422ApplicationProblemPlusJSONResponse) VisitListUserEventsResponse(w http.ResponseWriter) error {
@@ -3376,7 +3508,7 @@ func (response ChangePassword200JSONResponse) VisitChangePasswordResponse(w http
 }
 
 type ChangePassword400ApplicationProblemPlusJSONResponse struct {
-	BadRequestApplicationProblemPlusJSONResponse
+	MalformedBodyApplicationProblemPlusJSONResponse
 }
 
 func (response ChangePassword400ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
@@ -3411,7 +3543,7 @@ func (response ChangePassword401ApplicationProblemPlusJSONResponse) VisitChangeP
 }
 
 type ChangePassword403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	ForbiddenPasswordApplicationProblemPlusJSONResponse
 }
 
 func (response ChangePassword403ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
@@ -4071,172 +4203,186 @@ func (sh *strictHandler) ChangePassword(ctx echo.Context, userID UserIDInPath) e
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H37dhs3kver4OudPYmdFkVSlGNRZ89Eo8ixJo6sieVRElNRQ2yQRNwEmAYomvHqe519j32yPagCutEX",
-	"3iTaSWb8j2WSjQZQKBTq8qvC+6AvxxMpmNAq6L4PRozGLIX/nlzQofkbM9VP+URzKYJucDFi5JaliktB",
-	"5IDoESNTxdKQKJ1KMSSff//smBy0Wk3yv//ztPG0sfeoEYQBe0fHk4QF3aAXfNkLgjBI2a9TnrI46Op0",
-	"ysJA9UdsTE1/Y/ruBRNDPQq6e+0wmFCtWWq6/rkXvGnuHFx90Qv+EoSBnk/MC5VOuRgGd3dh8D37dcqU",
-	"Po2rwz6jY6aIHnFFUnyqQcxUFEtvWfqZIokckhFVMCFFx4wIOmbFoXf+8dOTH789//qHy8vLy5cvn18c",
-	"X3zzwz/3/v781brzaT8JgzEX/se6Weh0fjTQLK1O4xXrSxEroiWZUa7JDRvIlMGgBXuniU7nhRVoNRvt",
-	"8hK0VgyWj6fjoLv3pNmEweLHVjZSLjQbsjS4M2Od0JSOmbYcczr4jur+qDrs4xEVQ5YxC5EimRM+IFwD",
-	"zaVglpdUxlwqJCxRjFChZiwlnVa7OLG9RqvRetToCbOKhodpypUUhCvLiQ0SPY6I0tTQayBTQsXcvbzR",
-	"E0EYcDM0ZPggDMx6B93gdLCDk/Cp8peUDYJu8B+7+WbZxV/V7onQXM8v6FDB6p0OzqRg96ODuC8h2oYQ",
-	"952uGe/D5nxOh6xeUojp+MbMEwXFhA5ZSAapHJNWmSVhdL9OWTrPB2eeL4wpZgM6TTQ0GMh0TDUy5F47",
-	"CHPWbbc6X3ae7j3pfLmCgXHkr/hvNaN/LmdkbGhIU0akIBRGXxx1c/Gwr5V5a/3Ym8sG31q57cLgtWLp",
-	"aXwqzqke1dM9Zn0+polHfwoc1+iJyxHV7JalyFVmuzChyYilKPIMFyJzUhGbnzvNDvJPLgjbjpsmZgDZ",
-	"vE2rax6vKwyfdArCsFWVhXfmTWoihWIgX/5GYyvizae+FJoJ+C+dTBLep4YAu5NU3iRs/MUvylDjfT5s",
-	"0yI27x/TxNCfxdfwTBjETFOegHgVMUijv796eUa0kahckNcXz3aeEj2i2lKI0f6IjBmSVvSRK9JUGin4",
-	"JusmnuKg2DU+6ndkjiM8jUqvmUiz0GnQDXYnIylYcHeF5GRKG9quOIWUpnqqgm7HcJHmGpbrOzdfmFZ+",
-	"ck5T0TVrRie8a6nWLdHmbl2JcI7tcdGq/Hgj47lhJiE1DCIkRkIRlEbmh6xfQwRPCflhx674Dp7qdWOw",
-	"j+/mxz+M4liKQcL7D+MVNqY8udb0LSswypGQesRS3CioNnBF2I55mtA4TplSDXIm9YiLIZlRRfog+uN6",
-	"Vqm8HxiR2k5uaTItMweM697McZAzx0lhzMSNZAmL+CTZFn/YSZBYMmSSoSQzrkdkZnYdnOky3TJzGIa4",
-	"kPIFTYfsQTxiG15rKa8TeFtlJTUZS6XJkw75lv+twAP3W8HWXr6CdipES0lc90uWrzrabW9yaU6XfKrb",
-	"WbBnMr3hcczEg5ZqkL3FW6If5TQlqUxYzn40SeQMNvUGu1hIfQ0NWVx6PRnTObxXMQ1vBflnvtASeynt",
-	"bvOfScoVM0xx313u8cgzb95LeCMnzzZ4YildgQJz80QihzscFHfDwTKJQX3lenu8c2rIKWjyCoy9E7Nw",
-	"D+Iibt93DTzgr3VuUpIB5QmLG+R7NpGpNio+CDTtSTseP1wU7PsnvZsocQNbstalSWxjwV9OzbSniW4Q",
-	"o2XCjqHqLcMVNXvA/jGsMKK3jNwwJkgsBdvmYt/ShMfHKYuZ0Jwm6oFrDa+77nvv8xU5SWhf81tWUgWM",
-	"ogga9IQqNZNp3CDHMk1Z3+x/Nt7CEdBs+esOgyTFQS5d/OqstsEB65OjuN6Xl5c7R1M9MmMxKnO9VQMD",
-	"cBYy0fItE2gLP/ly39jC6OhYbHwwYWyqN8HfGE1ZGlzVeV8ewHlnUj+TUxE/iN/MITKAtxTFSsqs/gxn",
-	"EcVjhBgDDC2TuT1lFGPbYK5OzlxnUhM3oiUslQ98S4wEHFSem8dSYNpuT26cp+Bb42YAz0B2P2gdJ97r",
-	"rvEsKB8UMMHsaAR5qD3vqraqbyZBa1WRQ5IyGucuJbDatSInF3RI6JBysQ11s52zg08nkk1sCWPUUWJb",
-	"Kuc6JIycSy8yx09U8HhFhrrgL9seIxktg/fZa0FvKU/oTfIw62Lqvade0+CK3EzVfAF76HSOfEDoQLOU",
-	"gHt5B/zLRKE7eRtaiKdsvi6MeAln+FPbBkf8bapAxVBaTiZcDBfq7t5Ce+RYvc6ZY/5hB8WFlN9RMbff",
-	"Pkw/MWbcmIr5dere5hufRtuO5Uz8nrzRaXvuhgsp0a3qDXcJh1RntxXJ4QaB0shaIGiS6PIAUW2Xwioc",
-	"f1Seei3oVI9kyn974ME1hRc5RSyu+jII6ppAjS45sr3C67sEVSty8fLbk7MtK7mvKwNbLloKD29JJ4FJ",
-	"A58AQ9gTeireCjkTIWEiZrH5lb2bGBUUnpyNpGJEzgSKajCDQUd+iA6sQT/6I2m/r8UklX2mlBHnxzn3",
-	"PdjysmzjM6IzpZx3MOFKs5hwgYbvJk4bu3Y1PnpP6SZqmnn8S64arq5pX9+aAywPMHBxnWBYo7x7noIJ",
-	"LFNmRpXSvmZp2fnjTKT7+n3a7aphmNNwDaPQPbxt5y5XZMaSZAcd/SG5mWrYDbCK2vE2xdCAmQ6LSTpN",
-	"2AfQ0V4LNZ1MZKpZ/B2LOb0AqjxIamYvvB6bN14DocvLb/fFjumvS/wufoHgtQ02hXDoyKnOGpyIvoyN",
-	"SrMFZX7fl6nZsAkMm9hhLxWttVP9EKGiSWJ0k6hMpygjVIkjjvp9NsmJVYefEIbfzMaOyqSNgEGd3ypl",
-	"g6licTHWvt/Yb7SegJytylUOnhQ937JkzeiKM4zHXHClU6plDT7kSBDqPwGiJZUTlmqOMVTG4zWi+9b7",
-	"fAoHp4vrrmiGUekL9k4HGLl1B9EbLzJsus/pI29+YX0QNEcTkICV6dEYDUeanHvTGNBEsTLzXI4kuWF9",
-	"OWaK0BIdiBzA0v556DHVowujbNSssfV8OUufibhmWqCAqGuqqy+4HDHhedCYiBW5mZt3sWSADL+3t3cQ",
-	"ktcXx8DrGVohpprtaD5miFjIYFr7FY4PA10/enAMa0kU6JKKRAUFMmqQbxmbEK6N/ZEyWDCvp04RQNWp",
-	"BVD5lMZRhD496siNwJyXM3HuDt/NeO+ICDbLnJvg7paCGXpWl2bidbFUTmZ6QJi1aa3b6MhYdRVqZF37",
-	"b1xMj+0Rw6JPfldabLhxl2zaDckY+3SsyCzFclKVtNUirbYz+tphpoxqZhrea6XrlxYRCqtEK8IYwqAY",
-	"8dxQIKMOzm9ZAWeF9k9xwJH5MgpJBNNBh6CYJklkRJFRKiaxpcQhoTeAjBozKhTBhgX4F77ftEYfH362",
-	"xL2RMmEUuE7w/ttrhEgtn9YZ7789M8/dhYFM+ZCjsrmsyUv7mLctNtpKADFa1QBxSCV+ymdV2A/Fdaxj",
-	"thPHF6XYoWAl/IxZj6NXx6eneCTt77Vb5H//pwNwx1xBjrmaJHSOESaZkl+nUnMxDHsC/DYe8iI3uHzY",
-	"bPRVRD43r91vZJDSU2vV81+nDNEMNEmAzWFQVMxJwrRmKelTxYyxCUrriCpyy1I+4MYW1WXUnGn/lf3Y",
-	"6Muxf7DiZikcde39TgH8/OZo5ye681tz5+D//cdf/rM3bTbbTz57/MXuf/315+vo/X/f/f+dqy8+7/Ua",
-	"6zz36PFX+WNXn+f/37l63wyftO68Xx/9tfjWlY8/elxFZ4fBOzD7DCcsXujQ7sIKpQzb+Hu+1jOSs56H",
-	"dyS+FZ9wpc1v+ZOqizhZmkwd/FEK1iAv8uUlfTkVWhWh4E7IhMsBjbXL17jeufpiKYlclM8YyIZHkdkU",
-	"MZof+QkUP2r++1tIYj7kWoUklubfqTD2Q1+moALHZDSfjJhQln4OslujUXqU4XpONB2iNzR6HNUh+smR",
-	"mOMQHYi002yWVLVWs11k4M97vcf//Yb0ejq8evz55e6jv/aCNz/3gl7vXbO50+u9azd7vXdfPrt63As+",
-	"h+euHodrPv/osXvw0VLK0vqZItv1glYvCEkvaJs/MiWPgXC31iFQlVd4VDfIyS1L5w7JyRWhyYzOIZUg",
-	"ZdWDkfa1dAd51YIZ05gRrhEgNE0SUJ80YtzHZk0TLkDQaS8ApJ2muTkoesH5lcGNa47mVVsvi0V6YhZJ",
-	"hZ5Tszl9vaG0hSqWBDMrsLDvIsTcLkmJFE86wXJQdRgMOEtiVd8FrqxCf+/MyBPFdAgGJSCp9YjN8Xuc",
-	"caMnolQmrITHL5mks5FEhAyaviw2u1mNuVLoQx7LWxaHPWEWHXVoNVeajRe8pg9KXGyx/pqNF0wGD0qz",
-	"Brk/c9UKjOm7U3xjK7e4aJrSOegqE5ZSbbWVaofZz6dxaZV64qVI5lXuNv+psDeJJYlwkmAYR/BYlLJb",
-	"+dZ+g3NfNRnfZVY33sh31URuyLZVvi/RiwR7HOgvLIqplO6zYH95djIfswU2OkdXFIiErZrlmTq6mD1y",
-	"/4B2LrEpMmZIbuaE2qBZCKM7JFEv6AUR8GkNIWrX4WH2TCYULAXDXK4WJhn6zpaCJPMZN9v/BfaoVV9N",
-	"vy+4WnAkTOgQyIccrmrMoluXalelvW1EpMjSZQ5J9OaqSNdsby81keDUKm5dQAqW9q6Wmq600i7godoV",
-	"gPgt/FxHrGdoidURCvQnlEMuIa9CK/StLx8bdHFsHrzLne21TieuCHs3YX3N4vxo9ph0H1AuZS7NMtzq",
-	"lwxSf0j20CGmdKFU4LiLcKYcVIw1t0YWDarrcpLQPjMv085bjlHAg2brUbYROWYyzkYywYcyxLHfkAIi",
-	"t9ETR7jvOcgcrkh/qs2PBaspBG9jXwqdysS3pmhqxCMMK26QU8xlc4bXU1SrK6K53ew8XeW8c2QIkROy",
-	"9V3IaseWYapEe8sFnD6wGCHsp0kqhykdqwYxzRR5y9jEkIanYPNzMYQDKg/z0thGd4eSKfgC1Jgx/UWm",
-	"xZxYbulE+8YK7IkdEqm50PRd1M1SYDAPDhhFCpsPg9zk+oMICEv7TOgdJgwJYhKdHX138l//PHrx+iQi",
-	"E8pTQ9kdEpWTjaIurDLSx1o2fr6RnvE+w6bFCKhtaENxWUaYFwA9tN/istPY2cI3zioOLY9xax9DL25d",
-	"7ftzZdkoPEjrHRKZZY26iDGYoppik2DML/4WxufBd9PFA5l7EHMWA2XxoTwcG4UkGtN37lMX0B5qJFMd",
-	"YvqEdAOxyqJtAP+1T49pkoR5sgU+bs0c8CzBqQyTQLb2Z2F+rM4iZRPQ3SxtkAsyoGMmXDBurEdUYLqY",
-	"HagaA5IN2yLdLCmyXGab12xMb64JdmcZB/J4Co1vmCED5BgrOWZgryduGb0ch6ibATNNZ32X28rtZndx",
-	"MeR8s3urCXGV6Hu2/e0WRwUKtfc8pp6voafX58ZObnZmSpJ5MxIZWiDNTCc238nP3biqkcgv5PBUbO4d",
-	"dbBnIzl96PNiL3iNvPfa5R6IvoVAjGSqmK8Mes443xpvP13mnPg5M6pbz8CoNv89eHa13JUDCZLOEVc9",
-	"GJySV69sHomSGwgdDidnFyffn39/+urk+vTr3bPT42+vjciL8kOKJoYl+3KaxJZXfVblAtMzPZPUJrIK",
-	"aTbAZ6rsl7O+nF0a0xoP3EenWY3fvuxmrTv/MufxCqMPizVY3yac98qnVY17syfOJIl2o9BQMPoK/85G",
-	"XDOiJhTkUIGeFTou94v9vPtV2aNj/nvU7PWmrSdPzZ92E342f4/gT/sp/jnAP8/gz775s9dsNld41/BU",
-	"y9ZgNyRfhf58gF/qudmiimrKS3geOzXt95kC1b+ySi9zt37F3ku9wgB9M0KjIMBZOkgZg2xkrFlhTswJ",
-	"SxLTodJ0rrqkn3CjFZOUJXNjPmD2VL4mfDyRacldWSqu8eFkwOLw11Ee+rKMh7+CFglK1HhCU0R2vRbc",
-	"qEDk7NkxrJAA1wsoIDe0/3ar0vHpR6YMRijr8X6GEzIq5YD+B021crydu0BQZX3MD87H5ljRdNFwlgbG",
-	"x5xxmo/ri06HtJvky4POE9JsNpu/F/NZtFG9TTgDPJBXuKaz/+Wj+xmitqO1TFEtSSwJvTHD5notO9SB",
-	"vup4BM4vc34KZrRwKdghYeOJnudOKmLRW9YOFdJp4LCVZK5kru1hQNu+4GHYa1cdDKu8bU4/LXrdahxp",
-	"FYo4QFvdW59fXJwTfKDhe8H3Dw48R3DH84h4rmALjltmRlpqgnQ2e0w11tll2qIMV763S6I65F2UeUYN",
-	"QxZcgNOUrx5BGRtjoX4w3YyeGetmVre3hBkf1qkg/g5Yj3of3wwv1rewdo8POayv/oHeEzR7a0zo/K0I",
-	"4QPrzxa3qGYngRGIs9GKGLETswEXTDl7vABdB5fBloHn0E9NDij2tWYGJ7wkyxhHa3BJHr21dL25cSmu",
-	"PbdAKRlcJjHm/wnS2idjLqaaqUOo02V0BTgIM5MUEg9x9OCpmFA9sh6v+jxCu25Mj2R8XTRq0fWqR4S9",
-	"48qIVfRXmCeziR1CLmJ0ZBpF+C6vLIZZ/nUKhODwHZCivq11xXsqemFJ8B3GhKZ9CFQDEYChYazwIBQZ",
-	"MBtKzgSxz2HDhCp9XYgnWQKU+jO2E4zJ8kYRZIrzz53rJZ8EzINb6AS+Jn+4Yb1jSrNx7Uhc6/rwl50/",
-	"OPJleg3bxDbE6IV1d2Z13hTTmouhymCPADVPtSO0jTlJkcyta6eavuiPbDvJh9BTpTJHSTz5dTWspKhD",
-	"YtcItdU46oJEsALfvsiD79eh9d0c7JbA88HuiUr6VtQlyuWkVdPPIi9xKsoS0OzQ/GoFUZdIV2vgECES",
-	"tnwfuMgABlGutOBkq8s4jLqQNennC64/Is+9VakmVT4MwM1VTl2qLyvglydZKCqtt8qlZFdlmBlcoWxR",
-	"ScQEYeAJjCAMqlKgGCzz/GV1GzWLpLkNCPpzXfpzXaWchZkT1fyfulzHSi0OP6m0zpN34SJeC+q9YezG",
-	"VX1LEgjDGRk6ZOanct26xTCDWt0yBxhu6Ez0cQiZIwdlTJ8KcuOih3GI/i85wReD4nMq8jBbCEgEh20E",
-	"TQacCACCMbu80RNRhqiM7HFjzD5IyUFgkaGL7RYrM3VJGVoJ0Xnwzzd64gWjt1wMif9iMH4KRQ/HXTMC",
-	"FwW1KCj0P+Gx4TQv+pap/OURGKkQ8+onDPwFN3NrnqLHBFqrCqGMOEsZ4CwyMglbaDEsjLUE6gkJTZQ0",
-	"1pULmOWDga2HLZDIMwe3z3QBMJZJ5DQpeFg4JElqHWp/FDRtFT7bBSXKKWIihkxE2PjAO7j+XaJmXPdH",
-	"Ri0dDMz3LlYjNZQnNArrnNlYnN1RhItbrll8mEUVsJeSi3Fd5O3k3o4nXA3u8UPRuYHiBITSR3QtzVKu",
-	"2UuRzN2UN3GEbIj1rVh3FoexAoPlYJdnUxRVRo46T91UsWIQo72NKp5uZJBos9boAO/nonPbq4i5SWlL",
-	"O2gxkHW8iSTcDFWIHuBrPqmnQVbfDw4MhIp5xZvvBTb083L210A6YbfXSwBPmZT0AG1bQz6xeuA54BdL",
-	"gSg8Cs0ghvzW2t0ZfeqAXvudNeb/SSpX8yHqQ1WVFVgHNCM3j62UsXwW6AaV+ihWZyv5rFcu8qTekw6B",
-	"XM+XvsB9Xupty5i5HAnnZ2+43AMcuc9pNYg5S+PiZg496XO14OhYDZmD/IqqYNsEoYYEWuATxvyNLWDr",
-	"MtG9Cl5XQ/5leLm7MFCsP025nr+CKg8wkhuasgWZoBeZlwNi4t1SMmUXy3CAM722+Hfh6VzfoBP+LQPn",
-	"/Q2UiljQuys9Ue3WLwJiNXBbtgLK79O4LszscqpBWmCJimxEI60nmC/O7ZFpdByKtX3tZNwS0wknWApF",
-	"BXdVSEbMU9bXMp1nLGcNJkTnFT1TPfH48QWK0MeP7YGcgUbz9Az0WQrGYgWJGVAYZSlRQneoestnpPH5",
-	"y1cXZFdOmKATvnvb2jUz2UGvFkhCLJaPcPDMJUszbfawenqPwVhCCwhAFB6q1xgj6DrmecY74NKyGwWc",
-	"BwWqyBt6fC8TBuR4DftJMRswz0rbjxVLbplqkEIyd92TbksOPPdkTv+wJ1yFiDrPn2qQV3Vfl/tBgOOl",
-	"7//FSqw2b6WDhw0U4QcMv0VOpcxWsTStzNNmMK51LLHxnrFtudLGtrXMBILRfDakgIEY3dKmy2DIrzTg",
-	"XEc264o0cbo8BYd61yl/2OMRSflwpG1mkhm7GSM4ILkm1j03lmOoCpzhirHMduz42lWfMkt5lPsYC+EP",
-	"UL2etvcPHpFa/2FYqmyMJrURmUaPAqv6Oz93InNCOOdh5j1FXgZEIXBhl1CHc7A/jqdKW+VDviUJf8sy",
-	"pEVP/KMIw3XdCW+3VrviQwFFpQ1B74O8BBZot632UOjMhYrysGpPvEKbEbqGlSviGrx6MEZizslIJhCa",
-	"rZpzdgUN48HyReY0ixw72PsV0PGR2vrqOvsgB5ZFpQiJklbrKcTW1EjOFJlOHCsxYYgUwbkVIXyR9rV1",
-	"gmR3I5AbNuI2PplQBQky3AhWhcFoO+oTrNCTyVPw25m3wDbByAu4+13EOg/MV5jQr8sCCDGjokMwvIAs",
-	"R5euwnibc1unzJUNohrwlKGZsZZkr90tgKQxjxR3xTkiknsih1w7tKtloazIb7b0n2WRmjNpIZaZpgmW",
-	"Jsjeicve+d6K4VwCOEKYIc88Dn1+cXG+22q0bPqaTdNrg4MvOgGEaYS4Yp1SoQbmpIVKJz1RCSAaOQXx",
-	"hdYTs5EN+Ww1EkNW4R7MlgflJvG+RDIJ56iDcBk8uI8/5cGyVxBotghiZ3QAEY0AMkzaNe+HMZnmzihN",
-	"5VSzkHSarZB02gch6bT2zT975rum+a4d9oRp6VqgcdtpmicMYTrNg1yo21glSl5zEqJEd1lraOUfudPd",
-	"RsHs4c61f2LC/DrNliF2p33gbRtryNjwKcbAzEfDWJkcplDYJ9sQ9qIX02F0TPsjtnOMEsBYaTvgbrXe",
-	"1R92/HpCOy9By1HmMSX4YGBo/fzk6Gv7RvDwfnNykedOOxZvkJfnF6cvz15lT7abnfKqOUFujsAbZiWF",
-	"lq4JlnMyhM9d3F0rYh34WME5FUvgXsM6aEEmvM+EYp4udzSBebcbzSAMpmliVUDV3d2dzWYNCj83ZDrc",
-	"tW3V7ovT45OzVyfQJsdwBFYjDMLAhuWCbtBs7OFDVs8KusFeo9nYQ9zwCLTugg5WOK7Nr0NWY8uAOIap",
-	"ls53wH/7io2TGBWBbDZHrU5DrV5Cx9JqFoY3q3qPxpD/AoWqXo+yGpKfD3UaB93ASMdiF0Hxwqc3VWsu",
-	"mddMHkPfuV5NLi3/cThDkrrg/JE/8MK5bHauyrWvBWnZdffyMDBh177hyHO/3IX1T+fU2IU7kNZ8Dm4c",
-	"wupu3u027WZzSQmyUukxaGE9DXCmeKZyKzOD3xT8gkHroN1oNtqNL0v2ezdoN9tPdlqtnfbeRavdbTa7",
-	"zeZPmWsAIL2lygUlX5ZP+dxRZT1Cub/HYoMzT42YJknmMqlDDGb+jvbdlVcKax0LHRwOC2qMlXlUuEyL",
-	"4RYL0XeaCyvUZOu+WyjbCY32Vjd65l/T0Gm31+mmpjgjND5Y3bhcrvYuDPaRV5e3q7t2AdquMcWaIsqw",
-	"/NPxmKZzK21L6wjpHEPD9kHphyvIqatzQH0H1jF1/v1q1TCnRnymiq6BkvCNpdGls7yn9QQvekHWlnaH",
-	"BeyXS/Cxg4NHDlYfIC7ZvGsfvxyBKVuZOk1SRuO5jQ2je6JyRKAQOSqBAazW/TcZzzcUaEY8dN97q2w2",
-	"MmkvLOtmjnUn/FhJDmWiI2gHG4iO2kJ0d0VXnpFrdxXp3brfZLc+gerIF9RNr1n2bUq/NSSEd6HbRxSY",
-	"zc7qFtldDtBgDSGZ3TZmGrT21mpQuIEK2u2vQ4Ca0qX/vueA3a91omHhYXAXLtHvd9/bjXeHp0XC6kox",
-	"23OjIjVt+LLgvdv2aWHLTbliIcqVGgwzeHhCla6FalZsEZdAhIdB4Vq7GZ4MQpZe4UfAi8cBEqt6HBTE",
-	"ZGdxdKauuz+fPvbhxcufdrN+jSy70Wat2JwrDKzC5ah3V+W9nsVTlu3uE7hjuVgBhWMBFHvj8ApwsfO4",
-	"WljkZ4iaK0OOCy4zgMGJZO724qLdlRWGXXdn4VCzUM/vvqH+bbj9hRwSOdUecyMcY4k5cuQ8dXbVFgb6",
-	"AKiGEUfnlXTIHFtVycviUDlgw3PlWqCFTX/LUwyhn+IJkB8mKVYRyCo0mZF1mi1rSAwoT+w1fgPNRNVH",
-	"2j6wU5qNeJLBKLN78SCq5SWYHOWYSRdo2m86jywSs5vfzzGWKcNsDZnETGnYb0vMlsJOuq/JkqGK8nW/",
-	"xG1dQhX5tkoOTKykb+YJ8xWvi+Euh5sp9VbKdrfIjg378xPhNzA4sDTCWiZS877EzY0kr6619Vq1y14r",
-	"K96DKb0evabPfps2/5l8o364bf/w91etycvm+Mfn/3jbFuKklf5y9uXN+eTiWdw82sjGylhngX1lr4pB",
-	"MKkame2G0Q17zfMf28aquULxk1XzMY4Oi/7Bqx2KBwkXdedISbvBQP9kBow0mdYcMN8AhmQupzZrsiD2",
-	"QT+hSYLRMewkC+u4AjKgDGHcUltlKMdS24gmpEYeEj2z4eWYDwYshdOj0277YTWnWtVm+9XE2PYKKbBL",
-	"Ewp7ws8VJAOeKl17GlRqvz/kPBBsVpTPxWroC6TyDUDCwds2SVihrnjlxw3kVLWs/QcR03bObmIbDNAV",
-	"1FggRhcVRv+Xd1F9ErUfTUvHPYIiD8EM2U514tZ9VSNxM7zpipAwquFejHNpEPiZ0ZFLDnwRL/AL2VTV",
-	"2vjtaws5XR22zWFnNmfYpr+jhwpthVLZbpkipDmsrxqEyg+mnpq3dUn0nxa4cG0r47qDJYMM5tULuQME",
-	"QTJEbYmhuhiv+5iLn2Ul1T9YCadP4eJ/pXCxhxz/FCX+80WJM9y9Fef4ebETBq9DUes683Fr3Nubv8A7",
-	"ASnCD4qlZtlCvi6a+XXyZKFCEPUeO7i6YZe4GxZuXrNuU2HRgItGrWwSsvNKeRlLhVmsI21QmPiDH6a0",
-	"z4rDf4Dqna/ih4keZ8ubTftfRnZvJrkxFWdJnNuvjl+U2y9kf0nheoC1WgiIf19BrodUNMHd9tIrWP1y",
-	"TTspG7CUiT5bmdv2sItZ/8iR+E+B9T+uXYTHGh6CNadnnSG0Xuz8a/jeQ11Zz5OHZrJ5q5DDQKcx14V7",
-	"RSBmfU8zyQXP7Ri2FjpfEK6zx/hmIczTAdQHWsc+OB2cScHs41ebBtuHNu3xE+Tn4ZCfNYTEuVcU5xnW",
-	"xPlzh/OBxReLiLDeK+KCnNl+dnvPVc6iikQnF3QY5SHAcupeKUqZJXdBzTbIlPSqn2MBj5o9OmS6foPW",
-	"DZjsNTvuTgcrhniSQHAyL2Gjslmo4tXBe3BvXaMnosela4HmroW9uqcuU7dQN2wTELu78+tuC/6Dgnq+",
-	"Va0TlcMHqu0LVM0PqVqWZKfh2VUyE555mEK3t1Ssj2yx/0IZOqhqQMcVBfgjjfjjnQybyvk/rez9ntF4",
-	"meR9EGgqrA8eHtvKXLp8J1qWK2nzXkVMEkZv7aO2+pZLcr8YceUD2AfTJHH3x9iUZaqJJzsPGnuNDmbo",
-	"CTLmwma559m24C4esZRrW8jLv0c+K4RGzqS9CceocVAe2UFZovd3UYZtgYhU15Ufc+XIEFhic/MsvGuS",
-	"Mgh3gk8CzipXoMxh9M2Ww2xWdwFeEfFir+uATHyLzoHsOWhjxDGL7R0+9vYee2MPcUshBza4mpdzUy7/",
-	"EA4/I39hajdSj8hbNsFSuJi8b07UPB3f+q7yumQhcdXMgEhYZi2spo8p6RdLC3uiXgNnXkEjn1o1t4hg",
-	"1Ne/w8jSxYWBGz3xo4vYeIXUYJx2zIKxOANSuRUZ05jZy3ZsBNoaFqD356Hnbk9ANahOcy9frVUhZ4uC",
-	"wgiPLhSQyxQU80NOay0JFOZxlWicNXGxmSUCFcs4wAhjBk2gcpJwtwjm+N6aywPNEwozOcvFWWvxv65G",
-	"HVzI4UMIMviARQ54JltYgBF4S5IDCY5EgWBuwYBeJSot6wk6GUrpgJpQ0+Ndn02cpFhdGharEGIy/WzE",
-	"MEEY3t2CfelqKGMHXrqukFZvLah+IL4eHdrCJxb1+c3JRZ1COs3LQ35Uo/HeTuakhH3zi5bVOZZrLkEu",
-	"q31ZwK3iXvQcs14BPqfoed4yLuq838BDxQpY/hC97uBJgNvJ66ygU/6i7NZKG/7M6hzY8pOHJHuXVwcS",
-	"XBOazotIQKelYm/Z9SJ5Z2fFc8hrvMRljrIEuLvGX75g1qbRJgpyzqt31sX9IPPC8tKWWWY5czwo8FFm",
-	"mBXRDZ+XttVvcZJlJvowvawO3Wyr3xUxg3vz6rLaumg9zUFlwtK2RMhZg5y5+qyF+7g+Oc5+T8fZp2jA",
-	"RzM3cQNZx7HAOJYtGrdRXGAXvPkrAFNGKx3liD9Pi4RayuYgnY2oLmD9reHgUJ4v5HBoTk1bCxOROlNz",
-	"CrvXqsPcBgBlE5MXnKLulHCu3PWZVkKEealmnqIBpxDtZI3ffm4V2cpcfSqc33Jx6Y6Z89O4WUOKRLEk",
-	"aoYxKKSiLymDliSuStPAIbxGEsucYXwiXoYcO3E3/G6mif4e2CYb3y2ePvaq5Tf+nfutZWdPftP8Xn4j",
-	"/JtCtUwPHlgujrm4kOZV4ZL0WoQHDqXzj5+e/Pjt+dc/XF5eXr58+fzi+OKbH/659/fnr9w91wtdqf7F",
-	"3gFsA8wyK8GisiufWxscn/ml1wtOz8LN1X9ajNTm3sN/X1CV9ld9UPVEopzfdvpm+TQpJjx8AJcn5ku4",
-	"SPWSlImqJ+KeAer7JVSYVpElS1QoX8e9u39FdrnRYSHvFAsZWvdVP/fy8iIkGmuimxfa0twU0lmj89fF",
-	"oqXZqkTdnqhPo0VLOLRxPOeKW5QEkpV6qsvc2EraRqXySMm35SpzkvYWMjjuGZE6Lk73g6RylIuSPGCg",
-	"cXGkn7I77n/OfDJ0PnY6iG/o155vhZyQYu7e+2Ld7DdXRhf2yni/uTLHDbqd6+AGECDDn7Pyh7twRNnO",
-	"yw0wmGNRFDy18agcPYCmmRlF6dZiT8Ip7/l8btU25oRIpHyr7A1ZhUCE945SHYfqi6oWmtfaJjjWdz8q",
-	"GEnUb4dax93V3f8FAAD//w==",
+	"7L37dhs3kj/+Kvj1zp7YTosiKcqx6LNnoihyrIkja2J6lBlTo4bYINnjJsA0QNFMVr/XmfeYJ/seVAFo",
+	"9IUXSbQSZ/2PZZKNBlAoFKo+dcGvwUBMpoIzrmTQ/TUYMxqzDP573KMj/TdmcpAlU5UIHnSD3piRa5bJ",
+	"RHAihkSNGZlJloVEqkzwEXn044sjctBqNcl//v2s8ayx97gRhAH7QCfTlAXdoB981Q+CMMjYz7MkY3HQ",
+	"VdmMhYEcjNmE6v4m9MMrxkdqHHT32mEwpUqxTHf9z37wrrlzcPFlP/hTEAZqMdUvlCpL+Ci4uQmDH9nP",
+	"MybVSVwd9imdMEnUOJEkw6caRE9FsuyaZV9IkooRGVMJE5J0wginE1Yceuev/3j69+/Pvv3p/Pz8/PXr",
+	"l72j3nc//W3vLy/fbDqf9tMwmCTc/1g3C5UtDoeKZdVpvGEDwWNJlCBzmihyxYYiYzBozj4oorJFYQVa",
+	"zUa7vAStNYNNJrNJ0N172mzCYPFjy4004YqNWBbc6LFOaUYnTBmOORn+QNVgXB320ZjyEXPMQgRPFyQZ",
+	"kkQBzQVnhpekYy4ZEpZKRiiXc5aRTqtdnNheo9VoPW70uV5FzcM0S6TgJJGGExskehIRqaim11BkhPKF",
+	"fXmjz4MwSPTQkOGDMNDrHXSDk+EOTsKnyp8yNgy6wX/t5ptlF3+Vu8dcJWrRoyMJq3cyPBWc3Y0O/K6E",
+	"aGtC3HW6erz3m/MZHbF6ScFnkys9TxQUUzpiIRlmYkJaZZaE0f08Y9kiH5x+vjCmmA3pLFXQYCiyCVXI",
+	"kHvtIMxZt93qfNV5tve089UaBsaRv0l+qRn9SzEnE01DmjEiOKEw+uKom8uHfSn1W+vH3lw1+NbabRcG",
+	"byXLTuITfkbVuJ7uMRskE5p69KfAcY0+Px9Txa5ZhlyltwvjioxZhiJPcyEyJ+Wx/rnT7CD/5IKwbblp",
+	"qgfg5q1bXSbxpsLwaacgDFtVWXij3ySngksG8uUbGhsRrz8NBFeMw3/pdJomA6oJsDvNxFXKJl/+S2pq",
+	"/JoPW7eI9fsnNNX0Z/ElPBMGMVM0SUG88hik0V/evD4lSkvUhJO3vRc7z4gaU2UoxOhgTCYMScsHyBVZ",
+	"JrQUfOe6iWc4KHaJj/od6eMIT6PSa6ZCL3QWdIPd6VhwFtxcIDmZVJq2a04hqaiayaDb0VykEgXL9YOd",
+	"L0wrPzlnGe/qNaPTpGuo1i3R5mZTiXCG7XHRqvx4JeKFZiYuFNL2UVTsKXocEi20CAoo/ax7oPAw/h49",
+	"Rp701JWfdgxv7OD5Xzda8/hurijAeI8EH6bJ4H5cxSY0SS8Vfc8KLHXIhRqzDLcUKhiJJGxHP01oHGdM",
+	"ygY5FWqc8BGZU0kGcEjE9UxVeT+wLDWdXNN0VmYjGNed2eggZ6PjwpiJHckKZvJJsi1OQuqQWDDkppEg",
+	"80SNyVxvTzj8Rcbibp/rA8eOVWSoIuldl3CjLs0J0zSaZgnKQRgneRR5o45CEvFk8P5StzRfPQ77PIGu",
+	"FmKWETHnhA4GYsYVeRSJOb80n6LHttuUSkXoQCXXekRatkuVUSW02vko0r9eFr4G5n6tVQPdephkUpGB",
+	"YVEUQ4k+4mcon5VI4y1vBr0BekK8otmI3WtPmIaXSojLFN5W4VxFJkIq8rRDvk++KfD83Ti2tZdzrJkK",
+	"UUIQ2/0Kdq2OdtviT+hzF6dKHkWV/iJQ1LezjC9EdpXEMeP3WsChe4u3cH/XfJ+J1NuFNE3FHETbell2",
+	"R0nkresLb1Qr1jMf/DbWceWsyaPI9bbds8nNFW2H391qupdzoS6hIYtLrycTuoD3SqbgrXDU6y+UwF5K",
+	"J5YTy5pBbv6Q/GKOsQLbhH0uMjxVUjHaSTiKd0FEGoNJl+gjJmN0psaMK7Pul1bZ/kh8d+xW4zPv/SF4",
+	"z1EANCGtjOZq0McXY2dUyrnI4s/H0oMfSyhfEIjBRShqsTwuCB8reR5M5JxoPuQ0fQOY7LFemHtxSWLe",
+	"dwlr7LNKjvySIU1SFjfIj2wqMqVFLJgTmkqGHUiyBUbZ9w1yO1FiB7aCW0qT2AbLvJ7pac9SfZoUXx89",
+	"bpBzbWDoTULle4bnjpah5o/mrzG9ZuSKMU5iwVlji+t/TdMkPspYrHmNpvKeyw+vuxx47/MhGGFtsqJp",
+	"Dkai3gt2kzTIkcgyBrYXm2xDZrR8VoBBkuIgV/JDdVbbYIqNyQFMUxlDxXQ5Pz/fOcylxhJ8GAZmMW+i",
+	"BFjgP744Ik+/2m+S//wbXRfL4UTGZ5Og+y74htGMZcFFnT/l/hz5V8B3t8GLhlt8PrTMZQGMNJGKxfpw",
+	"Rja7hRpkYeOykd2C3SsyhIasyyYH2HP9564aT7tdZel8rhuws314G6x8SNwcLWcBQm8BSKS0ksh9VAs6",
+	"dJnknG2Gs93z7RWV6tAHeu7FUh7UVBRrADaAMgAbGPRclhSQqo+mDXlw4eu8u9Us4E9kG8t/8vHBua2x",
+	"hIPmvxHx4rNT4w/n1PgovPISfbjb4RbnEHbLWHAJFxwxDYKYLZxRWrQy8AMTRUcyJFRqvuoHrX4Qkn7Q",
+	"1n9ERp6E+muL87aa7Y4WOBkdKJbJbcicWqZw09qILczT2zl8fgsP1qlQh1PYZvQqvR9Q4yEgk0ROTFxA",
+	"wXQCDTGB5baep7zVrfSV6vuBw7Rg9lAJL86oDNfcA6TxXVt5X96YVnm2aoi0LbGykrrkUVTTNx5niSSU",
+	"yIVUbFI8ysijCL/+mEfZqVAvxIzfD9jhQl2CZ6vEchlDQUvkbDAmU6rGBsVCasExtjBon2RsG2Klk7PH",
+	"qVDEjmoFU+SD35JBVjs3zzTD4I5Hket4mw6k11MGXNLTRtn9NFXzpkuw74orCwqqtvpM5JLxzrqwPMmU",
+	"SvhIggnK9BNXC83limaI1IiZ1uUfRKE10/jCDHmNVluc9LaEAxIrwThFrdQtJdijqDiE7e72swwiERM9",
+	"tBcAod2LRabe6y4Rkqs9dBzGCRiU8mJRrV/coVa1LPGcZIzGeQAexDgpSY57dEToiCZ8Gy5ozxj26UTc",
+	"xFbwTR0ltnqyrCFhZAMgIy1go4IyGPmmcs1Atyl+fixhzj86DOgebLYUyK74EXIHnEhjlMKctPbJJOEz",
+	"xeQS5krFCI5tzUgYuLFlF0OZKsSbwAqmWj7vrbkg6j2WxgnxQA6ENyy7TgbsLafXNEnvrQnPvPfUOw8S",
+	"Sa5mcrGEG1S2MKxAh4plBAK7dyCym0gM5N6GY8Fjj7eFEa9gCH9q22CBb2YSXARSielUE+JR5HURPV56",
+	"PnsL75Fn/bq7EPn7Abw9el/l5nPY34OE/dVG8m0es/dbBtT1hPiB8oX59n4+LSXE5YTyhQWoCx6tN6mY",
+	"k1jM+W8pjzptj3d6QmAQvTfcFYxTnd1W2McOApUUc1JhGIQqDxC9v1qxNs6oqDKo3680e8v1MSuy5Jd7",
+	"6kkz7p3XRe3IIIDo4gEadcmh6RVe3yXojCO9198fn27ZXfq2MrDVh1zh4S1Z5TBp4B5gEyM+Zvw9F3Me",
+	"aiOVxfpX9mGqVRx4cj4WkhEx56g0QJQG+hzgoPSHeT9PqgLU4PfkQ33Lp5kYMCm1JnCUc+Tv3Jdq1rPG",
+	"zVGBo/CR0vmbyEs6UNdavfL9s5cppruUd9Qz66ItgeO+68RGTv0RfLQ9P75GkjlL0x3Ex0NyNVO5n1ZZ",
+	"3qaYH6Knw2KSzVK22nG7tfP7LZez6VRkisU/sDihPaDUvaSre+HlRL/xEohfZgmzV3Z0f13id/EvSHQ0",
+	"PrzQwWC2wTEfiDjho21AGfu+7HXDJjBsYoa9UgTXTvVjeOCmqdZsojKdotzZqUVt3XAqzHI4GLBpTse6",
+	"NFyu2VPLgahM9Qj42QZRZWw4kywupmzuN/YbrafQa1UMJzF61bYsiB3JcYblMISSE4sXHQggiTIxZZlK",
+	"MBWPJfEGSaLGT3ECZ69ND1zTDJMbe+yDCjAB0J5b77wEQ919Th9x9S82ALlknGCV6dEYgSqannnTGNJU",
+	"sjJfnY8FuWIDMWGS0BIdiBjC0n469JipsQPwy45K1HAtBMp4XDMt0GHkJVXVF5yPGffCtiw4nyjJ0iEy",
+	"/N7e3kFI3vaOgNdd0mtMFdtRyYRh4qvL9t+vcHwYqPrRQ5SiEkSCOipJVNBBowb5nrEpSZQ2bDIGC+b1",
+	"1Cnm4Xdq8/B9SlvA36NHHbkxR+P1vBDlfAveO4S0NBdpN0QdU9OzujRTr4uVItSpDaFr09q00aE2FyvU",
+	"cF37b1xOj+0Rg+Y+4N+MFrfcuCs27S3JGPt0rMgs6UV1l5TbIq22M/raYWaMKqYb3mml65cWcax1ohXB",
+	"rjAopm/cUiCjyp5cs0K6PppLxQFH+ssoJBFMBz0lfJamkQmCeTuNDSWeE3oFCfYTRrkk2LBQRQDfr1sj",
+	"YI2fDXGvhEgZBa5zmNa6aZ0mg/en+rmbMBBZMkpQD13V5LV5zNsWt9pKENS1rgFGfpX4KZ9VYT8U17GO",
+	"2Y4tX5Ri2zkroax6PQ7fHJ2c4JG0v9dukf/8uwNVM3LdOU7kNKULBBZFRn6eCZXwUdjnAAh5aaq5feZX",
+	"X4m+jsgj/dr9hqtMcmKAgeTnGcPUT5qmwOYmuGNBUqYUy8iAYtwM6LNjKsk1y5Jhok1XVS6+oNt/bT42",
+	"BmLiH6y4WQpHXXu/U6ih8+5w5x9055fmzsH/919/+u/+rNlsP/3iyZe7//Pnf15Gv/7vzf+/c/Hlo36/",
+	"sclzj598nT928Sj//87Fr83waevG+/Xxn4tvXfv44yfVIj9h8AGsRM0JyxfahqJVKKXZxt/ztUBKMe7I",
+	"nDjEN/q96DfzpOxiuRWazmwVDcFZg7zKl5dA3KksVhSyQiZcXRejdvkalzsXX64kETdYh7anIdQVRiOJ",
+	"1vzIP0Dxo/q/v4QkTkaJkiGJhf53xrX9MBAZw7iL8WI6Zlwa+tnKLzUaZW1coBaOT6K6wlDkkC9wiLYW",
+	"SafZLKlqrWa7yMCP+v0n//uO9PsqvHjy6Hz38Z/7wbt/9oN+/0OzudPvf2g3+/0PX724eNIPHsFzF0/C",
+	"DZ9//MQ++HglZbcYAQlEvTY4QlWW4THeIMfXLFvYuNpEEprO6QKiQExUf+HQpAMl7CFftW4mNGYkURhB",
+	"NUtT46mFMkoTvd5pwpn1tFhPp7Ja6O3r7iw521xFm5pje922dAEcnghGUiEwqzeur1OUtlfFymB6BZb2",
+	"XaxiZJakRIqnnWB13Z4wGCYsjWV9F7iyEuHkuZY1kqkQjE0o1qPGbIHf44wbfR5lImWlkk8lc3U+FpjK",
+	"hWYxi/VOl5NESoSoJ+KaxWGf60VH/bo2fNC+ZgAKnnGOJYpNlkwGD1G9Bjk0um4FJvTDCb6xlVtjNMvo",
+	"AvQYCGUymky1Q/fzSVxaJc/vV+BuaqJMC+xNYkEinCQYzRE8FmXsWrw33+Dc103GR9rqxhv5ME5kh2xa",
+	"5fsSESbY40B/btLtShXlluwvz4ZOJmyJ/Z4gTAUiYasmu1NVl7NHjh0oC5fNkDFDjPJDT10Io3tOon7Q",
+	"DyLg0xpC1K7D/WwdJxQMBcNcrhYmGfpATEGS+Yzr9n+BPWpVW93vq0QuORKmdATkQw6XNSbTta3muKx8",
+	"jlZPXEW25yR6d1Gkq9vbK80nOLWKWxeC8Ut7VwlF11pwPXiodgXAaQw/1xHrBVppdYTCHFeQQ7bmY4VW",
+	"CMmvHht0caQfvMkx+lpAKpGEfZiygWJxfjR7TLoPoYFlLvUy8uqWDHPX3EPPsWogSoUEdxHOFGPGN9wa",
+	"zrFU1+U0pQMXWgpGCToUD5qtx24jmiDU+Vik+FCxsIBpSCEfvdHnh678ElZPGsyU/rFgUYWARA4EV5lI",
+	"fUuLZlo8wrDiBjnBcolWo3qGKndFNLebnWfrgD1LhhA5wa3vUlY7MgxTJdr7hMPpA4sRwn6aZmKU0Yls",
+	"EN1MkveMTU023oRRnvARHFC5F5nGxnk8EkxiQL9WYyb0XyIrll1NDJ3oQFuIfb5DIrngin6IunlCEpRa",
+	"BEYR3NRXQ26y/YHjhGUDxtUO45oEMYlOD384/p+/Hb56exyRKU0yTdkdEpVTv6IuBiEDfYzV42d/qXky",
+	"YNi06Ew1DY1XzxUd9Hypz823uOw0tnbylbWYQ8NjibGdoRcXVIjvz5VlrfAgrXdIBB6fLoYwzFBNMWFU",
+	"+hd/C+PzgOt08UBOvAILkGSUma5zz24UkmhCP9hPXQgxkWORqRDrUAk7EKMsmgbwX/P0hKZpmFetwseN",
+	"CQSoE5zKMAlka38W+sfqLDI2Bd3N0Aa5wMWl5fmyE9SmKcfkPTNQk2WCbZFuhhSuXC71QtIVwe4M42AM",
+	"lt/4imkyQG6qFBMGtnxql9Er5hJ1XeaD7mxgy6cmZrNbnxlyvt691fTEiiO/HDKLChRq77l7Pl9DT6/P",
+	"jZ3cJHVKkn4zEhla5GlEJmLOL1JzUSORX4nRCb89cmrz87XkdCULViLkNfLea5ejEwMTTTEWmWS+MugB",
+	"db6l3n62Crj4pzO4Wy/A4Nb/PXhxsRrmgXRVC9JVDwar5NUrm4e8BBEhGHF82jv+8ezHkzfHlyff7p6e",
+	"HH1/qUVelB9SNNUsORCzNDa86rNqwjFZ1jNJTa1ULvQG+EKWMTuD8+zSmNagcw9OsxpMvwzB1p1/Dlhe",
+	"Y/RhPXCDe8J5X6gxVAN99vmpINFuFGoKRl/j3/k4UYzIKQU5VKBnhY6rMbN/7n5dRnv0fw+b/f6s9fSZ",
+	"/tNuws/67yH8aT/DPwf45wX82dd/9prN5hrkDU81twa7Ifk69OcD/FLPzSZAqaaCuYfmydlgwCSo/pVV",
+	"ep1D/hV7L/NqTw/0CLWCAGfpMGMMcsOxLLo+MacsTXWHUtGF7JJBmmitmGQsXWjzIVFFaZFMpiIrQZml",
+	"+u0fTwYsd40desWOkPHwV9AiQYmaTGmGQWJveaJVIHL64ghWiAP0AgrIFR2836p0fPbAlEHvZX3ooOYE",
+	"R6U8C+peU60cb2fWSVRZH/2DxdgsK+ouGtbSQN+ZNU7zcX3Z6ZB2k3x10HlKms1m87diPhOkVG8TziFW",
+	"yLsbobP/1eO7GaKmo41MUSVILAi9MvmRm9ihNlasjkfg/NLnJ2daCxecPSdsMlWLHKQiJujL2KFcWA0c",
+	"tpLIlcyNEQa07QsIw167CjCsQ9usflpE3WqAtApFbBxc3Vtf9npnBB9o+Cj4/sGBBwR3PETEg4JNTN0q",
+	"M9JQE6Sz3mOysckuUyY4ce17uySqC9iLHDKqGbIAAc6yZP0IynEzJkIQpuvo6VjXWd3eEjo+rFNB/B2w",
+	"GfUe3gwv1QDp5liIsZnqa7EgeoJmb40JXakf0c2LpVdTOsEIVLbOkRY7MRsmnElrjxdDzrt6f241rh37",
+	"qSsUBn1tWHkNXpJXMOxiVZ+lNR6Npbss17Bbrq1am9pZzOLMTVJMsO/eoggBrhtTYxFfFo1ahF7VmLAP",
+	"idRiFfEK/aSb2HNI9o8OdaMI3+VnOXWdwb8yxQyHX0qHKrU1ULynoheWBN/hF0/SRNikyhQ0rCmh1K3r",
+	"T9tOMKa6Ykxm/jWVL7q5Rru0IolBx2oqYBRb17u/zPyLyfRdz3uxNAW/XK/AENr4nLzqBQjw1CRUe+Pb",
+	"St429lQtPF4UUl6ZcisvauOmq6JtbRB2US7YaP1usd6mrA3/t3MwGwNPCbMzqklaXSJtOlw18y3ysrMi",
+	"l/tmhlYoiNklwlbLfI5BFOaeKADKIFCiXCvUSliX/dqFJGE/PXbzEXkgV6XCV00Rp2riVn0VTL+A7qqk",
+	"eL8eS1WS6cEV0l9LgiYIS1XqqrKg6DLzULO67er8aV4tkfrKEXUXDyxNu6gmFNWlWVaqyfo51HV4Xs/6",
+	"vZZcLIQeHHu9UJqCM05L0hHTP5UvSFoebFCrYeYhiLeEFP1oBAfnoIwZUE6urA8xDhEFE1N8Mag/Jzx3",
+	"toUQj2CjH0GfASgBwmT0Lm/0eeRiLiNz6GjjD3J8MPRI08V0a272IOXgS/DRA0rf6PNXjF4nfET8F4OQ",
+	"LdyuNenqEVhfqImTQhQKDw+rf9H3TOYvj8BUBc/XIGWAGlwtjJGKuAm0lhVCaXGWMYi2cGTi5kavsDDW",
+	"UmhPSGgqhbaxrNssHwxsPWyBRJ7bgHynEYDJTCKrT8HD3MaTZAZW+73E21YDbLugSll1jMeQ2ggbH3gH",
+	"179L5DxRg7FWTodD/b312AgF92BptXXBjEfO7CiS8OtEsfi58y1gLyWgcdPY3Omd4SdcjcTjhyLEgeIE",
+	"hNIDAkzzLFHsNU8Xdsq3gUNuGQ1csfFMNMaaSCwbmHk6Q1Gl5ajF62aSFV0Z7W1cF2dHBqk4G40OIgKt",
+	"j67R57YoBBDRmo/oZLrV3Wu3uUTNjJoPRR1zIg1vF1yIQPBlMq0ngisUAScGRox514TeKebQT93Z3yDg",
+	"Cbu9XBH35MSkF9e2tQAoVh+bDmGMJX8UnoV6EKPk2pjfjj518V77nQ3m/1ksV1Mm6j1WlRXYJHZG3N7F",
+	"Ug7pM/FucDMJxQsGStD12kWe1gPq4M/1IPUlKHqpty2HzuUBcX6Ch01PwJH7nFYTOGdoXNzMoSd9Lpac",
+	"Hesj5yAFoyrYbhOohgRaAg1jiscWQuyc6F4XZVdD/lVhczdhINlgliVq8QbqRsBIrmjGliSLRqUSH1Db",
+	"I8rTZ6ipP2EuVYZC0JhdipHJV1BboocIo/7CehNhJ7znYg64Gr5j2V21hTHkWgudJt8zcAR4vayfgl+l",
+	"JMoLZjwOc8yh1ldNekKkZuBUvjdx0xjXQuPYa90FiQL2hocWQWyBS/0GiYWFN9yExkpNMeM9Mce2VrQo",
+	"3k9paGHZjE4TgkVfZFBTizhOMjZQIls4tjdWGwYKFkGyPn/ypIdi/MkToxS4+NU8iwThU85YLCF/BErA",
+	"rKRuaA92nwJ9Hp29ftMju2LKOJ0mu9etXT2THQTYgHZ4NTRS2KHD1KnUz6saxAQsNjTDIJ7DCzDWFhGi",
+	"2EmemA8hcu7+bAvjwJ3Jmh4/ipQBOd7CnpbM+O7dRc4TydJrJhukkHNe96QVC0MPKc3pH/a5rXtRB0LK",
+	"BnlT93W5H4y1PPehaLz9yqTXdPDAgyunIZ3ABHFlzNz8olvpp/VgbOtYYOM9bWAnUmkD2zATCGf9Gbgc",
+	"irRqvsFQBfQ+lgZMTad6VZEiuRDJRMq6pqNDkiWjsTJ5U3rIemgAfiYQOQqYuZjABY/5xaAJBrPb5TP4",
+	"jV7BwxzfLDhgYOs/a+8fPCa12GVYuqQSzXktrbUKBxb9D372hgNALHDpkFtkYYhpBObrEmojLcyPk5lU",
+	"Ru8R70mavGcu1qPP/1oMBLbdcW+TVrtKRlxkMMjDO8V+wsq320ZxKXRmnVW5Y7fP36C9Cl3DyhUjK7zi",
+	"NvqkWJCxSME5XDUltYBAszMiEmAjYuzZ3COKi6xZElY40mdtZDnG3DOOuExmSrIr90EMDfMKHhIpjE5W",
+	"cADKsZhLMptabmNc0zGCUzXCGEs6UAajcXeEkys2TowTNaUSsngSrKQPHnMz6mOsSOQkLcCK+i2wgdA9",
+	"BD4J61bPowcqfOrXnImMJBmCew6nY4WdyZZCJMnxadc9p1niZa93tttqtEw2m8naa0OWEImOIao0wlhi",
+	"lVEuh/pghMonVZ+hlgfgTGg9hTtPxdC4LEE2aysHwgoKMfoIi8viDS0Zs7WcqILI1FAvixJkr90thJtj",
+	"ti7u7jOM7e7zPHjdxg2breCu+nIs/IXzeZ0Kc6g7ZR1ANqDm1OZBHXI7WbdgKGOJ9yWOiVtkEbx88OA+",
+	"/pT7+N6Af9wEPlsjyV7TB2yrpWMH6KqbWyM6EzPFQtJptkLSaR+EpNPa1//s6e+a+ju9frqlbYHGeKep",
+	"n2i19f8OGuTQ393WnWn8rYit6CMUjwLLSwhRHFq1wHjyjFagl7DTbOF42wdaaNo9AWaXdIUcTZigXsNG",
+	"n+MV9k6VgURLrbUgQmYED6YKxEw6WU+h6pHbUeZpJTzm0uOLjuhgzHaOUORoi3QHsGUDJf+041de2nkN",
+	"Q5D6McmT4VCv08vjw2/N6wHO/u64l+vClhcb5PVZ7+T16Rv3ZLvZKa+4PTn0UXvFjNzRI8YmWAxLL1qO",
+	"53eNTLfx1nDXjT6j9e7VbIfWcpoMGMdLO63+PIV5txvNIAxmWWpUTdnd3Z3P5w0KPzdENto1beXuq5Oj",
+	"49M3x9AmD1sJjOYZhIHxQQbdoNnYw4eMPhd0g71Gs7GHodJjsDAKul5BLdC/jliN3QbCneBl3gU9AkLe",
+	"fQXKbu2KeNcbq1Z3sqoInQijwWhWrupXCqMclihu9fqa0cT8FLCTOOgGWowVu/Dv5MISdGXLNV3UTL50",
+	"dWeDnDt/cghuk5p4hEN/4AVFQG90mWt5S7LUwSwD0ZlbZQzM9c3KeRWhppuw/umcGrtndIQV9DZ47k3y",
+	"i71ZSE6FZl89nHazuaJYW6lIG7QwqAoIfw8WaDmT/10BAw1aB+1Gs9FufFXCKrpBu9l+utNq7bT3eq12",
+	"t9nsNpv/cDAIRDGXCjmUcDuf8jkoZ9CvHNsy4dAOleKzNHXwUF2QpMN22jcXXmWwTdAIAFeW1ugt8ii3",
+	"ySWjLV4S2WkuLdjj1n23UAgVGu2tb/TCv5e1026vb1G4HhAaHaxvVC4HfBMG+8ij6zqr3o4KbTeYWk1h",
+	"dFj22WRCs4WRsqX1g8yVkWb3oPTDBaQP1oFsP4D1Ta0Po1o8zaoeX8gi9FASurHQGrlL8dpM4CJWs7GU",
+	"e14Ic7O5TGZw8MjB+oPD5tV3zePnYzCVK1OnacZovDAOcIQ/KkcDCo/DUsSD0VzWXBBXJ8i0WOj+6q2y",
+	"3sCkvbS6nT7OrdBjJfnjREbQDm4hMmrr8d0U4Uotz24qUrt1t8lufQLVkS+/sYnWlE3cltTbQEIULxN8",
+	"GFnp3Q4PbTvr27qLoqDBwUYN/MvNdLPWBmM0WnxPiFcQAQTt9jchSE29102PhNpqx5/00WBIXyctlp4P",
+	"N+EKVX/3V7MXb/AASVldTWtzlFQEqfHaFiDDbR8g9g5VUypF2iKMoQuOX3praMUsselTeD4UroWY42HB",
+	"RekVvuO/eEIgsaonREFydpY7peq6+/RUs48iZKqX837Su/Zb5N1b7dqKHbrG6ELf7wk/o2oc3FyUN73z",
+	"5aza5sc8luVCMAnWgTE40JoYa4vpusvZcKuRE3Wb8OtlO82Vz910l+FonafpN99cG/Bv8aK/T9uMESMi",
+	"ZspjcgxLWWGyHFoUzyzdUmcjsBR6PS3AaSOUTJEpL6lF5oErHkRsAk5MNmCecQn9FI+E/HTJsKiCK1il",
+	"R9ZptoyxMaRJaq7cGiq8GdCC/YA0dtoHZkrzcZK6eFKLe6OLzcu3OcyDR63Xa79pwV0kZje/I2UiMob+",
+	"cpHGTOKWW2HaFLbTXc0aF12Vr/s5Iuyl6CrfnskjNCvZrHn9gAoio7nLxg+Veisl/5sIl1v259cFuIVR",
+	"gpUiNjKjmnclbm5IeSXADaLVLiNaRswHM3o5fktf/DJr/i39Tv503f7pL29a09fNyd9f/vV9m/PjVvav",
+	"06+uzqa9F3Hz8FZ2mGOdVRdj2qhaOdbbDb0m5g7y370dZsCkIy9P47Ol8xCnhwmEwjsyimdJwuuOkpKi",
+	"g4EH0znw0nRWc8Z8B6EsCzEzeaQFyQ9aCk1T9LVhJ87rY0vqgF6E/kdl9KI8rtx4JiFZ9DlRc+PLjpPh",
+	"kGVwgHTabd9JZ7Ws2vzH6hHS3CskBa9Msezzmjsw6w6ESqX8+xwJnM2LIrpYO36JYL6CcAIA5aYpK1Rh",
+	"r/x4C1FVvQTgo0hqM2c7sVsM0JYYWSJJl5WR/2MiWUvvmf0sfB9Udcddg0IQIyfc3rUC2H5VI4NdMO4a",
+	"HzLq5p5TdKXX+IVWnEvIP4+XoEeCp4tlDt+3Jh53vZ83j4gzedWmRADiWGhAlMqeiwzjvcP6ykqoEWFi",
+	"rn5bl0T/bSIdLk31YHvUuFjGvMJjYuORIFOkXIZpiUvYfszF0aqC9B+tyNXv0rus5qLOu9xe4l1GX+5y",
+	"t3Kr4lbGFnf2JE9A51niS/b9KC242O6zH3xl+P9n9/en4/52SRPmuMHPy5EjvO5GbuqSwC1xZ5/EEkgF",
+	"Erzv5SR2qV6+9uzAqDzTq+AdvsPOrW7UFRjJ0k2r123GTWjkslFLk0JuoTQv3awwi02kDAoRf/CjjA5Y",
+	"cfj3MBbyVfw4bnG3vG7afxiZfTuJjXlUKxz4/g0HRXn9SgxWXD4AMb7Gt+DfOZHrSRVNdbe98kZev+TW",
+	"TsaGLGN8wNYmJt7vnt5PJsRgk0PG3j3/2YJ7QAsODzg8DmvO0TqTbbNYgG/hey+wzKBmXsCWST+GZA86",
+	"ixNVuCUGfPB3NOhsMIAZw9ZCAZa4HM2BfjtP7MkQ6jxtYsucDE8FZ+bxi9sGD4xM7uJvgQW9xHTQP2ag",
+	"QWsDkXHmlTp6gZWOPu0YBWD45QIjrEdzrMfW7W67E209NCpJdNyjoyj3Z5ZzIUsuV5c2B/X4XNquqRyK",
+	"ZVlqduyIqfrtWjdgstfs2Ps6jFBK0hQ8rXlhIulmIYtXRu/BfYWNPo+elK58WtgW5lqmuszpQjW420Tr",
+	"27vebraAfBTU9q1qo7eAPJar8xtAHttWOUuSVPPsOgkKz9xP0dtbKeTH5iKHQnFBKFVBJxXF+IFG/MDn",
+	"xG2l/icrgH9kNF4lfu8VDhbW+0KPTNE1Vb70zqVwmrRiHpOU0WvzqCmsZksH9MaJ9MP2h7M0tRcEmYxw",
+	"qognQA8ae40Opi9yMkl4/NyVoIDqE8q/RY5IATmFPb8mpi1zR06Fue1IK3dQAtvG50S/3kQuYAd8bF1b",
+	"XM4Wm8NoGZOZaGLXphkDBy5gFnBm2fJzNjlBbz1M2bWXHBbDeMyVLJDeaEKOIF0Q2mixzGJzT5O5ocnc",
+	"ykTsaoihcRfnxfqkzXrGah6JySe/EmpM3rMpljvGqgj6ZM3rHBhsK686FxJbqw6IhEX0wmq+nBR+Kbyw",
+	"z+v1cuZVq/KpVXNTDPqx/XuqDF2sY7vR53+3HievTB6M04yZMxa7u+isVQFKf+4zN3creTGMNYUpYtbt",
+	"c7jotNPcy9dunUvdBHqhv0oVigU6tUX/kFNeCQI1mGzRIWtx9G5nrUB1ugTClWMGTaBIFrf3RuYxzTXX",
+	"ReonJCaylsvx1sY823qEcAWLHyLhwiNMZIRn1oWFMAmP+HmgxCEvEMxuKKBXiUqreoJORkLYmFQonfJh",
+	"wDA7OZEbFAPGipNYmWA+ZphODe9uwS61VbOxAyMgTDY1arMFhRDk2ePneDlFgp4w8t1xr05NneWlQB/U",
+	"sLwzJJ2Wwvv8+nR1MHTNldhlZdA5ECtgpAfjesUWrfrnYWsJr8PKgYeKxc78IXrdwZMQUSguXe2u/EXu",
+	"nlLjzHVFI0yp0efEvcur+QnwhaKLYrCj1V2xN3ehTN7ZafFU8hqvANhRlgB316DrS2atG91Gbc559cYA",
+	"4vcyOgwvbZllVjPHvdwkZYZZ4wvxeWlb/RYnWWaij9PLekfPtvpd42G4M6+uqqOMNtUCFCgsY0y4mDfI",
+	"qa3FW7iB7QHBtW9obJo9EK6GCufHQ9eOBB+mCRYDvA+o9tlv8GBWKG4jAzFz9H2ZAn+38iDsAu6/JghM",
+	"66bjPK7R0yWherY+TudjqgpJDcaYsLGsr8RopM9OU/wU449m+iy2r5XPc4MBVE7M0rDqulXFE2mvTTVy",
+	"IsyLcycZGnUSI7iMTTzILSVTD21AucU0l9cvmVsMx84ackGKNXBdXEIhL39Fzbk0tYWvhjZqbSywphx6",
+	"MuJV0XDH9mbn2+mjv0XElvEJF88gc8X2u1/zO8G7rVUnkLtMvLvnbgLvviuUR/VCHsvVUJdXTr0oXI5f",
+	"GxWCQ+n89R9P//792bc/nZ+fn79+/bJ31Pvup7/t/eXlG3u/+VKY1b/QPYBtgBl1pRAqd9V36xaHaH7Z",
+	"+ZIztHBj+ScbT3V7UPH/XgCW8ld7WAUmUb5vO0+1fIoU0zk+AgKK2SDWl70iIaSKQ9zRhX23dBHdKjJk",
+	"iQpF9hLvrmfuLrN67rAe+EG6rBMIkMkLrbirHk2tPH06OT0Y3i/RW38+Fo4fcnTLTQQvwJdEmertFJJ9",
+	"o7O3xZqybj2jbp/XZxqjBR0ar6BF+pYlx7gKWXUZLVtJZ6kUbilhYrZ0KmlvIbPljv6to+J0P0qKS7mm",
+	"yz0GGhdH+n8968UdTjlZ7nJIfbaSHjo/xscKag/JQpJMMb3x12KB9HcXWpH2ir6/u9BnFiLXdXEM4HTD",
+	"n10ByV0450zn5QboHTLhGUlmHFx5WALadXoUpauuPWEnvefzuVXb6MMiFeK9NBeqFXwZ3jtKVS+qL6qa",
+	"d15rkwNa3/24YGFRvx2qLjcXN/8vAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -164,7 +164,7 @@ type Administrator struct {
 	Eid EnterpriseID `json:"eid"`
 
 	// UserID The number of a user, as a string.
-	// Whatever else is sent here names no user and is 404.
+	// Another text of this length names no user and is 404.
 	//
 	//
 	// Example: 2
@@ -179,7 +179,7 @@ type AppointAdministrator struct {
 	Eid EnterpriseID `json:"eid"`
 
 	// UserID The number of a user, as a string.
-	// Whatever else is sent here names no user and is 404.
+	// Another text of this length names no user and is 404.
 	//
 	//
 	// Example: 2
@@ -450,7 +450,7 @@ type Problem struct {
 	// - `last_administrator`: the enterprise has no other active administrator.
 	// - `enterprise_mismatch`: the user is in another enterprise.
 	// - `system_administrator`: the user is a system administrator.
-	// - `operator_token`: the token in the server's settings ends by a start of the server only.
+	// - `operator_token`: the token in the server's settings ends by a start of the server without it.
 	// - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
 	// - `content_too_large`: the body is over 64 KiB.
 	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
@@ -496,7 +496,7 @@ type Problem struct {
 // - `last_administrator`: the enterprise has no other active administrator.
 // - `enterprise_mismatch`: the user is in another enterprise.
 // - `system_administrator`: the user is a system administrator.
-// - `operator_token`: the token in the server's settings ends by a start of the server only.
+// - `operator_token`: the token in the server's settings ends by a start of the server without it.
 // - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
 // - `content_too_large`: the body is over 64 KiB.
 // - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
@@ -560,7 +560,7 @@ type UpdateUser struct {
 type UserID = int32
 
 // UserIDText The number of a user, as a string.
-// Whatever else is sent here names no user and is 404.
+// Another text of this length names no user and is 404.
 //
 // Example: 2
 type UserIDText = string
@@ -642,20 +642,53 @@ type ContentTooLarge = Problem
 // Forbidden What went wrong (RFC 9457).
 type Forbidden = Problem
 
+// ForbiddenChange What went wrong (RFC 9457).
+type ForbiddenChange = Problem
+
+// ForbiddenEnterprise What went wrong (RFC 9457).
+type ForbiddenEnterprise = Problem
+
+// ForbiddenPassword What went wrong (RFC 9457).
+type ForbiddenPassword = Problem
+
 // InternalServerError What went wrong (RFC 9457).
 type InternalServerError = Problem
 
 // InvalidCredentials What went wrong (RFC 9457).
 type InvalidCredentials = Problem
 
+// InvalidQuery What went wrong (RFC 9457).
+type InvalidQuery = Problem
+
+// LastAdministrator What went wrong (RFC 9457).
+type LastAdministrator = Problem
+
+// MalformedBody What went wrong (RFC 9457).
+type MalformedBody = Problem
+
+// MalformedHeader What went wrong (RFC 9457).
+type MalformedHeader = Problem
+
+// NotAppointable What went wrong (RFC 9457).
+type NotAppointable = Problem
+
 // NotFound What went wrong (RFC 9457).
 type NotFound = Problem
+
+// OperatorToken What went wrong (RFC 9457).
+type OperatorToken = Problem
 
 // PreconditionFailed What went wrong (RFC 9457).
 type PreconditionFailed = Problem
 
+// ReauthenticationRequired What went wrong (RFC 9457).
+type ReauthenticationRequired = Problem
+
 // ServiceUnavailable What went wrong (RFC 9457).
 type ServiceUnavailable = Problem
+
+// Taken What went wrong (RFC 9457).
+type Taken = Problem
 
 // TooManyRequests What went wrong (RFC 9457).
 type TooManyRequests = Problem
@@ -873,7 +906,7 @@ type ClientInterface interface {
 	// DeleteAuthToken Log out
 	//
 	// Ends the token that is used.
-	// The token in the server's settings is the operator's and ends by a start with another one only: 409.
+	// The token in the server's settings is the operator's: 409. It ends by a start of the server without it.
 	//
 	// Corresponds with DELETE /openapi/v1/auth-token (the `DeleteAuthToken` operationId).
 	DeleteAuthToken(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -976,7 +1009,7 @@ type ClientInterface interface {
 	// UpdateUserWithBody Update user information
 	//
 	// Changes the members that the body names and leaves the others alone.
-	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; the operation is inherited.
+	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
 	//
 	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 	// A member that is named is a change, also with the value it has.
@@ -985,7 +1018,7 @@ type ClientInterface interface {
 	// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
 	// system administrators every member.
 	// A member you may not change refuses the whole update with 403.
-	// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
+	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 	// else 403 with the code `reauthentication_required`.
 	// Who may set `is_active` does not set their own to false or null: 409.
 	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
@@ -1005,7 +1038,7 @@ type ClientInterface interface {
 	// UpdateUser Update user information
 	//
 	// Changes the members that the body names and leaves the others alone.
-	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; the operation is inherited.
+	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
 	//
 	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 	// A member that is named is a change, also with the value it has.
@@ -1014,7 +1047,7 @@ type ClientInterface interface {
 	// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
 	// system administrators every member.
 	// A member you may not change refuses the whole update with 403.
-	// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
+	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 	// else 403 with the code `reauthentication_required`.
 	// Who may set `is_active` does not set their own to false or null: 409.
 	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
@@ -1049,6 +1082,7 @@ type ClientInterface interface {
 	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
 	// The `user_id` in the body is the one in the path; another one is 422.
+	// A path that is no number is 404, whatever the body says.
 	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
@@ -1063,6 +1097,7 @@ type ClientInterface interface {
 	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
 	// The `user_id` in the body is the one in the path; another one is 422.
+	// A path that is no number is 404, whatever the body says.
 	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
@@ -1160,7 +1195,7 @@ func (c *Client) DeleteAdministrator(ctx context.Context, userID UserIDInPath, r
 // DeleteAuthToken Log out
 //
 // Ends the token that is used.
-// The token in the server's settings is the operator's and ends by a start with another one only: 409.
+// The token in the server's settings is the operator's: 409. It ends by a start of the server without it.
 //
 // Corresponds with DELETE /openapi/v1/auth-token (the `DeleteAuthToken` operationId).
 func (c *Client) DeleteAuthToken(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1363,7 +1398,7 @@ func (c *Client) GetUser(ctx context.Context, userID UserIDInPath, params *GetUs
 // UpdateUserWithBody Update user information
 //
 // Changes the members that the body names and leaves the others alone.
-// This is not the full replacement that RFC 9110 §9.3.4 has in mind; the operation is inherited.
+// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
 //
 // The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 // A member that is named is a change, also with the value it has.
@@ -1372,7 +1407,7 @@ func (c *Client) GetUser(ctx context.Context, userID UserIDInPath, params *GetUs
 // Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
 // system administrators every member.
 // A member you may not change refuses the whole update with 403.
-// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
+// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 // else 403 with the code `reauthentication_required`.
 // Who may set `is_active` does not set their own to false or null: 409.
 // The last active administrator of an enterprise is neither deactivated nor moved: 409.
@@ -1402,7 +1437,7 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserIDInPath, pa
 // UpdateUser Update user information
 //
 // Changes the members that the body names and leaves the others alone.
-// This is not the full replacement that RFC 9110 §9.3.4 has in mind; the operation is inherited.
+// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
 //
 // The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 // A member that is named is a change, also with the value it has.
@@ -1411,7 +1446,7 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserIDInPath, pa
 // Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
 // system administrators every member.
 // A member you may not change refuses the whole update with 403.
-// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
+// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 // else 403 with the code `reauthentication_required`.
 // Who may set `is_active` does not set their own to false or null: 409.
 // The last active administrator of an enterprise is neither deactivated nor moved: 409.
@@ -1466,6 +1501,7 @@ func (c *Client) ListUserEvents(ctx context.Context, userID UserIDInPath, params
 // For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
 // The `user_id` in the body is the one in the path; another one is 422.
+// A path that is no number is 404, whatever the body says.
 // Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 // the token that is used stays, and a log-in older than 15 minutes is 403.
 //
@@ -1490,6 +1526,7 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, userID UserIDInPath
 // For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
 // The `user_id` in the body is the one in the path; another one is 422.
+// A path that is no number is 404, whatever the body says.
 // Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 // the token that is used stays, and a log-in older than 15 minutes is 403.
 //
@@ -2283,7 +2320,7 @@ type ClientWithResponsesInterface interface {
 	// DeleteAuthTokenWithResponse Log out
 	//
 	// Ends the token that is used.
-	// The token in the server's settings is the operator's and ends by a start with another one only: 409.
+	// The token in the server's settings is the operator's: 409. It ends by a start of the server without it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2394,7 +2431,7 @@ type ClientWithResponsesInterface interface {
 	// UpdateUserWithBodyWithResponse Update user information
 	//
 	// Changes the members that the body names and leaves the others alone.
-	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; the operation is inherited.
+	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
 	//
 	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 	// A member that is named is a change, also with the value it has.
@@ -2403,7 +2440,7 @@ type ClientWithResponsesInterface interface {
 	// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
 	// system administrators every member.
 	// A member you may not change refuses the whole update with 403.
-	// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
+	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 	// else 403 with the code `reauthentication_required`.
 	// Who may set `is_active` does not set their own to false or null: 409.
 	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
@@ -2423,7 +2460,7 @@ type ClientWithResponsesInterface interface {
 	// UpdateUserWithResponse Update user information
 	//
 	// Changes the members that the body names and leaves the others alone.
-	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; the operation is inherited.
+	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
 	//
 	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 	// A member that is named is a change, also with the value it has.
@@ -2432,7 +2469,7 @@ type ClientWithResponsesInterface interface {
 	// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
 	// system administrators every member.
 	// A member you may not change refuses the whole update with 403.
-	// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
+	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 	// else 403 with the code `reauthentication_required`.
 	// Who may set `is_active` does not set their own to false or null: 409.
 	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
@@ -2469,6 +2506,7 @@ type ClientWithResponsesInterface interface {
 	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
 	// The `user_id` in the body is the one in the path; another one is 422.
+	// A path that is no number is 404, whatever the body says.
 	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
@@ -2483,6 +2521,7 @@ type ClientWithResponsesInterface interface {
 	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
 	// The `user_id` in the body is the one in the path; another one is 422.
+	// A path that is no number is 404, whatever the body says.
 	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
@@ -2540,7 +2579,7 @@ type ListAdministratorsResponse struct {
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *UnprocessableContent
+	ApplicationProblemJSON422 *InvalidQuery
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2579,7 +2618,7 @@ func (r ListAdministratorsResponse) GetApplicationProblemJSON403() *Forbidden {
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListAdministratorsResponse) GetApplicationProblemJSON422() *UnprocessableContent {
+func (r ListAdministratorsResponse) GetApplicationProblemJSON422() *InvalidQuery {
 	return r.ApplicationProblemJSON422
 }
 
@@ -2697,15 +2736,15 @@ type CreateAdministratorResponse struct {
 	// JSON201 the response for an HTTP 201 `application/json` response
 	JSON201 *Administrator
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationProblemJSON400 *BadRequest
+	ApplicationProblemJSON400 *MalformedBody
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *Forbidden
+	ApplicationProblemJSON403 *ForbiddenEnterprise
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
-	ApplicationProblemJSON409 *Conflict
+	ApplicationProblemJSON409 *NotAppointable
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *ContentTooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -2750,7 +2789,7 @@ func (r CreateAdministratorResponse) GetJSON201() *Administrator {
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r CreateAdministratorResponse) GetApplicationProblemJSON400() *BadRequest {
+func (r CreateAdministratorResponse) GetApplicationProblemJSON400() *MalformedBody {
 	return r.ApplicationProblemJSON400
 }
 
@@ -2760,7 +2799,7 @@ func (r CreateAdministratorResponse) GetApplicationProblemJSON401() *Unauthorize
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r CreateAdministratorResponse) GetApplicationProblemJSON403() *Forbidden {
+func (r CreateAdministratorResponse) GetApplicationProblemJSON403() *ForbiddenEnterprise {
 	return r.ApplicationProblemJSON403
 }
 
@@ -2770,7 +2809,7 @@ func (r CreateAdministratorResponse) GetApplicationProblemJSON404() *NotFound {
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r CreateAdministratorResponse) GetApplicationProblemJSON409() *Conflict {
+func (r CreateAdministratorResponse) GetApplicationProblemJSON409() *NotAppointable {
 	return r.ApplicationProblemJSON409
 }
 
@@ -2886,7 +2925,7 @@ type DeleteAdministratorResponse struct {
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
-	ApplicationProblemJSON409 *Conflict
+	ApplicationProblemJSON409 *LastAdministrator
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2927,7 +2966,7 @@ func (r DeleteAdministratorResponse) GetApplicationProblemJSON404() *NotFound {
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r DeleteAdministratorResponse) GetApplicationProblemJSON409() *Conflict {
+func (r DeleteAdministratorResponse) GetApplicationProblemJSON409() *LastAdministrator {
 	return r.ApplicationProblemJSON409
 }
 
@@ -3014,7 +3053,7 @@ type DeleteAuthTokenResponse struct {
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
-	ApplicationProblemJSON409 *Conflict
+	ApplicationProblemJSON409 *OperatorToken
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3041,7 +3080,7 @@ func (r DeleteAuthTokenResponse) GetApplicationProblemJSON401() *Unauthorized {
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r DeleteAuthTokenResponse) GetApplicationProblemJSON409() *Conflict {
+func (r DeleteAuthTokenResponse) GetApplicationProblemJSON409() *OperatorToken {
 	return r.ApplicationProblemJSON409
 }
 
@@ -3144,7 +3183,7 @@ type CreateAuthTokenResponse struct {
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *AuthToken
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationProblemJSON400 *BadRequest
+	ApplicationProblemJSON400 *MalformedBody
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *InvalidCredentials
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -3185,7 +3224,7 @@ func (r CreateAuthTokenResponse) GetJSON200() *AuthToken {
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r CreateAuthTokenResponse) GetApplicationProblemJSON400() *BadRequest {
+func (r CreateAuthTokenResponse) GetApplicationProblemJSON400() *MalformedBody {
 	return r.ApplicationProblemJSON400
 }
 
@@ -3313,11 +3352,11 @@ type ChangeOwnPasswordResponse struct {
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Nothing
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationProblemJSON400 *BadRequest
+	ApplicationProblemJSON400 *MalformedBody
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *Forbidden
+	ApplicationProblemJSON403 *ReauthenticationRequired
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *ContentTooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -3358,7 +3397,7 @@ func (r ChangeOwnPasswordResponse) GetJSON200() *Nothing {
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r ChangeOwnPasswordResponse) GetApplicationProblemJSON400() *BadRequest {
+func (r ChangeOwnPasswordResponse) GetApplicationProblemJSON400() *MalformedBody {
 	return r.ApplicationProblemJSON400
 }
 
@@ -3368,7 +3407,7 @@ func (r ChangeOwnPasswordResponse) GetApplicationProblemJSON401() *Unauthorized 
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ChangeOwnPasswordResponse) GetApplicationProblemJSON403() *Forbidden {
+func (r ChangeOwnPasswordResponse) GetApplicationProblemJSON403() *ReauthenticationRequired {
 	return r.ApplicationProblemJSON403
 }
 
@@ -3479,7 +3518,7 @@ type ListUsersResponse struct {
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *UnprocessableContent
+	ApplicationProblemJSON422 *InvalidQuery
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3518,7 +3557,7 @@ func (r ListUsersResponse) GetApplicationProblemJSON403() *Forbidden {
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListUsersResponse) GetApplicationProblemJSON422() *UnprocessableContent {
+func (r ListUsersResponse) GetApplicationProblemJSON422() *InvalidQuery {
 	return r.ApplicationProblemJSON422
 }
 
@@ -3632,13 +3671,13 @@ type CreateUserResponse struct {
 	// JSON201 the response for an HTTP 201 `application/json` response
 	JSON201 *UserInfo
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationProblemJSON400 *BadRequest
+	ApplicationProblemJSON400 *MalformedBody
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *Forbidden
+	ApplicationProblemJSON403 *ForbiddenEnterprise
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
-	ApplicationProblemJSON409 *Conflict
+	ApplicationProblemJSON409 *Taken
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *ContentTooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -3681,7 +3720,7 @@ func (r CreateUserResponse) GetJSON201() *UserInfo {
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r CreateUserResponse) GetApplicationProblemJSON400() *BadRequest {
+func (r CreateUserResponse) GetApplicationProblemJSON400() *MalformedBody {
 	return r.ApplicationProblemJSON400
 }
 
@@ -3691,12 +3730,12 @@ func (r CreateUserResponse) GetApplicationProblemJSON401() *Unauthorized {
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r CreateUserResponse) GetApplicationProblemJSON403() *Forbidden {
+func (r CreateUserResponse) GetApplicationProblemJSON403() *ForbiddenEnterprise {
 	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r CreateUserResponse) GetApplicationProblemJSON409() *Conflict {
+func (r CreateUserResponse) GetApplicationProblemJSON409() *Taken {
 	return r.ApplicationProblemJSON409
 }
 
@@ -3816,7 +3855,7 @@ type DeleteUserResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationProblemJSON400 *BadRequest
+	ApplicationProblemJSON400 *MalformedHeader
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
@@ -3824,7 +3863,7 @@ type DeleteUserResponse struct {
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
-	ApplicationProblemJSON409 *Conflict
+	ApplicationProblemJSON409 *LastAdministrator
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
@@ -3856,7 +3895,7 @@ type DeleteUserResponse struct {
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r DeleteUserResponse) GetApplicationProblemJSON400() *BadRequest {
+func (r DeleteUserResponse) GetApplicationProblemJSON400() *MalformedHeader {
 	return r.ApplicationProblemJSON400
 }
 
@@ -3876,7 +3915,7 @@ func (r DeleteUserResponse) GetApplicationProblemJSON404() *NotFound {
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r DeleteUserResponse) GetApplicationProblemJSON409() *Conflict {
+func (r DeleteUserResponse) GetApplicationProblemJSON409() *LastAdministrator {
 	return r.ApplicationProblemJSON409
 }
 
@@ -3980,7 +4019,7 @@ type GetUserResponse struct {
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *UserInfo
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationProblemJSON400 *BadRequest
+	ApplicationProblemJSON400 *MalformedHeader
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
@@ -4015,7 +4054,7 @@ func (r GetUserResponse) GetJSON200() *UserInfo {
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r GetUserResponse) GetApplicationProblemJSON400() *BadRequest {
+func (r GetUserResponse) GetApplicationProblemJSON400() *MalformedHeader {
 	return r.ApplicationProblemJSON400
 }
 
@@ -4152,7 +4191,7 @@ type UpdateUserResponse struct {
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *Forbidden
+	ApplicationProblemJSON403 *ForbiddenChange
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -4215,7 +4254,7 @@ func (r UpdateUserResponse) GetApplicationProblemJSON401() *Unauthorized {
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r UpdateUserResponse) GetApplicationProblemJSON403() *Forbidden {
+func (r UpdateUserResponse) GetApplicationProblemJSON403() *ForbiddenChange {
 	return r.ApplicationProblemJSON403
 }
 
@@ -4348,7 +4387,7 @@ type ListUserEventsResponse struct {
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *UnprocessableContent
+	ApplicationProblemJSON422 *InvalidQuery
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -4394,7 +4433,7 @@ func (r ListUserEventsResponse) GetApplicationProblemJSON404() *NotFound {
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListUserEventsResponse) GetApplicationProblemJSON422() *UnprocessableContent {
+func (r ListUserEventsResponse) GetApplicationProblemJSON422() *InvalidQuery {
 	return r.ApplicationProblemJSON422
 }
 
@@ -4507,11 +4546,11 @@ type ChangePasswordResponse struct {
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *ChangedPassword
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationProblemJSON400 *BadRequest
+	ApplicationProblemJSON400 *MalformedBody
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *Forbidden
+	ApplicationProblemJSON403 *ForbiddenPassword
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -4556,7 +4595,7 @@ func (r ChangePasswordResponse) GetJSON200() *ChangedPassword {
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r ChangePasswordResponse) GetApplicationProblemJSON400() *BadRequest {
+func (r ChangePasswordResponse) GetApplicationProblemJSON400() *MalformedBody {
 	return r.ApplicationProblemJSON400
 }
 
@@ -4566,7 +4605,7 @@ func (r ChangePasswordResponse) GetApplicationProblemJSON401() *Unauthorized {
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ChangePasswordResponse) GetApplicationProblemJSON403() *Forbidden {
+func (r ChangePasswordResponse) GetApplicationProblemJSON403() *ForbiddenPassword {
 	return r.ApplicationProblemJSON403
 }
 
@@ -4710,7 +4749,7 @@ func (c *ClientWithResponses) DeleteAdministratorWithResponse(ctx context.Contex
 // DeleteAuthTokenWithResponse Log out
 //
 // Ends the token that is used.
-// The token in the server's settings is the operator's and ends by a start with another one only: 409.
+// The token in the server's settings is the operator's: 409. It ends by a start of the server without it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4881,7 +4920,7 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID Us
 // UpdateUserWithBodyWithResponse Update user information
 //
 // Changes the members that the body names and leaves the others alone.
-// This is not the full replacement that RFC 9110 §9.3.4 has in mind; the operation is inherited.
+// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
 //
 // The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 // A member that is named is a change, also with the value it has.
@@ -4890,7 +4929,7 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID Us
 // Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
 // system administrators every member.
 // A member you may not change refuses the whole update with 403.
-// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
+// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 // else 403 with the code `reauthentication_required`.
 // Who may set `is_active` does not set their own to false or null: 409.
 // The last active administrator of an enterprise is neither deactivated nor moved: 409.
@@ -4916,7 +4955,7 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 // UpdateUserWithResponse Update user information
 //
 // Changes the members that the body names and leaves the others alone.
-// This is not the full replacement that RFC 9110 §9.3.4 has in mind; the operation is inherited.
+// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
 //
 // The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
 // A member that is named is a change, also with the value it has.
@@ -4925,7 +4964,7 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 // Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
 // system administrators every member.
 // A member you may not change refuses the whole update with 403.
-// Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
+// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 // else 403 with the code `reauthentication_required`.
 // Who may set `is_active` does not set their own to false or null: 409.
 // The last active administrator of an enterprise is neither deactivated nor moved: 409.
@@ -4974,6 +5013,7 @@ func (c *ClientWithResponses) ListUserEventsWithResponse(ctx context.Context, us
 // For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
 // The `user_id` in the body is the one in the path; another one is 422.
+// A path that is no number is 404, whatever the body says.
 // Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 // the token that is used stays, and a log-in older than 15 minutes is 403.
 //
@@ -4994,6 +5034,7 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 // For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
 // The `user_id` in the body is the one in the path; another one is 422.
+// A path that is no number is 404, whatever the body says.
 // Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 // the token that is used stays, and a log-in older than 15 minutes is 403.
 //
@@ -5044,7 +5085,7 @@ func ParseListAdministratorsResponse(rsp *http.Response) (*ListAdministratorsRes
 		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest UnprocessableContent
+		var dest InvalidQuery
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5192,7 +5233,7 @@ func ParseCreateAdministratorResponse(rsp *http.Response) (*CreateAdministratorR
 		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest BadRequest
+		var dest MalformedBody
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5206,7 +5247,7 @@ func ParseCreateAdministratorResponse(rsp *http.Response) (*CreateAdministratorR
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest ForbiddenEnterprise
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5220,7 +5261,7 @@ func ParseCreateAdministratorResponse(rsp *http.Response) (*CreateAdministratorR
 		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest Conflict
+		var dest NotAppointable
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5463,7 +5504,7 @@ func ParseDeleteAdministratorResponse(rsp *http.Response) (*DeleteAdministratorR
 		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest Conflict
+		var dest LastAdministrator
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5624,7 +5665,7 @@ func ParseDeleteAuthTokenResponse(rsp *http.Response) (*DeleteAuthTokenResponse,
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest Conflict
+		var dest OperatorToken
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5762,7 +5803,7 @@ func ParseCreateAuthTokenResponse(rsp *http.Response) (*CreateAuthTokenResponse,
 		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest BadRequest
+		var dest MalformedBody
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5965,7 +6006,7 @@ func ParseChangeOwnPasswordResponse(rsp *http.Response) (*ChangeOwnPasswordRespo
 		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest BadRequest
+		var dest MalformedBody
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5979,7 +6020,7 @@ func ParseChangeOwnPasswordResponse(rsp *http.Response) (*ChangeOwnPasswordRespo
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest ReauthenticationRequired
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6199,7 +6240,7 @@ func ParseListUsersResponse(rsp *http.Response) (*ListUsersResponse, error) {
 		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest UnprocessableContent
+		var dest InvalidQuery
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6347,7 +6388,7 @@ func ParseCreateUserResponse(rsp *http.Response) (*CreateUserResponse, error) {
 		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest BadRequest
+		var dest MalformedBody
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6361,14 +6402,14 @@ func ParseCreateUserResponse(rsp *http.Response) (*CreateUserResponse, error) {
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest ForbiddenEnterprise
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest Conflict
+		var dest Taken
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6587,7 +6628,7 @@ func ParseDeleteUserResponse(rsp *http.Response) (*DeleteUserResponse, error) {
 		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest BadRequest
+		var dest MalformedHeader
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6615,7 +6656,7 @@ func ParseDeleteUserResponse(rsp *http.Response) (*DeleteUserResponse, error) {
 		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest Conflict
+		var dest LastAdministrator
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6803,7 +6844,7 @@ func ParseGetUserResponse(rsp *http.Response) (*GetUserResponse, error) {
 		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest BadRequest
+		var dest MalformedHeader
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7003,7 +7044,7 @@ func ParseUpdateUserResponse(rsp *http.Response) (*UpdateUserResponse, error) {
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest ForbiddenChange
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7281,7 +7322,7 @@ func ParseListUserEventsResponse(rsp *http.Response) (*ListUserEventsResponse, e
 		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest UnprocessableContent
+		var dest InvalidQuery
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7439,7 +7480,7 @@ func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, e
 		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest BadRequest
+		var dest MalformedBody
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7453,7 +7494,7 @@ func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, e
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest ForbiddenPassword
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

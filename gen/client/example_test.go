@@ -69,6 +69,26 @@ func ExampleUpdateUser_empty() {
 	// Output: {"enterprise_id":"default","is_active":true,"phone":""}
 }
 
+// A version that was read is the condition of a change.
+func ExampleUpdateUserParams() {
+	read, err := connect().GetUserWithResponse(context.Background(), "2", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	unchanged := &client.UpdateUserParams{IfMatch: &read.Headers200.ETag}
+	phone := "1"
+	for range 2 {
+		answer, err := connect().UpdateUserWithResponse(context.Background(), "2", unchanged, client.UpdateUser{Phone: &phone})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(answer.Status())
+	}
+	// Output:
+	// 200 OK
+	// 412 Precondition Failed
+}
+
 // Every error is a problem, with a code and a pointer to each fault.
 func ExampleProblem() {
 	short := "short"

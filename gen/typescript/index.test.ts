@@ -74,6 +74,9 @@ test('a user from the first log-in to the end', async () => {
   const read = await client.GET('/openapi/v1/users/{user_id}', { params: { path } })
   const nick_name = read.data?.nick_name ?? ''
   const version = read.response.headers.get('ETag') ?? ''
+  const again = await client.GET('/openapi/v1/users/{user_id}', { params: { path, header: { 'If-None-Match': version } } })
+  assert.equal(again.response.status, 304)
+  assert.equal(again.data, undefined)
   const listed = await client.GET('/openapi/v1/users', { params: { query: { query: nick_name, page_size: 1 } } })
   assert.equal(listed.data?.total, 1)
 

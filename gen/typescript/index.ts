@@ -7,12 +7,13 @@ export type { components, operations, paths } from './schema.js'
 export type Problem = components['schemas']['Problem']
 
 /** Where the server is, and the token that is sent to it and nowhere else. Without one, only the log-in answers. */
-export type Options = ClientOptions & { baseUrl: string; token?: string }
+export type Options = ClientOptions & { baseUrl: string; token?: string | undefined }
 
 /**
  * Returns a client with a method for each HTTP method of the contract. Each answers `data`
  * or, for every status from 400 on, a Problem as `error`. It throws if nothing answers, or
- * something else than the server does. What is `undefined` in a body is not sent; `null` is.
+ * something else than the server does. A 304, which only `If-None-Match` brings, has neither:
+ * look at `response.status` first. What is `undefined` in a body is not sent; `null` is.
  */
 export function createClient({ token, ...options }: Options): Client<paths> {
   const origin = originOf(options.baseUrl)

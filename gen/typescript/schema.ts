@@ -53,7 +53,7 @@ export interface paths {
         /**
          * Update user information
          * @description Changes the members that the body names and leaves the others alone.
-         *     This is not the full replacement that RFC 9110 §9.3.4 has in mind; the operation is inherited.
+         *     This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
          *
          *     The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
          *     A member that is named is a change, also with the value it has.
@@ -62,7 +62,7 @@ export interface paths {
          *     Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
          *     system administrators every member.
          *     A member you may not change refuses the whole update with 403.
-         *     Your own `password` and `email` need a token that is made, or a log-in of the last 15 minutes:
+         *     Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
          *     else 403 with the code `reauthentication_required`.
          *     Who may set `is_active` does not set their own to false or null: 409.
          *     The last active administrator of an enterprise is neither deactivated nor moved: 409.
@@ -109,6 +109,7 @@ export interface paths {
          *     For administrators and system administrators only.
          *     The password is sent twice; two that differ are 422.
          *     The `user_id` in the body is the one in the path; another one is 422.
+         *     A path that is no number is 404, whatever the body says.
          *     Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
          *     the token that is used stays, and a log-in older than 15 minutes is 403.
          */
@@ -256,7 +257,7 @@ export interface paths {
         /**
          * Log out
          * @description Ends the token that is used.
-         *     The token in the server's settings is the operator's and ends by a start with another one only: 409.
+         *     The token in the server's settings is the operator's: 409. It ends by a start of the server without it.
          */
         delete: operations["deleteAuthToken"];
         options?: never;
@@ -425,7 +426,7 @@ export interface components {
         };
         /**
          * @description The number of a user, as a string.
-         *     Whatever else is sent here names no user and is 404.
+         *     Another text of this length names no user and is 404.
          * @example 2
          */
         UserIdText: string;
@@ -538,7 +539,7 @@ export interface components {
          *     - `last_administrator`: the enterprise has no other active administrator.
          *     - `enterprise_mismatch`: the user is in another enterprise.
          *     - `system_administrator`: the user is a system administrator.
-         *     - `operator_token`: the token in the server's settings ends by a start of the server only.
+         *     - `operator_token`: the token in the server's settings ends by a start of the server without it.
          *     - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
          *     - `content_too_large`: the body is over 64 KiB.
          *     - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
@@ -584,7 +585,7 @@ export interface components {
         FaultCode: "syntax" | "duplicate_member" | "unknown_member" | "required" | "type" | "null" | "min_length" | "max_length" | "minimum" | "maximum" | "pattern" | "format" | "repeated" | "mismatch" | "taken" | "not_allowed";
     };
     responses: {
-        /** @description The body is not JSON, or a header is malformed. */
+        /** @description The body is not JSON (`malformed_json`), or a header is malformed (`malformed_header`). */
         BadRequest: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -611,7 +612,55 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description No token, or one that is unknown, ended or expired, or whose owner is not active. */
+        /** @description The body is not JSON (`malformed_json`). */
+        MalformedBody: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:malformed_json",
+                 *       "title": "Malformed JSON",
+                 *       "status": 400,
+                 *       "detail": "Send one JSON text in UTF-8 that names each member once.",
+                 *       "code": "malformed_json",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/phone",
+                 *           "code": "duplicate_member",
+                 *           "detail": "Name this member once."
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A header is malformed (`malformed_header`). */
+        MalformedHeader: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:malformed_header",
+                 *       "title": "Malformed header",
+                 *       "status": 400,
+                 *       "detail": "If-None-Match is malformed. Send a list of entity tags, as in \"1\", \"2\", or *, in at most 1024 characters.",
+                 *       "code": "malformed_header",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": []
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description No token, or one that is unknown, ended or expired, or whose owner is not active (`unauthenticated`). */
         Unauthorized: {
             headers: {
                 /** @description The scheme to use (RFC 6750 §3). */
@@ -634,7 +683,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description No active user has this name and password. */
+        /** @description No active user has this name and password (`invalid_credentials`). */
         InvalidCredentials: {
             headers: {
                 /** @description The scheme of the token (RFC 6750 §3). */
@@ -657,8 +706,29 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Your role does not allow this, or your log-in is too old for it. */
+        /** @description Your role does not allow this (`forbidden`). */
         Forbidden: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:forbidden",
+                 *       "title": "Forbidden",
+                 *       "status": 403,
+                 *       "detail": "Your role does not allow this. Nothing was changed.",
+                 *       "code": "forbidden",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": []
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Your role does not allow this, or not in this enterprise (`forbidden`). */
+        ForbiddenEnterprise: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -684,7 +754,82 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description No user that you may see has this number. */
+        /**
+         * @description Your role does not allow this change (`forbidden`),
+         *     or your log-in is too old for it (`reauthentication_required`).
+         */
+        ForbiddenChange: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:forbidden",
+                 *       "title": "Forbidden",
+                 *       "status": 403,
+                 *       "detail": "Your role does not allow this. Nothing was changed.",
+                 *       "code": "forbidden",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/enterprise_id",
+                 *           "code": "not_allowed",
+                 *           "detail": "You may not set this, or not to this."
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description Your role does not allow this (`forbidden`),
+         *     or the password is your own and your log-in too old (`reauthentication_required`).
+         */
+        ForbiddenPassword: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:forbidden",
+                 *       "title": "Forbidden",
+                 *       "status": 403,
+                 *       "detail": "Your role does not allow this. Nothing was changed.",
+                 *       "code": "forbidden",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": []
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Your log-in is too old for this (`reauthentication_required`). */
+        ReauthenticationRequired: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:reauthentication_required",
+                 *       "title": "Reauthentication required",
+                 *       "status": 403,
+                 *       "detail": "Your log-in is older than 15 minutes. Nothing was changed; log in again first.",
+                 *       "code": "reauthentication_required",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": []
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description No user that you may see has this number (`not_found`). */
         NotFound: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -696,7 +841,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:not_found",
                  *       "title": "Not found",
                  *       "status": 404,
-                 *       "detail": "There is nothing at this path that you may see.",
+                 *       "detail": "There is no such path, or no user that you may see.",
                  *       "code": "not_found",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -705,7 +850,12 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The request does not go with what is stored. */
+        /**
+         * @description The change does not go with what is stored:
+         *     the address or the name in the new enterprise is taken (`email_taken`, `nick_name_taken`),
+         *     it is your own account (`own_account`) or the last active administrator's (`last_administrator`).
+         *     Only the first conflict that is found is told.
+         */
         Conflict: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -732,7 +882,106 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The user does not have the version that `If-Match` or `If-None-Match` asks for. */
+        /**
+         * @description The address or the name is taken (`email_taken`, `nick_name_taken`).
+         *     Only the first conflict that is found is told.
+         */
+        Taken: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:email_taken",
+                 *       "title": "E-mail address taken",
+                 *       "status": 409,
+                 *       "detail": "Another user has this e-mail address. Nothing was changed.",
+                 *       "code": "email_taken",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/email",
+                 *           "code": "taken",
+                 *           "detail": "Send another value."
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It is your own account (`own_account`) or the last active administrator's (`last_administrator`). */
+        LastAdministrator: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:own_account",
+                 *       "title": "Own account",
+                 *       "status": 409,
+                 *       "detail": "Nobody does this to their own account. Nothing was changed.",
+                 *       "code": "own_account",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": []
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The user is in another enterprise (`enterprise_mismatch`) or is a system administrator (`system_administrator`). */
+        NotAppointable: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:enterprise_mismatch",
+                 *       "title": "Enterprise mismatch",
+                 *       "status": 409,
+                 *       "detail": "The user is in another enterprise. Nothing was changed.",
+                 *       "code": "enterprise_mismatch",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/eid",
+                 *           "code": "mismatch",
+                 *           "detail": "Send the enterprise of the user."
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The token is the one in the server's settings (`operator_token`). */
+        OperatorToken: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:operator_token",
+                 *       "title": "Operator's token",
+                 *       "status": 409,
+                 *       "detail": "This token stands in the server's settings and ends by a start without it. Nothing was changed.",
+                 *       "code": "operator_token",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": []
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The user does not have the version that `If-Match` or `If-None-Match` asks for (`precondition_failed`). */
         PreconditionFailed: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -753,7 +1002,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body is over 64 KiB. */
+        /** @description The body is over 64 KiB (`content_too_large`). */
         ContentTooLarge: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -774,7 +1023,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body is not plain `application/json` in UTF-8. */
+        /** @description The body is not plain `application/json` in UTF-8 (`unsupported_media_type`). */
         UnsupportedMediaType: {
             headers: {
                 /** @description Sent where `Content-Encoding` is what was refused (RFC 9110 §15.5.16). */
@@ -797,7 +1046,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The request is well-formed, but not what the schema or a stated rule asks for. */
+        /** @description The request is well-formed, but not what the schema or a stated rule asks for (`invalid_request`). */
         UnprocessableContent: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -829,7 +1078,35 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too many failed log-ins, or too many requests with one token. Nothing was changed. */
+        /** @description A parameter of the query is not what its schema asks for (`invalid_request`). */
+        InvalidQuery: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:invalid_request",
+                 *       "title": "Invalid request",
+                 *       "status": 422,
+                 *       "detail": "Correct what is listed in errors. Nothing was changed.",
+                 *       "code": "invalid_request",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "",
+                 *           "parameter": "page",
+                 *           "code": "minimum",
+                 *           "detail": "Send 1 or more."
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too many failed log-ins, or too many requests with one token (`too_many_requests`). Nothing was changed. */
         TooManyRequests: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -851,7 +1128,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Our fault. What was asked for may or may not have been done. */
+        /** @description Our fault (`internal_error`). What was asked for may or may not have been done. */
         InternalServerError: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -872,7 +1149,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Busy or stopping. Nothing was changed. */
+        /** @description Busy or stopping (`unavailable`). Nothing was changed. */
         ServiceUnavailable: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -951,7 +1228,7 @@ export interface operations {
                 /**
                  * @description Only users with this text in their name, e-mail address or phone, in any letter case.
                  *     It is plain text: `%` and `_` stand for themselves. `""` is in every user.
-                 * @example ada
+                 * @example a
                  */
                 query?: string;
                 /**
@@ -983,7 +1260,7 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            422: components["responses"]["UnprocessableContent"];
+            422: components["responses"]["InvalidQuery"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1017,10 +1294,10 @@ export interface operations {
                     "application/json": components["schemas"]["UserInfo"];
                 };
             };
-            400: components["responses"]["BadRequest"];
+            400: components["responses"]["MalformedBody"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            409: components["responses"]["Conflict"];
+            403: components["responses"]["ForbiddenEnterprise"];
+            409: components["responses"]["Taken"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
@@ -1071,7 +1348,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            400: components["responses"]["BadRequest"];
+            400: components["responses"]["MalformedHeader"];
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
@@ -1122,7 +1399,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
+            403: components["responses"]["ForbiddenChange"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             412: components["responses"]["PreconditionFailed"];
@@ -1169,11 +1446,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            400: components["responses"]["BadRequest"];
+            400: components["responses"]["MalformedHeader"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
+            409: components["responses"]["LastAdministrator"];
             412: components["responses"]["PreconditionFailed"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -1210,9 +1487,9 @@ export interface operations {
                     "application/json": components["schemas"]["ChangedPassword"];
                 };
             };
-            400: components["responses"]["BadRequest"];
+            400: components["responses"]["MalformedBody"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
+            403: components["responses"]["ForbiddenPassword"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -1262,7 +1539,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["UnprocessableContent"];
+            422: components["responses"]["InvalidQuery"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1291,9 +1568,9 @@ export interface operations {
                     "application/json": components["schemas"]["Nothing"];
                 };
             };
-            400: components["responses"]["BadRequest"];
+            400: components["responses"]["MalformedBody"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
+            403: components["responses"]["ReauthenticationRequired"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
@@ -1340,7 +1617,7 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            422: components["responses"]["UnprocessableContent"];
+            422: components["responses"]["InvalidQuery"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1369,11 +1646,11 @@ export interface operations {
                     "application/json": components["schemas"]["Administrator"];
                 };
             };
-            400: components["responses"]["BadRequest"];
+            400: components["responses"]["MalformedBody"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
+            403: components["responses"]["ForbiddenEnterprise"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
+            409: components["responses"]["NotAppointable"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
@@ -1409,7 +1686,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
+            409: components["responses"]["LastAdministrator"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1438,7 +1715,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthToken"];
                 };
             };
-            400: components["responses"]["BadRequest"];
+            400: components["responses"]["MalformedBody"];
             401: components["responses"]["InvalidCredentials"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -1466,7 +1743,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Unauthorized"];
-            409: components["responses"]["Conflict"];
+            409: components["responses"]["OperatorToken"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

@@ -47,20 +47,20 @@ func TestAnswersAreDescribed(t *testing.T) {
 		}
 	})
 	for name, schema := range apitest.Contract().Components.Schemas {
-		require.NotEmpty(t, schema.Value.Description, name)
+		require.NotEmpty(t, schema.Value.Description, "%s needs a description", name)
 		if requests[name] {
 			continue
 		}
 		for member, property := range schema.Value.Properties {
-			require.NotEmpty(t, property.Value.Description, "%s: %s", name, member)
+			require.NotEmpty(t, property.Value.Description, "%s of %s needs a description", member, name)
 			if name+"."+member != "Fault.parameter" {
 				require.Contains(t, schema.Value.Required, member, "%s: every member is always there", name)
 			}
 			switch {
 			case property.Value.Type.Is("string") && property.Value.Enum == nil:
-				require.NotNil(t, property.Value.MaxLength, "%s: %s", name, member)
+				require.NotNil(t, property.Value.MaxLength, "%s of %s needs a maxLength", member, name)
 			case property.Value.Type.Is("array"):
-				require.NotNil(t, property.Value.MaxItems, "%s: %s", name, member)
+				require.NotNil(t, property.Value.MaxItems, "%s of %s needs maxItems", member, name)
 			}
 		}
 	}
@@ -101,7 +101,7 @@ func TestOperationsAreDescribed(t *testing.T) {
 			readsQuery = readsQuery || p.Value.In == "query"
 			require.NotEmpty(t, p.Value.Description)
 			// The docs page fills the examples in: a condition is for those who mean it.
-			require.Equal(t, p.Value.In != "header", p.Value.Example != nil, p.Value.Name)
+			require.Equal(t, p.Value.In != "header", p.Value.Example != nil, "the example of %s", p.Value.Name)
 			requireBounds(t, p.Value.Name, p.Value.Schema.Value)
 		}
 		require.Equal(t, readsHeaders || op.RequestBody != nil, slices.Contains(statuses, "400"))
@@ -116,7 +116,7 @@ func TestOperationsAreDescribed(t *testing.T) {
 			require.False(t, *schema.AdditionalProperties.Has)
 			for name, property := range schema.Properties {
 				requireBounds(t, name, property.Value)
-				require.NotNil(t, property.Value.Example, name)
+				require.NotNil(t, property.Value.Example, "%s needs an example", name)
 			}
 			require.NotEmpty(t, op.RequestBody.Value.Content["application/json"].Examples)
 		}
@@ -128,12 +128,12 @@ func requireBounds(t *testing.T, name string, schema *openapi3.Schema) {
 	t.Helper()
 	switch {
 	case schema.Type.Is("string"):
-		require.NotNil(t, schema.MaxLength, name)
+		require.NotNil(t, schema.MaxLength, "%s needs a maxLength", name)
 	case schema.Type.Is("integer"):
-		require.NotNil(t, schema.Min, name)
-		require.NotNil(t, schema.Max, name)
+		require.NotNil(t, schema.Min, "%s needs a minimum", name)
+		require.NotNil(t, schema.Max, "%s needs a maximum", name)
 	case schema.Type.Is("array"):
-		require.NotNil(t, schema.MaxItems, name)
+		require.NotNil(t, schema.MaxItems, "%s needs maxItems", name)
 		requireBounds(t, name, schema.Items.Value)
 	default:
 		require.True(t, schema.Type.Is("boolean"), name)
@@ -276,23 +276,49 @@ func serversOwn(value any) any {
 	return value
 }
 
-// Those that depend on what is sent; TestEveryStatusIsReached has the others.
+// The examples that depend on what is sent; TestEveryStatusIsReached has the others.
 func TestExamplesOfProblems(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.CreateUser(t, "ada")
 	s.CreateUser(t, "bob")
+	s.CreateUser(t, "administrator")
+	s.Appoint(t, 4)
 	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"email":"ada@example.com"}`).Status)
-	as := "Authorization: " + s.TokenOf(t, 2)
-	documented := apitest.Contract().Components.Responses
-	for name, answer := range map[string]apitest.Answer{
+	ada, administrator := "Authorization: "+s.TokenOf(t, 2), "Authorization: "+s.TokenOf(t, 4)
+	const newUser = `{"nick_name":"x","password":"correct horse","enterprise_id":"other","email":"ada@example.com"}`
+	const newPassword = `"password":"battery staple","password1":"battery staple"}`
+	answers := map[string]apitest.Answer{
 		"BadRequest":           s.Send(t, "PUT", "/openapi/v1/users/1", `{"phone":"1","phone":"2"}`),
-		"Forbidden":            s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"x"}`, as),
+		"MalformedBody":        s.Send(t, "POST", "/openapi/v1/users", `{"phone":"1","phone":"2"}`),
+		"MalformedHeader":      s.Send(t, "GET", "/openapi/v1/users/1", "", "If-None-Match: x"),
+		"Forbidden":            s.Send(t, "GET", "/openapi/v1/users", "", ada),
+		"ForbiddenEnterprise":  s.Send(t, "POST", "/openapi/v1/users", newUser, administrator),
+		"ForbiddenChange":      s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"x"}`, ada),
+		"ForbiddenPassword":    s.Send(t, "PUT", "/openapi/v1/users/2/changepwd", `{"user_id":2,`+newPassword, ada),
 		"Conflict":             s.Send(t, "PUT", "/openapi/v1/users/3", `{"email":"ada@example.com"}`),
+		"Taken":                s.Send(t, "POST", "/openapi/v1/users", newUser),
+		"LastAdministrator":    s.Send(t, "DELETE", "/openapi/v1/users/4", "", administrator),
+		"NotAppointable":       s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"2","eid":"other"}`),
 		"UnprocessableContent": s.Send(t, "PUT", "/openapi/v1/users/1", `{"is_actve":true,"password":"short"}`),
-	} {
-		requireExample(t, documented[name].Value, answer)
+		"InvalidQuery":         s.Send(t, "GET", "/openapi/v1/users?page=0", ""),
+	}
+	db := s.SQL(t)
+	apitest.Exec(t, db, `UPDATE tokens SET kind = 'operator' WHERE user_id = 1`)
+	answers["OperatorToken"] = s.Send(t, "DELETE", "/openapi/v1/auth-token", "")
+	apitest.Exec(t, db, `UPDATE tokens SET kind = 'login', created = 0`)
+	answers["ReauthenticationRequired"] = s.Send(t, "PUT", "/openapi/v1/changepwd", "{"+newPassword, ada)
+	for name, documented := range apitest.Contract().Components.Responses {
+		problem, _ := documented.Value.Content["application/problem+json"].Example.(map[string]any)
+		if status, _ := problem["status"].(float64); reachedByStatus(int(status)) {
+			continue
+		}
+		require.Contains(t, answers, name)
+		requireExample(t, documented.Value, answers[name])
 	}
 }
+
+// reachedByStatus reports whether every problem of this status is one and the same.
+func reachedByStatus(status int) bool { return !slices.Contains([]int{400, 403, 409, 422}, status) }
 
 // requireExample wants a problem to be the example in the contract.
 func requireExample(t *testing.T, documented *openapi3.Response, answer apitest.Answer) {

@@ -26,7 +26,7 @@ var (
 // It needs nothing from other hosts, and its policy keeps it from asking them.
 func registerDocs(r headRouter) error {
 	ui := v5emb.NewHandlerWithConfig(swgui.Config{
-		Title: "userapi", SwaggerJSON: "/openapi.json", BasePath: docsPath,
+		Title: "userapi", SwaggerJSON: "/openapi.yaml", BasePath: docsPath,
 		AppendHead: `<meta name="viewport" content="width=device-width, initial-scale=1">`,
 	})
 	page, err := render(ui, docsPath)

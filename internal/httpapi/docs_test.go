@@ -18,7 +18,7 @@ func TestDocsPage(t *testing.T) {
 	require.Equal(t, 200, page.Status)
 	require.Equal(t, "text/html; charset=UTF-8", page.Header.Get("Content-Type"))
 	require.Equal(t, page.Body, s.Send(t, "GET", "/docs/", "", "Authorization:").Body)
-	require.Contains(t, page.Body, `"/openapi.json"`)
+	require.Contains(t, page.Body, `"/openapi.yaml"`)
 
 	policy := page.Header.Get("Content-Security-Policy")
 	require.Contains(t, policy, "default-src 'none'; script-src 'self' 'sha256-")

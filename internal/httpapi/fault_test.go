@@ -42,6 +42,6 @@ func TestFaultDetails(t *testing.T) {
 	require.Equal(t, "This is not JSON in UTF-8 at or after byte 4.", s.Send(t, "PUT", "/openapi/v1/users/1", "{}  x").Problem(t).Errors[0].Detail)
 	deep := strings.Repeat(`{"a":`, 12) + `{"b":1,"b":2}` + strings.Repeat("}", 12)
 	require.Equal(t, []string{strings.Repeat("/a", 8) + " duplicate_member"}, s.Send(t, "PUT", "/openapi/v1/users/1", deep).Faults(t))
-	require.Equal(t, `If-Match is malformed. Send a list of entity tags, as in "1", "2", or *.`,
+	require.Equal(t, `If-Match is malformed. Send a list of entity tags, as in "1", "2", or *, in at most 1024 characters.`,
 		s.Send(t, "PUT", "/openapi/v1/users/1", "", "If-Match: canary").Problem(t).Detail)
 }

@@ -72,7 +72,7 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeNotFound: {
 		status: http.StatusNotFound, title: "Not found",
-		detail: "There is nothing at this path that you may see.",
+		detail: "There is no such path, or no user that you may see.",
 	},
 	api.ProblemCodeMethodNotAllowed: {
 		status: http.StatusMethodNotAllowed, title: "Method not allowed",

@@ -70,7 +70,7 @@ func main() {
 		&api.ChangePassword{UserID: 3, Password: "battery staple", Password1: "battery staple"}, api.ChangePasswordParams{UserID: "3"})).Response
 	want(changed.UserID == 3, changed)
 
-	taken := is[*api.ConflictHeaders](c.CreateUser(ctx, bob)).Response
+	taken := is[*api.TakenHeaders](c.CreateUser(ctx, bob)).Response
 	want(taken.Code == api.ProblemCodeNickNameTaken && taken.Errors[0].Pointer == "/nick_name", taken)
 	short := is[*api.UnprocessableContentHeaders](c.UpdateUser(ctx,
 		api.NewOptUpdateUser(api.UpdateUser{Password: api.NewOptString("short")}), api.UpdateUserParams{UserID: "3"})).Response

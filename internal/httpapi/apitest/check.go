@@ -83,7 +83,7 @@ func faultOf(request *http.Request, sent []byte, response *http.Response, receiv
 		}
 		return nil
 	}
-	if err := checkHeaders(route.Operation, response); err != nil {
+	if err := checkDocumented(route.Operation, response, received); err != nil {
 		return err
 	}
 	input := &openapi3filter.RequestValidationInput{
@@ -140,8 +140,9 @@ func checkProblem(request *http.Request, response *http.Response, received []byt
 // always may stand in every answer without being documented.
 var always = []string{"Date", "Content-Length", "Content-Type", "Cache-Control", "X-Content-Type-Options", "Connection"}
 
-// checkHeaders finds headers that the contract does not document.
-func checkHeaders(op *openapi3.Operation, response *http.Response) error {
+// checkDocumented finds a status, headers and the code of a problem that the operation's
+// answers do not name.
+func checkDocumented(op *openapi3.Operation, response *http.Response, received []byte) error {
 	documented := op.Responses.Status(response.StatusCode)
 	if documented == nil {
 		return errors.New("the status is not documented")
@@ -154,6 +155,11 @@ func checkHeaders(op *openapi3.Operation, response *http.Response) error {
 		if !known {
 			return fmt.Errorf("%s is not documented", name)
 		}
+	}
+	var problem api.Problem
+	if response.StatusCode >= 400 && json.Unmarshal(received, &problem) == nil &&
+		!strings.Contains(*documented.Value.Description, "`"+string(problem.Code)+"`") {
+		return fmt.Errorf("%s is not named in the description of %d", problem.Code, response.StatusCode)
 	}
 	return nil
 }
