@@ -23,7 +23,7 @@ try {
 
   await page.goto(`${url}/docs`)
   await page.getByRole('button', { name: 'Authorize' }).click()
-  const bearer = page.locator('.auth-container').filter({ hasText: 'bearerToken' })
+  const bearer = page.locator('.auth-container').filter({ has: page.getByLabel('auth-bearer-value') })
   await bearer.locator('input').fill(token)
   await bearer.getByRole('button', { name: 'Apply credentials' }).click()
   await page.getByRole('button', { name: 'Close' }).first().click()
