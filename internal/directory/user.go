@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -76,5 +77,13 @@ func FoldEmail(address string) string {
 // Fold gives two texts the same form when they differ in letter case or Unicode
 // composition only: canonical caseless matching (Unicode 15.0 §3.13, D145), in NFC.
 func Fold(text string) string {
-	return norm.NFC.String(cases.Fold().String(norm.NFD.String(text)))
+	return norm.NFC.String(cases.Fold().String(strings.Map(upperCherokee, norm.NFD.String(text))))
+}
+
+// upperCherokee makes up for cases.Fold, which swaps the two cases of Cherokee.
+func upperCherokee(r rune) rune {
+	if unicode.Is(unicode.Cherokee, r) {
+		return unicode.ToUpper(r)
+	}
+	return r
 }
