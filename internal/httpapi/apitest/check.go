@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -121,6 +122,9 @@ func checkProblem(request *http.Request, response *http.Response, received []byt
 	if err := strict.Decode(&problem); err != nil {
 		return fmt.Errorf("it is no problem: %w", err)
 	}
+	if strict.More() {
+		return errors.New("there is more than a problem")
+	}
 	header := response.Header
 	switch {
 	case header.Get("Content-Type") != "application/problem+json":
@@ -140,6 +144,9 @@ func checkProblem(request *http.Request, response *http.Response, received []byt
 // always may stand in every answer without being documented.
 var always = []string{"Date", "Content-Length", "Content-Type", "Cache-Control", "X-Content-Type-Options", "Connection"}
 
+// notUTC finds a time in an answer that does not end in Z.
+var notUTC = regexp.MustCompile(`"(create_time|time|expires_at)":"[^"]*[^"Z]"`)
+
 // checkDocumented finds a status, headers and the code of a problem that the operation's
 // answers do not name.
 func checkDocumented(op *openapi3.Operation, response *http.Response, received []byte) error {
@@ -147,14 +154,26 @@ func checkDocumented(op *openapi3.Operation, response *http.Response, received [
 	if documented == nil {
 		return errors.New("the status is not documented")
 	}
-	for name := range response.Header {
-		known := slices.Contains(always, name)
-		for spelt := range documented.Value.Headers {
-			known = known || http.CanonicalHeaderKey(spelt) == name
+	known := slices.Clone(always)
+	for name, header := range documented.Value.Headers {
+		known = append(known, http.CanonicalHeaderKey(name))
+		value := response.Header.Get(name)
+		if value == "" && header.Value.Required {
+			return fmt.Errorf("%s is missing", name)
 		}
-		if !known {
+		if schema := header.Value.Schema.Value; value != "" && schema.Type.Is(openapi3.TypeString) {
+			if err := schema.VisitJSON(value); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	for name := range response.Header {
+		if !slices.Contains(known, name) {
 			return fmt.Errorf("%s is not documented", name)
 		}
+	}
+	if local := notUTC.Find(received); local != nil {
+		return fmt.Errorf("%s is not in UTC", local)
 	}
 	var problem api.Problem
 	if response.StatusCode >= 400 && json.Unmarshal(received, &problem) == nil &&

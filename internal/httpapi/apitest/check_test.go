@@ -1,0 +1,121 @@
+package apitest
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	user = `{"user_id":2,"nick_name":"ada","email":null,"phone":"","is_active":null,"enterprise_id":"default",` +
+		`"origion":null,"create_time":"2026-11-23T12:00:00Z","client_ip":null}`
+	problem = `{"type":"urn:userapi:problem:not_found","title":"Not found","status":404,"detail":"","code":"not_found",` +
+		`"request_id":"4QZ6YKPDXWWWWOOHTCTGXV3JHS","errors":[]}`
+)
+
+// exchange is one that faultOf judges; tests break it in one place.
+type exchange struct {
+	method, path, sent string
+	status             int
+	header             map[string]string
+	received           string
+}
+
+func getUser() *exchange {
+	return &exchange{"GET", "/openapi/v1/users/2", "", 200, map[string]string{
+		"X-Request-Id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+		"Content-Type": "application/json", "Etag": `"1"`,
+	}, user}
+}
+
+func updateUser(sent string) *exchange {
+	e := getUser()
+	e.method, e.sent, e.received = "PUT", sent, `{"enterprise_id":"default","phone":"","is_active":null}`
+	delete(e.header, "Etag")
+	return e
+}
+
+func refused() *exchange {
+	e := getUser()
+	e.status, e.received = 404, problem
+	e.header["Content-Type"] = "application/problem+json"
+	delete(e.header, "Etag")
+	return e
+}
+
+func (e *exchange) with(change func(e *exchange)) *exchange {
+	change(e)
+	return e
+}
+
+func (e *exchange) fault(t *testing.T) error {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), e.method, "http://localhost"+e.path, strings.NewReader(e.sent))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/json")
+	response := &http.Response{StatusCode: e.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(e.received))}
+	for name, value := range e.header {
+		response.Header.Set(name, value)
+	}
+	return faultOf(request, []byte(e.sent), response, []byte(e.received))
+}
+
+// replaced puts one text in the place of another in what was received.
+func replaced(before, after string) func(e *exchange) {
+	return func(e *exchange) { e.received = strings.Replace(e.received, before, after, 1) }
+}
+
+func header(name, value string) func(e *exchange) {
+	return func(e *exchange) {
+		if e.header[name] = value; value == "" {
+			delete(e.header, name)
+		}
+	}
+}
+
+// The check on which all other tests lean finds what is not in the contract.
+func TestFaultOf(t *testing.T) {
+	notModified := func(e *exchange) { e.status, e.received = 304, "" }
+	for name, good := range map[string]*exchange{
+		"an answer": getUser(), "an update": updateUser(`{"is_active":null}`), "a problem": refused(),
+		"not modified": getUser().with(notModified).with(header("Content-Type", "")),
+	} {
+		require.NoError(t, good.fault(t), name)
+	}
+	for name, broken := range map[string]*exchange{
+		"status":              getUser().with(func(e *exchange) { e.status = 202 }),
+		"success elsewhere":   getUser().with(func(e *exchange) { e.path = "/openapi/v1/elsewhere" }),
+		"undocumented header": getUser().with(header("Server", "x")),
+		"no ETag":             getUser().with(header("Etag", "")),
+		"weak ETag":           getUser().with(header("Etag", `W/"1"`)),
+		"no request id":       getUser().with(header("X-Request-Id", "")),
+		"cached":              getUser().with(header("Cache-Control", "")),
+		"sniffed":             getUser().with(header("X-Content-Type-Options", "")),
+		"media type":          getUser().with(header("Content-Type", "text/plain")),
+		"304 without ETag":    getUser().with(notModified).with(header("Etag", "")),
+		"another member":      getUser().with(replaced("{", `{"role":"user",`)),
+		"missing member":      getUser().with(replaced(`"phone":"",`, "")),
+		"type":                getUser().with(replaced(`"is_active":null`, `"is_active":"null"`)),
+		"null":                getUser().with(replaced(`"phone":""`, `"phone":null`)),
+		"local time":          getUser().with(replaced("00Z", "00+01:00")),
+		"password":            updateUser("{}").with(replaced("{", `{"password":"correct horse",`)),
+		"forbidden request":   updateUser(`{"phone":null}`),
+		"unknown member":      updateUser(`{"x":1}`),
+		"problem's type":      refused().with(header("Content-Type", "application/json")),
+		"problem's code":      refused().with(replaced("problem:not_found", "problem:forbidden")),
+		"problem's status":    refused().with(replaced("404", "403")),
+		"problem's id":        refused().with(replaced("4QZ", "5QZ")),
+		"problem's member":    refused().with(replaced("{", `{"instance":"/x",`)),
+		"problem's errors":    refused().with(replaced("[]", "null")),
+		"unnamed code": refused().with(func(e *exchange) {
+			e.received = strings.ReplaceAll(e.received, "not_found", "forbidden")
+		}),
+		"two problems": refused().with(func(e *exchange) { e.received += e.received }),
+		"no problem":   refused().with(func(e *exchange) { e.received = "" }),
+	} {
+		require.Error(t, broken.fault(t), name)
+	}
+}
