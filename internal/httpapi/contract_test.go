@@ -30,6 +30,8 @@ func eachOperation(t *testing.T, do func(t *testing.T, method, path string, op *
 func TestContractIsValid(t *testing.T) {
 	require.NoError(t, apitest.Contract().Validate(t.Context(),
 		openapi3.EnableSchemaFormatValidation(), openapi3.EnableSchemaPatternValidation(), openapi3.EnableExamplesValidation()))
+	require.Equal(t, "/", apitest.Contract().Servers[0].URL)
+	require.Len(t, apitest.Contract().Servers, 1)
 	schemas := apitest.Contract().Components.Schemas
 	twin, password := *schemas["UpdateUser"].Value.Properties["password"].Value, schemas["Password"].Value
 	require.True(t, twin.WriteOnly)
@@ -150,14 +152,21 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 			require.Equal(t, 401, s.Send(t, method, path, "{}", "Authorization: Bearer x").Status)
 		}
 		if op.RequestBody != nil {
-			require.Equal(t, 415, s.Send(t, method, path, "{}", "Content-Type: text/plain").Status)
+			require.Equal(t, 415, s.Send(t, method, path, strings.Repeat(" ", 1<<16+1), "Content-Type: text/plain").Status)
+			require.Equal(t, 413, s.Send(t, method, path, strings.Repeat("{", 1<<16+1)).Status)
 			require.Equal(t, 400, s.Send(t, method, path, "{").Status)
 			require.Equal(t, 422, s.Send(t, method, path, `{"no such member":1}`).Status)
+		}
+		if method == "GET" {
+			require.Equal(t, 200, s.Send(t, method, path+"?no_such=1&no_such=2", "").Status)
 		}
 		for _, p := range op.Parameters {
 			switch p.Value.In {
 			case "header":
 				require.Equal(t, 400, s.Send(t, method, path, "", p.Value.Name+": x").Status)
+				if op.RequestBody != nil {
+					require.Equal(t, 400, s.Send(t, method, path, "[]", p.Value.Name+": x").Status)
+				}
 			case "query":
 				twice := s.Send(t, method, path+"?"+p.Value.Name+"=1&"+p.Value.Name+"=1", "")
 				require.Equal(t, 422, twice.Status)
@@ -223,6 +232,9 @@ func TestExamplesWork(t *testing.T) {
 			}
 			answer := s.Send(t, method, withExamples(path, op), content)
 			require.Equal(t, status, answer.Status, answer.Body)
+			if location := op.Responses.Status(status).Value.Headers["Location"]; location != nil && name == "active" {
+				require.Equal(t, location.Value.Example, answer.Header.Get("Location"))
+			}
 			if answers[name] == nil {
 				continue
 			}

@@ -21,14 +21,20 @@ import (
 func TestClients(t *testing.T) {
 	for _, c := range []struct {
 		name    string
+		version []string // a file and what it has to say
 		command []string
 	}{
-		{"`gen/typescript`", []string{"npm", "test", "--prefix", "../../gen/typescript"}},
-		{"ogen 1.24", []string{"../../bin/clients/ogen"}},
-		{"oapi-codegen without `nullable-type`", []string{"../../bin/clients/plain"}},
-		{"@hey-api/openapi-ts 0.95", []string{"node", "../../.ci/clients/hey/dist/main.js"}},
+		{"`gen/typescript`", nil, []string{"npm", "test", "--prefix", "../../gen/typescript"}},
+		{"ogen 1.24", []string{"go.mod", "ogen v1.24."}, []string{"../../bin/clients/ogen"}},
+		{"oapi-codegen without `nullable-type`", nil, []string{"../../bin/clients/plain"}},
+		{"@hey-api/openapi-ts 0.95", []string{"../package.json", `openapi-ts": "0.95.`}, []string{"node", "../../.ci/clients/hey/dist/main.js"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.version != nil {
+				pinned, err := os.ReadFile(filepath.Join("../../.ci/clients", c.version[0]))
+				require.NoError(t, err)
+				require.Contains(t, string(pinned), c.version[1])
+			}
 			s := apitest.Start(t, apitest.Config{})
 			s.CreateUser(t, "ada")
 			wire := s.Wire(t)

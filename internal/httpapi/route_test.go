@@ -93,6 +93,7 @@ func TestHeadAnswersAsGet(t *testing.T) {
 			require.Equal(t, get.Header.Get(name), head.Header.Get(name), "%s %s", path, name)
 		}
 	}
+	require.Equal(t, 304, s.Send(t, "HEAD", "/openapi/v1/users/1", "", "If-None-Match: *").Status)
 }
 
 func TestProbes(t *testing.T) {

@@ -1,0 +1,301 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/directory"
+	"userapi/internal/httpapi/apitest"
+)
+
+// failingStore fails whatever is asked of it, once it is known who asks.
+type failingStore struct {
+	directory.Store
+	err error
+}
+
+func (f failingStore) User(context.Context, directory.UserID) (directory.User, error) {
+	return directory.User{}, f.err
+}
+
+func (f failingStore) Account(context.Context, directory.LogInName) (directory.Account, error) {
+	return directory.Account{}, f.err
+}
+
+func (f failingStore) Users(context.Context, directory.UserFilter, directory.Page) ([]directory.User, int64, error) {
+	return nil, 0, f.err
+}
+
+func (f failingStore) Events(context.Context, directory.EventFilter, directory.Page) ([]directory.Event, int64, error) {
+	return nil, 0, f.err
+}
+
+func (f failingStore) Facts(context.Context, directory.Principal, directory.UserID) (directory.Facts, error) {
+	return directory.Facts{}, f.err
+}
+
+func (f failingStore) Change(context.Context, directory.Principal, directory.UserID, directory.Plan) (directory.User, error) {
+	return directory.User{}, f.err
+}
+
+// Each operation answers each status that the contract gives it. A status for which
+// no way is known here fails the test.
+func TestEveryStatusIsReached(t *testing.T) {
+	limited := apitest.Config{RateLimit: 1, LogInLimit: 1}
+	failing := func(err error) apitest.Config {
+		return apitest.Config{Store: func(s directory.Store) directory.Store { return failingStore{s, err} }}
+	}
+	configs := map[string]apitest.Config{
+		"429": limited,
+		"500": failing(errors.New("a fault")),
+		"503": failing(&directory.Error{Code: directory.CodeUnavailable}),
+	}
+	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
+		t.Parallel()
+		f := newFuzzed(method, path, op)
+		usual := apitest.Start(t, apitest.Config{})
+		for documented := range op.Responses.Map() {
+			t.Run(documented, func(t *testing.T) {
+				status, err := strconv.Atoi(documented)
+				require.NoError(t, err)
+				s := usual
+				if config, special := configs[documented]; special {
+					s = apitest.Start(t, config)
+				}
+				insertPeopleWhoLogIn(t, s.SQL(t))
+				g := f.example()
+				way(t, f, s, status, &g)
+				answer := g.send(t, s)
+				require.Equal(t, status, answer.Status, "%s\n%+v", answer.Body, g)
+				if status >= 400 && reachedByStatus(status) {
+					requireExample(t, op.Responses.Status(status).Value, answer)
+				}
+			})
+		}
+	})
+}
+
+// example is a request that succeeds, after the examples in the contract.
+func (f fuzzed) example() generated {
+	g := generated{method: f.method, path: f.path, query: url.Values{}, headers: map[string]string{}}
+	g.path = strings.ReplaceAll(g.path, "{user_id}", fmt.Sprint(f.target().id))
+	if f.op.Security == nil {
+		g.headers["Authorization"] = people[4].token()
+	}
+	if f.body != nil {
+		examples := f.op.RequestBody.Value.Content["application/json"].Examples
+		last := slices.Max(slices.Collect(maps.Keys(examples)))
+		g.members = maps.Clone(examples[last].Value.Value.(map[string]any))
+		g.headers["Content-Type"] = "application/json"
+		f.keepRules(g.members, f.target())
+	}
+	return g
+}
+
+// way changes a request, and what it meets, so that it is answered with a status.
+func way(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated) {
+	t.Helper()
+	reads := func(place string) bool {
+		for _, p := range f.op.Parameters {
+			if p.Value.In == place {
+				return true
+			}
+		}
+		return false
+	}
+	switch status {
+	case 200, 201, 204, 500, 503:
+	case 304:
+		g.headers["If-None-Match"] = "*"
+	case 400:
+		if reads("header") {
+			g.headers["If-None-Match"] = "x"
+		} else {
+			g.setText("{")
+		}
+	case 401:
+		g.headers["Authorization"] = "unknown"
+		if f.op.Security != nil {
+			g.members["password"] = "wrong"
+		}
+	case 403:
+		forbid(t, f, s, g)
+	case 404:
+		g.path = strings.Replace(f.path, "{user_id}", "99", 1)
+		if f.body != nil {
+			f.keepRules(g.members, missing)
+		}
+	case 409:
+		conflict(t, f, s, g)
+	case 412:
+		g.headers["If-Match"] = `"99"`
+	case 413:
+		g.setText(strings.Repeat(" ", 1<<16+1))
+	case 415:
+		g.headers["Content-Type"] = "text/plain"
+	case 422:
+		if reads("query") {
+			g.query.Set("page", "0")
+		} else {
+			g.setMember("x", 1)
+		}
+	case 429:
+		if f.op.Security == nil {
+			s.Send(t, "GET", "/openapi/v1/users/6", "", "Authorization: "+g.headers["Authorization"])
+		} else {
+			g.members["password"] = "wrong"
+			g.send(t, s)
+		}
+	default:
+		require.Fail(t, "no way is known", status)
+	}
+}
+
+// forbid lets a user without a role ask, or one whose log-in is old.
+func forbid(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
+	t.Helper()
+	g.headers["Authorization"] = people[0].token()
+	switch f.op.OperationID {
+	case "updateUser":
+		g.members["enterprise_id"] = "other"
+	case "changeOwnPassword":
+		apitest.Exec(t, s.SQL(t), `UPDATE tokens SET kind = 'login'`)
+	}
+}
+
+// conflict lets a user do it to themselves, or with what is taken.
+func conflict(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
+	t.Helper()
+	switch f.op.OperationID {
+	case "createUser":
+		g.members["nick_name"] = "N3"
+	case "updateUser", "deleteUser", "deleteAdministrator":
+		g.path = strings.Replace(f.path, "{user_id}", "6", 1)
+		if g.members != nil {
+			g.members = map[string]any{"is_active": nil}
+		}
+	case "createAdministrator":
+		g.members["eid"] = "other"
+	case "deleteAuthToken":
+		apitest.Exec(t, s.SQL(t), `UPDATE tokens SET kind = 'operator'`)
+	}
+}
+
+// Each parameter of a query changes the answer, and its default is what holds without it.
+func TestEveryParameterMatters(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	insertPeople(t, s.SQL(t))
+	for i := range 11 {
+		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/1", fmt.Sprintf(`{"phone":"%d"}`, i)).Status)
+	}
+	values := map[string]string{"query": "n3", "page": "2", "page_size": "1", "eid": "other"}
+	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
+		path = strings.ReplaceAll(path, "{user_id}", "1") + "?"
+		for _, p := range op.Parameters {
+			if p.Value.In != "query" {
+				continue
+			}
+			value, known := values[p.Value.Name]
+			require.True(t, known, "%s needs a value here that changes the answer", p.Value.Name)
+			without := s.Send(t, method, path, "").Body
+			require.NotEqual(t, without, s.Send(t, method, path+p.Value.Name+"="+value, "").Body)
+			if usual := p.Value.Schema.Value.Default; usual != nil {
+				require.Equal(t, without, s.Send(t, method, path+fmt.Sprint(p.Value.Name, "=", usual), "").Body)
+			}
+		}
+	})
+}
+
+// Each code of the contract is sent by some request here, and no other.
+func TestEveryCodeIsSent(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{LogInLimit: 1})
+	db := s.SQL(t)
+	insertPeople(t, db)
+	as := func(p person) string { return "Authorization: " + p.token() }
+	const one, two = "/openapi/v1/users/1", "/openapi/v1/users/2"
+	const changed = `"password":"battery staple","password1":"battery staple"}`
+	require.Equal(t, 200, s.Send(t, "PUT", two, `{"email":"ada@example.com"}`).Status)
+	apitest.Exec(t, db, `UPDATE tokens SET kind = 'login' WHERE user_id = 3; UPDATE tokens SET kind = 'operator' WHERE user_id = 10`)
+	answers := []apitest.Answer{
+		s.Send(t, "PUT", one, `{`),
+		s.Send(t, "PUT", one, `{"phone":"1","phone":"1"}`),
+		s.Send(t, "PUT", one, ``, "If-Match: x"),
+		s.Send(t, "PUT", one, `{}`, "Authorization: x"),
+		s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"x","password":"x"}`),
+		s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"x","password":"x"}`),
+		s.Send(t, "PUT", two, `{"is_active":null}`, as(people[0])),
+		s.Send(t, "PUT", "/openapi/v1/changepwd", "{"+changed, as(people[1])),
+		s.Send(t, "GET", "/openapi/v1/users/99", ""),
+		s.Send(t, "PATCH", one, ""),
+		s.Send(t, "PUT", one, `{"email":"ada@example.com"}`),
+		s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"N2","password":"correct horse","enterprise_id":"default"}`),
+		s.Send(t, "PUT", one, `{"is_active":null}`),
+		s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"2","eid":"other"}`),
+		s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"1","eid":"default"}`),
+		s.Send(t, "DELETE", "/openapi/v1/auth-token", "", as(people[8])),
+		s.Send(t, "PUT", one, `{"phone":"1"}`, `If-Match: "99"`),
+		s.Send(t, "PUT", one, strings.Repeat(" ", 1<<16+1)),
+		s.Send(t, "PUT", one, "{}", "Content-Type: text/plain"),
+		s.Send(t, "PUT", one, `{"x":1,"phone":7,"password":"short","is_active":"","enterprise_id":"","email":null}`),
+		s.Send(t, "POST", "/openapi/v1/users", `{"email":"`+strings.Repeat("a", 65)+`@b","phone":"`+strings.Repeat("1", 33)+`"}`),
+		s.Send(t, "GET", "/openapi/v1/users?page=0&page_size=101&query=a&query=b", ""),
+	}
+	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/users/8", "").Status)
+	answers = append(answers, s.Send(t, "DELETE", "/openapi/v1/users/9", ""))
+	for _, err := range []error{errors.New("a fault"), &directory.Error{Code: directory.CodeUnavailable}} {
+		failing := apitest.Start(t, apitest.Config{Store: func(s directory.Store) directory.Store { return failingStore{s, err} }})
+		answers = append(answers, failing.Send(t, "GET", one, ""))
+	}
+	codes, faults := map[any]bool{}, map[any]bool{}
+	for _, answer := range answers {
+		codes[string(answer.Problem(t).Code)] = true
+		for _, fault := range answer.Problem(t).Errors {
+			faults[string(fault.Code)] = true
+		}
+	}
+	schemas := apitest.Contract().Components.Schemas
+	require.ElementsMatch(t, schemas["ProblemCode"].Value.Enum, slices.Collect(maps.Keys(codes)))
+	require.ElementsMatch(t, schemas["FaultCode"].Value.Enum, slices.Collect(maps.Keys(faults)))
+}
+
+// The longest values that are taken are answered within the bounds of the answers.
+func TestLongestValuesAreAnswered(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.1"}})
+	token, _, err := s.Service.CreateToken(t.Context(), 1, strings.Repeat("t", 64), 0)
+	require.NoError(t, err)
+	bodies := apitest.Contract().Components.Schemas["CreateUser"].Value.Properties
+	members := map[string]any{"is_active": nil}
+	for _, name := range []string{"nick_name", "password", "enterprise_id", "phone", "origion"} {
+		letter := "\U0001F600"
+		if name == "enterprise_id" {
+			letter = "e"
+		}
+		members[name] = strings.Repeat(letter, int(*bodies[name].Value.MaxLength))
+	}
+	members["email"] = longestAddress
+	require.Len(t, members, len(bodies))
+	body, err := json.Marshal(members)
+	require.NoError(t, err)
+	from := "X-Forwarded-For: 2001:db8:1111:2222:3333:4444:5555:6666"
+	require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users", string(body), "Authorization: "+token, from).Status)
+	read := s.Send(t, "GET", "/openapi/v1/users/2", "")
+	for name, value := range members {
+		if text, ok := value.(string); ok && name != "password" {
+			require.Contains(t, read.Body, `"`+name+`":"`+text+`"`)
+		}
+	}
+	require.Contains(t, read.Body, "2001:db8:1111:2222:3333:4444:5555:6666")
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users", "").Status)
+	require.Contains(t, s.Send(t, "GET", "/openapi/v1/users/2/audit", "").Body, strings.Repeat("t", 64))
+}
