@@ -73,7 +73,7 @@ generate-typescript: gen/typescript/node_modules
 	npm run --silent --prefix gen/typescript generate
 
 %/node_modules: %/package-lock.json
-	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
+	npm ci --prefix $* --no-audit --no-fund
 	@touch $@
 
 npm:

@@ -349,7 +349,7 @@ type Fault struct {
 	// Code The kind of fault, for programs. Codes keep their meaning.
 	// One that is added or goes is a new major version of this contract.
 	//
-	// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs.
+	// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 	// - `duplicate_member`: the object names this member twice.
 	// - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
 	// - `required`: the member is missing.
@@ -359,7 +359,7 @@ type Fault struct {
 	// - `minimum`, `maximum`: too small, too large.
 	// - `pattern`, `format`: a string of another form is expected.
 	// - `repeated`: the query has this parameter more than once.
-	// - `mismatch`: the value is not the same as the one it repeats.
+	// - `mismatch`: the value is not the one that it has to be the same as.
 	// - `taken`: the value belongs to someone else.
 	// - `not_allowed`: you may not change this.
 	Code FaultCode `json:"code"`
@@ -378,7 +378,7 @@ type Fault struct {
 // FaultCode The kind of fault, for programs. Codes keep their meaning.
 // One that is added or goes is a new major version of this contract.
 //
-// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs.
+// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 // - `duplicate_member`: the object names this member twice.
 // - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
 // - `required`: the member is missing.
@@ -388,7 +388,7 @@ type Fault struct {
 // - `minimum`, `maximum`: too small, too large.
 // - `pattern`, `format`: a string of another form is expected.
 // - `repeated`: the query has this parameter more than once.
-// - `mismatch`: the value is not the same as the one it repeats.
+// - `mismatch`: the value is not the one that it has to be the same as.
 // - `taken`: the value belongs to someone else.
 // - `not_allowed`: you may not change this.
 type FaultCode string
@@ -457,7 +457,7 @@ type Problem struct {
 	// - `enterprise_mismatch`: the user is in another enterprise.
 	// - `system_administrator`: the user is a system administrator.
 	// - `operator_token`: the token in the server's settings ends by a start of the server without it.
-	// - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
+	// - `precondition_failed`: `If-Match` or `If-None-Match` does not hold for the user's version.
 	// - `content_too_large`: the body is over 64 KiB.
 	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 	// - `invalid_request`: the request is not what the schema asks for; see `errors`.
@@ -503,7 +503,7 @@ type Problem struct {
 // - `enterprise_mismatch`: the user is in another enterprise.
 // - `system_administrator`: the user is a system administrator.
 // - `operator_token`: the token in the server's settings ends by a start of the server without it.
-// - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
+// - `precondition_failed`: `If-Match` or `If-None-Match` does not hold for the user's version.
 // - `content_too_large`: the body is over 64 KiB.
 // - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 // - `invalid_request`: the request is not what the schema asks for; see `errors`.
@@ -648,6 +648,9 @@ type ContentTooLarge = Problem
 // Forbidden What went wrong (RFC 9457).
 type Forbidden = Problem
 
+// ForbiddenAppointment What went wrong (RFC 9457).
+type ForbiddenAppointment = Problem
+
 // ForbiddenChange What went wrong (RFC 9457).
 type ForbiddenChange = Problem
 
@@ -675,6 +678,9 @@ type MalformedBody = Problem
 // MalformedHeader What went wrong (RFC 9457).
 type MalformedHeader = Problem
 
+// NotAdministrator What went wrong (RFC 9457).
+type NotAdministrator = Problem
+
 // NotAppointable What went wrong (RFC 9457).
 type NotAppointable = Problem
 
@@ -695,6 +701,9 @@ type ServiceUnavailable = Problem
 
 // Taken What went wrong (RFC 9457).
 type Taken = Problem
+
+// TooManyLogIns What went wrong (RFC 9457).
+type TooManyLogIns = Problem
 
 // TooManyRequests What went wrong (RFC 9457).
 type TooManyRequests = Problem
@@ -1248,6 +1257,15 @@ type ForbiddenApplicationProblemPlusJSONResponse struct {
 	Headers ForbiddenResponseHeaders
 }
 
+type ForbiddenAppointmentResponseHeaders struct {
+	XRequestID string
+}
+type ForbiddenAppointmentApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers ForbiddenAppointmentResponseHeaders
+}
+
 type ForbiddenChangeResponseHeaders struct {
 	XRequestID string
 }
@@ -1330,6 +1348,15 @@ type MalformedHeaderApplicationProblemPlusJSONResponse struct {
 	Headers MalformedHeaderResponseHeaders
 }
 
+type NotAdministratorResponseHeaders struct {
+	XRequestID string
+}
+type NotAdministratorApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers NotAdministratorResponseHeaders
+}
+
 type NotAppointableResponseHeaders struct {
 	XRequestID string
 }
@@ -1392,6 +1419,16 @@ type TakenApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers TakenResponseHeaders
+}
+
+type TooManyLogInsResponseHeaders struct {
+	RetryAfter int
+	XRequestID string
+}
+type TooManyLogInsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyLogInsResponseHeaders
 }
 
 type TooManyRequestsResponseHeaders struct {
@@ -1634,7 +1671,7 @@ func (response CreateAdministrator401ApplicationProblemPlusJSONResponse) VisitCr
 }
 
 type CreateAdministrator403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenEnterpriseApplicationProblemPlusJSONResponse
+	ForbiddenAppointmentApplicationProblemPlusJSONResponse
 }
 
 func (response CreateAdministrator403ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
@@ -1849,7 +1886,7 @@ func (response DeleteAdministrator403ApplicationProblemPlusJSONResponse) VisitDe
 }
 
 type DeleteAdministrator404ApplicationProblemPlusJSONResponse struct {
-	NotFoundApplicationProblemPlusJSONResponse
+	NotAdministratorApplicationProblemPlusJSONResponse
 }
 
 func (response DeleteAdministrator404ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
@@ -2164,7 +2201,7 @@ func (response CreateAuthToken422ApplicationProblemPlusJSONResponse) VisitCreate
 }
 
 type CreateAuthToken429ApplicationProblemPlusJSONResponse struct {
-	TooManyRequestsApplicationProblemPlusJSONResponse
+	TooManyLogInsApplicationProblemPlusJSONResponse
 }
 
 func (response CreateAuthToken429ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
@@ -4203,186 +4240,187 @@ func (sh *strictHandler) ChangePassword(ctx echo.Context, userID UserIDInPath) e
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L37dhs3kj/+Kvj1zp7YTosiKcqx6LNnoihyrIkja2J6lBlTo4bYINnjJsA0QNFMVr/XmfeYJ/seVAFo",
-	"9IUXSbQSZ/2PZZKNBlAoFKo+dcGvwUBMpoIzrmTQ/TUYMxqzDP573KMj/TdmcpAlU5UIHnSD3piRa5bJ",
-	"RHAihkSNGZlJloVEqkzwEXn044sjctBqNcl//v2s8ayx97gRhAH7QCfTlAXdoB981Q+CMMjYz7MkY3HQ",
-	"VdmMhYEcjNmE6v4m9MMrxkdqHHT32mEwpUqxTHf9z37wrrlzcPFlP/hTEAZqMdUvlCpL+Ci4uQmDH9nP",
-	"MybVSVwd9imdMEnUOJEkw6caRE9FsuyaZV9IkooRGVMJE5J0wginE1Yceuev/3j69+/Pvv3p/Pz8/PXr",
-	"l72j3nc//W3vLy/fbDqf9tMwmCTc/1g3C5UtDoeKZdVpvGEDwWNJlCBzmihyxYYiYzBozj4oorJFYQVa",
-	"zUa7vAStNYNNJrNJ0N172mzCYPFjy4004YqNWBbc6LFOaUYnTBmOORn+QNVgXB320ZjyEXPMQgRPFyQZ",
-	"kkQBzQVnhpekYy4ZEpZKRiiXc5aRTqtdnNheo9VoPW70uV5FzcM0S6TgJJGGExskehIRqaim11BkhPKF",
-	"fXmjz4MwSPTQkOGDMNDrHXSDk+EOTsKnyp8yNgy6wX/t5ptlF3+Vu8dcJWrRoyMJq3cyPBWc3Y0O/K6E",
-	"aGtC3HW6erz3m/MZHbF6ScFnkys9TxQUUzpiIRlmYkJaZZaE0f08Y9kiH5x+vjCmmA3pLFXQYCiyCVXI",
-	"kHvtIMxZt93qfNV5tve089UaBsaRv0l+qRn9SzEnE01DmjEiOKEw+uKom8uHfSn1W+vH3lw1+NbabRcG",
-	"byXLTuITfkbVuJ7uMRskE5p69KfAcY0+Px9Txa5ZhlyltwvjioxZhiJPcyEyJ+Wx/rnT7CD/5IKwbblp",
-	"qgfg5q1bXSbxpsLwaacgDFtVWXij3ySngksG8uUbGhsRrz8NBFeMw3/pdJomA6oJsDvNxFXKJl/+S2pq",
-	"/JoPW7eI9fsnNNX0Z/ElPBMGMVM0SUG88hik0V/evD4lSkvUhJO3vRc7z4gaU2UoxOhgTCYMScsHyBVZ",
-	"JrQUfOe6iWc4KHaJj/od6eMIT6PSa6ZCL3QWdIPd6VhwFtxcIDmZVJq2a04hqaiayaDb0VykEgXL9YOd",
-	"L0wrPzlnGe/qNaPTpGuo1i3R5mZTiXCG7XHRqvx4JeKFZiYuFNL2UVTsKXocEi20CAoo/ax7oPAw/h49",
-	"Rp701JWfdgxv7OD5Xzda8/hurijAeI8EH6bJ4H5cxSY0SS8Vfc8KLHXIhRqzDLcUKhiJJGxHP01oHGdM",
-	"ygY5FWqc8BGZU0kGcEjE9UxVeT+wLDWdXNN0VmYjGNed2eggZ6PjwpiJHckKZvJJsi1OQuqQWDDkppEg",
-	"80SNyVxvTzj8Rcbibp/rA8eOVWSoIuldl3CjLs0J0zSaZgnKQRgneRR5o45CEvFk8P5StzRfPQ77PIGu",
-	"FmKWETHnhA4GYsYVeRSJOb80n6LHttuUSkXoQCXXekRatkuVUSW02vko0r9eFr4G5n6tVQPdephkUpGB",
-	"YVEUQ4k+4mcon5VI4y1vBr0BekK8otmI3WtPmIaXSojLFN5W4VxFJkIq8rRDvk++KfD83Ti2tZdzrJkK",
-	"UUIQ2/0Kdq2OdtviT+hzF6dKHkWV/iJQ1LezjC9EdpXEMeP3WsChe4u3cH/XfJ+J1NuFNE3FHETbell2",
-	"R0nkresLb1Qr1jMf/DbWceWsyaPI9bbds8nNFW2H391qupdzoS6hIYtLrycTuoD3SqbgrXDU6y+UwF5K",
-	"J5YTy5pBbv6Q/GKOsQLbhH0uMjxVUjHaSTiKd0FEGoNJl+gjJmN0psaMK7Pul1bZ/kh8d+xW4zPv/SF4",
-	"z1EANCGtjOZq0McXY2dUyrnI4s/H0oMfSyhfEIjBRShqsTwuCB8reR5M5JxoPuQ0fQOY7LFemHtxSWLe",
-	"dwlr7LNKjvySIU1SFjfIj2wqMqVFLJgTmkqGHUiyBUbZ9w1yO1FiB7aCW0qT2AbLvJ7pac9SfZoUXx89",
-	"bpBzbWDoTULle4bnjpah5o/mrzG9ZuSKMU5iwVlji+t/TdMkPspYrHmNpvKeyw+vuxx47/MhGGFtsqJp",
-	"Dkai3gt2kzTIkcgyBrYXm2xDZrR8VoBBkuIgV/JDdVbbYIqNyQFMUxlDxXQ5Pz/fOcylxhJ8GAZmMW+i",
-	"BFjgP744Ik+/2m+S//wbXRfL4UTGZ5Og+y74htGMZcFFnT/l/hz5V8B3t8GLhlt8PrTMZQGMNJGKxfpw",
-	"Rja7hRpkYeOykd2C3SsyhIasyyYH2HP9564aT7tdZel8rhuws314G6x8SNwcLWcBQm8BSKS0ksh9VAs6",
-	"dJnknG2Gs93z7RWV6tAHeu7FUh7UVBRrADaAMgAbGPRclhSQqo+mDXlw4eu8u9Us4E9kG8t/8vHBua2x",
-	"hIPmvxHx4rNT4w/n1PgovPISfbjb4RbnEHbLWHAJFxwxDYKYLZxRWrQy8AMTRUcyJFRqvuoHrX4Qkn7Q",
-	"1n9ERp6E+muL87aa7Y4WOBkdKJbJbcicWqZw09qILczT2zl8fgsP1qlQh1PYZvQqvR9Q4yEgk0ROTFxA",
-	"wXQCDTGB5baep7zVrfSV6vuBw7Rg9lAJL86oDNfcA6TxXVt5X96YVnm2aoi0LbGykrrkUVTTNx5niSSU",
-	"yIVUbFI8ysijCL/+mEfZqVAvxIzfD9jhQl2CZ6vEchlDQUvkbDAmU6rGBsVCasExtjBon2RsG2Klk7PH",
-	"qVDEjmoFU+SD35JBVjs3zzTD4I5Hket4mw6k11MGXNLTRtn9NFXzpkuw74orCwqqtvpM5JLxzrqwPMmU",
-	"SvhIggnK9BNXC83limaI1IiZ1uUfRKE10/jCDHmNVluc9LaEAxIrwThFrdQtJdijqDiE7e72swwiERM9",
-	"tBcAod2LRabe6y4Rkqs9dBzGCRiU8mJRrV/coVa1LPGcZIzGeQAexDgpSY57dEToiCZ8Gy5ozxj26UTc",
-	"xFbwTR0ltnqyrCFhZAMgIy1go4IyGPmmcs1Atyl+fixhzj86DOgebLYUyK74EXIHnEhjlMKctPbJJOEz",
-	"xeQS5krFCI5tzUgYuLFlF0OZKsSbwAqmWj7vrbkg6j2WxgnxQA6ENyy7TgbsLafXNEnvrQnPvPfUOw8S",
-	"Sa5mcrGEG1S2MKxAh4plBAK7dyCym0gM5N6GY8Fjj7eFEa9gCH9q22CBb2YSXARSielUE+JR5HURPV56",
-	"PnsL75Fn/bq7EPn7Abw9el/l5nPY34OE/dVG8m0es/dbBtT1hPiB8oX59n4+LSXE5YTyhQWoCx6tN6mY",
-	"k1jM+W8pjzptj3d6QmAQvTfcFYxTnd1W2McOApUUc1JhGIQqDxC9v1qxNs6oqDKo3680e8v1MSuy5Jd7",
-	"6kkz7p3XRe3IIIDo4gEadcmh6RVe3yXojCO9198fn27ZXfq2MrDVh1zh4S1Z5TBp4B5gEyM+Zvw9F3Me",
-	"aiOVxfpX9mGqVRx4cj4WkhEx56g0QJQG+hzgoPSHeT9PqgLU4PfkQ33Lp5kYMCm1JnCUc+Tv3Jdq1rPG",
-	"zVGBo/CR0vmbyEs6UNdavfL9s5cppruUd9Qz66ItgeO+68RGTv0RfLQ9P75GkjlL0x3Ex0NyNVO5n1ZZ",
-	"3qaYH6Knw2KSzVK22nG7tfP7LZez6VRkisU/sDihPaDUvaSre+HlRL/xEohfZgmzV3Z0f13id/EvSHQ0",
-	"PrzQwWC2wTEfiDjho21AGfu+7HXDJjBsYoa9UgTXTvVjeOCmqdZsojKdotzZqUVt3XAqzHI4GLBpTse6",
-	"NFyu2VPLgahM9Qj42QZRZWw4kywupmzuN/YbrafQa1UMJzF61bYsiB3JcYblMISSE4sXHQggiTIxZZlK",
-	"MBWPJfEGSaLGT3ECZ69ND1zTDJMbe+yDCjAB0J5b77wEQ919Th9x9S82ALlknGCV6dEYgSqannnTGNJU",
-	"sjJfnY8FuWIDMWGS0BIdiBjC0n469JipsQPwy45K1HAtBMp4XDMt0GHkJVXVF5yPGffCtiw4nyjJ0iEy",
-	"/N7e3kFI3vaOgNdd0mtMFdtRyYRh4qvL9t+vcHwYqPrRQ5SiEkSCOipJVNBBowb5nrEpSZQ2bDIGC+b1",
-	"1Cnm4Xdq8/B9SlvA36NHHbkxR+P1vBDlfAveO4S0NBdpN0QdU9OzujRTr4uVItSpDaFr09q00aE2FyvU",
-	"cF37b1xOj+0Rg+Y+4N+MFrfcuCs27S3JGPt0rMgs6UV1l5TbIq22M/raYWaMKqYb3mml65cWcax1ohXB",
-	"rjAopm/cUiCjyp5cs0K6PppLxQFH+ssoJBFMBz0lfJamkQmCeTuNDSWeE3oFCfYTRrkk2LBQRQDfr1sj",
-	"YI2fDXGvhEgZBa5zmNa6aZ0mg/en+rmbMBBZMkpQD13V5LV5zNsWt9pKENS1rgFGfpX4KZ9VYT8U17GO",
-	"2Y4tX5Ri2zkroax6PQ7fHJ2c4JG0v9dukf/8uwNVM3LdOU7kNKULBBZFRn6eCZXwUdjnAAh5aaq5feZX",
-	"X4m+jsgj/dr9hqtMcmKAgeTnGcPUT5qmwOYmuGNBUqYUy8iAYtwM6LNjKsk1y5Jhok1XVS6+oNt/bT42",
-	"BmLiH6y4WQpHXXu/U6ih8+5w5x9055fmzsH/919/+u/+rNlsP/3iyZe7//Pnf15Gv/7vzf+/c/Hlo36/",
-	"sclzj598nT928Sj//87Fr83waevG+/Xxn4tvXfv44yfVIj9h8AGsRM0JyxfahqJVKKXZxt/ztUBKMe7I",
-	"nDjEN/q96DfzpOxiuRWazmwVDcFZg7zKl5dA3KksVhSyQiZcXRejdvkalzsXX64kETdYh7anIdQVRiOJ",
-	"1vzIP0Dxo/q/v4QkTkaJkiGJhf53xrX9MBAZw7iL8WI6Zlwa+tnKLzUaZW1coBaOT6K6wlDkkC9wiLYW",
-	"SafZLKlqrWa7yMCP+v0n//uO9PsqvHjy6Hz38Z/7wbt/9oN+/0OzudPvf2g3+/0PX724eNIPHsFzF0/C",
-	"DZ9//MQ++HglZbcYAQlEvTY4QlWW4THeIMfXLFvYuNpEEprO6QKiQExUf+HQpAMl7CFftW4mNGYkURhB",
-	"NUtT46mFMkoTvd5pwpn1tFhPp7Ja6O3r7iw521xFm5pje922dAEcnghGUiEwqzeur1OUtlfFymB6BZb2",
-	"XaxiZJakRIqnnWB13Z4wGCYsjWV9F7iyEuHkuZY1kqkQjE0o1qPGbIHf44wbfR5lImWlkk8lc3U+FpjK",
-	"hWYxi/VOl5NESoSoJ+KaxWGf60VH/bo2fNC+ZgAKnnGOJYpNlkwGD1G9Bjk0um4FJvTDCb6xlVtjNMvo",
-	"AvQYCGUymky1Q/fzSVxaJc/vV+BuaqJMC+xNYkEinCQYzRE8FmXsWrw33+Dc103GR9rqxhv5ME5kh2xa",
-	"5fsSESbY40B/btLtShXlluwvz4ZOJmyJ/Z4gTAUiYasmu1NVl7NHjh0oC5fNkDFDjPJDT10Io3tOon7Q",
-	"DyLg0xpC1K7D/WwdJxQMBcNcrhYmGfpATEGS+Yzr9n+BPWpVW93vq0QuORKmdATkQw6XNSbTta3muKx8",
-	"jlZPXEW25yR6d1Gkq9vbK80nOLWKWxeC8Ut7VwlF11pwPXiodgXAaQw/1xHrBVppdYTCHFeQQ7bmY4VW",
-	"CMmvHht0caQfvMkx+lpAKpGEfZiygWJxfjR7TLoPoYFlLvUy8uqWDHPX3EPPsWogSoUEdxHOFGPGN9wa",
-	"zrFU1+U0pQMXWgpGCToUD5qtx24jmiDU+Vik+FCxsIBpSCEfvdHnh678ElZPGsyU/rFgUYWARA4EV5lI",
-	"fUuLZlo8wrDiBjnBcolWo3qGKndFNLebnWfrgD1LhhA5wa3vUlY7MgxTJdr7hMPpA4sRwn6aZmKU0Yls",
-	"EN1MkveMTU023oRRnvARHFC5F5nGxnk8EkxiQL9WYyb0XyIrll1NDJ3oQFuIfb5DIrngin6IunlCEpRa",
-	"BEYR3NRXQ26y/YHjhGUDxtUO45oEMYlOD384/p+/Hb56exyRKU0yTdkdEpVTv6IuBiEDfYzV42d/qXky",
-	"YNi06Ew1DY1XzxUd9Hypz823uOw0tnbylbWYQ8NjibGdoRcXVIjvz5VlrfAgrXdIBB6fLoYwzFBNMWFU",
-	"+hd/C+PzgOt08UBOvAILkGSUma5zz24UkmhCP9hPXQgxkWORqRDrUAk7EKMsmgbwX/P0hKZpmFetwseN",
-	"CQSoE5zKMAlka38W+sfqLDI2Bd3N0Aa5wMWl5fmyE9SmKcfkPTNQk2WCbZFuhhSuXC71QtIVwe4M42AM",
-	"lt/4imkyQG6qFBMGtnxql9Er5hJ1XeaD7mxgy6cmZrNbnxlyvt691fTEiiO/HDKLChRq77l7Pl9DT6/P",
-	"jZ3cJHVKkn4zEhla5GlEJmLOL1JzUSORX4nRCb89cmrz87XkdCULViLkNfLea5ejEwMTTTEWmWS+MugB",
-	"db6l3n62Crj4pzO4Wy/A4Nb/PXhxsRrmgXRVC9JVDwar5NUrm4e8BBEhGHF82jv+8ezHkzfHlyff7p6e",
-	"HH1/qUVelB9SNNUsORCzNDa86rNqwjFZ1jNJTa1ULvQG+EKWMTuD8+zSmNagcw9OsxpMvwzB1p1/Dlhe",
-	"Y/RhPXCDe8J5X6gxVAN99vmpINFuFGoKRl/j3/k4UYzIKQU5VKBnhY6rMbN/7n5dRnv0fw+b/f6s9fSZ",
-	"/tNuws/67yH8aT/DPwf45wX82dd/9prN5hrkDU81twa7Ifk69OcD/FLPzSZAqaaCuYfmydlgwCSo/pVV",
-	"ep1D/hV7L/NqTw/0CLWCAGfpMGMMcsOxLLo+MacsTXWHUtGF7JJBmmitmGQsXWjzIVFFaZFMpiIrQZml",
-	"+u0fTwYsd40desWOkPHwV9AiQYmaTGmGQWJveaJVIHL64ghWiAP0AgrIFR2836p0fPbAlEHvZX3ooOYE",
-	"R6U8C+peU60cb2fWSVRZH/2DxdgsK+ouGtbSQN+ZNU7zcX3Z6ZB2k3x10HlKms1m87diPhOkVG8TziFW",
-	"yLsbobP/1eO7GaKmo41MUSVILAi9MvmRm9ihNlasjkfg/NLnJ2daCxecPSdsMlWLHKQiJujL2KFcWA0c",
-	"tpLIlcyNEQa07QsIw167CjCsQ9usflpE3WqAtApFbBxc3Vtf9npnBB9o+Cj4/sGBBwR3PETEg4JNTN0q",
-	"M9JQE6Sz3mOysckuUyY4ce17uySqC9iLHDKqGbIAAc6yZP0IynEzJkIQpuvo6VjXWd3eEjo+rFNB/B2w",
-	"GfUe3gwv1QDp5liIsZnqa7EgeoJmb40JXakf0c2LpVdTOsEIVLbOkRY7MRsmnElrjxdDzrt6f241rh37",
-	"qSsUBn1tWHkNXpJXMOxiVZ+lNR6Npbss17Bbrq1am9pZzOLMTVJMsO/eoggBrhtTYxFfFo1ahF7VmLAP",
-	"idRiFfEK/aSb2HNI9o8OdaMI3+VnOXWdwb8yxQyHX0qHKrU1ULynoheWBN/hF0/SRNikyhQ0rCmh1K3r",
-	"T9tOMKa6Ykxm/jWVL7q5Rru0IolBx2oqYBRb17u/zPyLyfRdz3uxNAW/XK/AENr4nLzqBQjw1CRUe+Pb",
-	"St429lQtPF4UUl6ZcisvauOmq6JtbRB2US7YaP1usd6mrA3/t3MwGwNPCbMzqklaXSJtOlw18y3ysrMi",
-	"l/tmhlYoiNklwlbLfI5BFOaeKADKIFCiXCvUSliX/dqFJGE/PXbzEXkgV6XCV00Rp2riVn0VTL+A7qqk",
-	"eL8eS1WS6cEV0l9LgiYIS1XqqrKg6DLzULO67er8aV4tkfrKEXUXDyxNu6gmFNWlWVaqyfo51HV4Xs/6",
-	"vZZcLIQeHHu9UJqCM05L0hHTP5UvSFoebFCrYeYhiLeEFP1oBAfnoIwZUE6urA8xDhEFE1N8Mag/Jzx3",
-	"toUQj2CjH0GfASgBwmT0Lm/0eeRiLiNz6GjjD3J8MPRI08V0a272IOXgS/DRA0rf6PNXjF4nfET8F4OQ",
-	"LdyuNenqEVhfqImTQhQKDw+rf9H3TOYvj8BUBc/XIGWAGlwtjJGKuAm0lhVCaXGWMYi2cGTi5kavsDDW",
-	"UmhPSGgqhbaxrNssHwxsPWyBRJ7bgHynEYDJTCKrT8HD3MaTZAZW+73E21YDbLugSll1jMeQ2ggbH3gH",
-	"179L5DxRg7FWTodD/b312AgF92BptXXBjEfO7CiS8OtEsfi58y1gLyWgcdPY3Omd4SdcjcTjhyLEgeIE",
-	"hNIDAkzzLFHsNU8Xdsq3gUNuGQ1csfFMNMaaSCwbmHk6Q1Gl5ajF62aSFV0Z7W1cF2dHBqk4G40OIgKt",
-	"j67R57YoBBDRmo/oZLrV3Wu3uUTNjJoPRR1zIg1vF1yIQPBlMq0ngisUAScGRox514TeKebQT93Z3yDg",
-	"Cbu9XBH35MSkF9e2tQAoVh+bDmGMJX8UnoV6EKPk2pjfjj518V77nQ3m/1ksV1Mm6j1WlRXYJHZG3N7F",
-	"Ug7pM/FucDMJxQsGStD12kWe1gPq4M/1IPUlKHqpty2HzuUBcX6Ch01PwJH7nFYTOGdoXNzMoSd9Lpac",
-	"Hesj5yAFoyrYbhOohgRaAg1jiscWQuyc6F4XZVdD/lVhczdhINlgliVq8QbqRsBIrmjGliSLRqUSH1Db",
-	"I8rTZ6ipP2EuVYZC0JhdipHJV1BboocIo/7CehNhJ7znYg64Gr5j2V21hTHkWgudJt8zcAR4vayfgl+l",
-	"JMoLZjwOc8yh1ldNekKkZuBUvjdx0xjXQuPYa90FiQL2hocWQWyBS/0GiYWFN9yExkpNMeM9Mce2VrQo",
-	"3k9paGHZjE4TgkVfZFBTizhOMjZQIls4tjdWGwYKFkGyPn/ypIdi/MkToxS4+NU8iwThU85YLCF/BErA",
-	"rKRuaA92nwJ9Hp29ftMju2LKOJ0mu9etXT2THQTYgHZ4NTRS2KHD1KnUz6saxAQsNjTDIJ7DCzDWFhGi",
-	"2EmemA8hcu7+bAvjwJ3Jmh4/ipQBOd7CnpbM+O7dRc4TydJrJhukkHNe96QVC0MPKc3pH/a5rXtRB0LK",
-	"BnlT93W5H4y1PPehaLz9yqTXdPDAgyunIZ3ABHFlzNz8olvpp/VgbOtYYOM9bWAnUmkD2zATCGf9Gbgc",
-	"irRqvsFQBfQ+lgZMTad6VZEiuRDJRMq6pqNDkiWjsTJ5U3rIemgAfiYQOQqYuZjABY/5xaAJBrPb5TP4",
-	"jV7BwxzfLDhgYOs/a+8fPCa12GVYuqQSzXktrbUKBxb9D372hgNALHDpkFtkYYhpBObrEmojLcyPk5lU",
-	"Ru8R70mavGcu1qPP/1oMBLbdcW+TVrtKRlxkMMjDO8V+wsq320ZxKXRmnVW5Y7fP36C9Cl3DyhUjK7zi",
-	"NvqkWJCxSME5XDUltYBAszMiEmAjYuzZ3COKi6xZElY40mdtZDnG3DOOuExmSrIr90EMDfMKHhIpjE5W",
-	"cADKsZhLMptabmNc0zGCUzXCGEs6UAajcXeEkys2TowTNaUSsngSrKQPHnMz6mOsSOQkLcCK+i2wgdA9",
-	"BD4J61bPowcqfOrXnImMJBmCew6nY4WdyZZCJMnxadc9p1niZa93tttqtEw2m8naa0OWEImOIao0wlhi",
-	"lVEuh/pghMonVZ+hlgfgTGg9hTtPxdC4LEE2aysHwgoKMfoIi8viDS0Zs7WcqILI1FAvixJkr90thJtj",
-	"ti7u7jOM7e7zPHjdxg2breCu+nIs/IXzeZ0Kc6g7ZR1ANqDm1OZBHXI7WbdgKGOJ9yWOiVtkEbx88OA+",
-	"/pT7+N6Af9wEPlsjyV7TB2yrpWMH6KqbWyM6EzPFQtJptkLSaR+EpNPa1//s6e+a+ju9frqlbYHGeKep",
-	"n2i19f8OGuTQ393WnWn8rYit6CMUjwLLSwhRHFq1wHjyjFagl7DTbOF42wdaaNo9AWaXdIUcTZigXsNG",
-	"n+MV9k6VgURLrbUgQmYED6YKxEw6WU+h6pHbUeZpJTzm0uOLjuhgzHaOUORoi3QHsGUDJf+041de2nkN",
-	"Q5D6McmT4VCv08vjw2/N6wHO/u64l+vClhcb5PVZ7+T16Rv3ZLvZKa+4PTn0UXvFjNzRI8YmWAxLL1qO",
-	"53eNTLfx1nDXjT6j9e7VbIfWcpoMGMdLO63+PIV5txvNIAxmWWpUTdnd3Z3P5w0KPzdENto1beXuq5Oj",
-	"49M3x9AmD1sJjOYZhIHxQQbdoNnYw4eMPhd0g71Gs7GHodJjsDAKul5BLdC/jliN3QbCneBl3gU9AkLe",
-	"fQXKbu2KeNcbq1Z3sqoInQijwWhWrupXCqMclihu9fqa0cT8FLCTOOgGWowVu/Dv5MISdGXLNV3UTL50",
-	"dWeDnDt/cghuk5p4hEN/4AVFQG90mWt5S7LUwSwD0ZlbZQzM9c3KeRWhppuw/umcGrtndIQV9DZ47k3y",
-	"i71ZSE6FZl89nHazuaJYW6lIG7QwqAoIfw8WaDmT/10BAw1aB+1Gs9FufFXCKrpBu9l+utNq7bT3eq12",
-	"t9nsNpv/cDAIRDGXCjmUcDuf8jkoZ9CvHNsy4dAOleKzNHXwUF2QpMN22jcXXmWwTdAIAFeW1ugt8ii3",
-	"ySWjLV4S2WkuLdjj1n23UAgVGu2tb/TCv5e1026vb1G4HhAaHaxvVC4HfBMG+8ij6zqr3o4KbTeYWk1h",
-	"dFj22WRCs4WRsqX1g8yVkWb3oPTDBaQP1oFsP4D1Ta0Po1o8zaoeX8gi9FASurHQGrlL8dpM4CJWs7GU",
-	"e14Ic7O5TGZw8MjB+oPD5tV3zePnYzCVK1OnacZovDAOcIQ/KkcDCo/DUsSD0VzWXBBXJ8i0WOj+6q2y",
-	"3sCkvbS6nT7OrdBjJfnjREbQDm4hMmrr8d0U4Uotz24qUrt1t8lufQLVkS+/sYnWlE3cltTbQEIULxN8",
-	"GFnp3Q4PbTvr27qLoqDBwUYN/MvNdLPWBmM0WnxPiFcQAQTt9jchSE29102PhNpqx5/00WBIXyctlp4P",
-	"N+EKVX/3V7MXb/AASVldTWtzlFQEqfHaFiDDbR8g9g5VUypF2iKMoQuOX3praMUsselTeD4UroWY42HB",
-	"RekVvuO/eEIgsaonREFydpY7peq6+/RUs48iZKqX837Su/Zb5N1b7dqKHbrG6ELf7wk/o2oc3FyUN73z",
-	"5aza5sc8luVCMAnWgTE40JoYa4vpusvZcKuRE3Wb8OtlO82Vz910l+FonafpN99cG/Bv8aK/T9uMESMi",
-	"ZspjcgxLWWGyHFoUzyzdUmcjsBR6PS3AaSOUTJEpL6lF5oErHkRsAk5MNmCecQn9FI+E/HTJsKiCK1il",
-	"R9ZptoyxMaRJaq7cGiq8GdCC/YA0dtoHZkrzcZK6eFKLe6OLzcu3OcyDR63Xa79pwV0kZje/I2UiMob+",
-	"cpHGTOKWW2HaFLbTXc0aF12Vr/s5Iuyl6CrfnskjNCvZrHn9gAoio7nLxg+Veisl/5sIl1v259cFuIVR",
-	"gpUiNjKjmnclbm5IeSXADaLVLiNaRswHM3o5fktf/DJr/i39Tv503f7pL29a09fNyd9f/vV9m/PjVvav",
-	"06+uzqa9F3Hz8FZ2mGOdVRdj2qhaOdbbDb0m5g7y370dZsCkIy9P47Ol8xCnhwmEwjsyimdJwuuOkpKi",
-	"g4EH0znw0nRWc8Z8B6EsCzEzeaQFyQ9aCk1T9LVhJ87rY0vqgF6E/kdl9KI8rtx4JiFZ9DlRc+PLjpPh",
-	"kGVwgHTabd9JZ7Ws2vzH6hHS3CskBa9Msezzmjsw6w6ESqX8+xwJnM2LIrpYO36JYL6CcAIA5aYpK1Rh",
-	"r/x4C1FVvQTgo0hqM2c7sVsM0JYYWSJJl5WR/2MiWUvvmf0sfB9Udcddg0IQIyfc3rUC2H5VI4NdMO4a",
-	"HzLq5p5TdKXX+IVWnEvIP4+XoEeCp4tlDt+3Jh53vZ83j4gzedWmRADiWGhAlMqeiwzjvcP6ykqoEWFi",
-	"rn5bl0T/bSIdLk31YHvUuFjGvMJjYuORIFOkXIZpiUvYfszF0aqC9B+tyNXv0rus5qLOu9xe4l1GX+5y",
-	"t3Kr4lbGFnf2JE9A51niS/b9KC242O6zH3xl+P9n9/en4/52SRPmuMHPy5EjvO5GbuqSwC1xZ5/EEkgF",
-	"Erzv5SR2qV6+9uzAqDzTq+AdvsPOrW7UFRjJ0k2r123GTWjkslFLk0JuoTQv3awwi02kDAoRf/CjjA5Y",
-	"cfj3MBbyVfw4bnG3vG7afxiZfTuJjXlUKxz4/g0HRXn9SgxWXD4AMb7Gt+DfOZHrSRVNdbe98kZev+TW",
-	"TsaGLGN8wNYmJt7vnt5PJsRgk0PG3j3/2YJ7QAsODzg8DmvO0TqTbbNYgG/hey+wzKBmXsCWST+GZA86",
-	"ixNVuCUGfPB3NOhsMIAZw9ZCAZa4HM2BfjtP7MkQ6jxtYsucDE8FZ+bxi9sGD4xM7uJvgQW9xHTQP2ag",
-	"QWsDkXHmlTp6gZWOPu0YBWD45QIjrEdzrMfW7W67E209NCpJdNyjoyj3Z5ZzIUsuV5c2B/X4XNquqRyK",
-	"ZVlqduyIqfrtWjdgstfs2Ps6jFBK0hQ8rXlhIulmIYtXRu/BfYWNPo+elK58WtgW5lqmuszpQjW420Tr",
-	"27vebraAfBTU9q1qo7eAPJar8xtAHttWOUuSVPPsOgkKz9xP0dtbKeTH5iKHQnFBKFVBJxXF+IFG/MDn",
-	"xG2l/icrgH9kNF4lfu8VDhbW+0KPTNE1Vb70zqVwmrRiHpOU0WvzqCmsZksH9MaJ9MP2h7M0tRcEmYxw",
-	"qognQA8ae40Opi9yMkl4/NyVoIDqE8q/RY5IATmFPb8mpi1zR06Fue1IK3dQAtvG50S/3kQuYAd8bF1b",
-	"XM4Wm8NoGZOZaGLXphkDBy5gFnBm2fJzNjlBbz1M2bWXHBbDeMyVLJDeaEKOIF0Q2mixzGJzT5O5ocnc",
-	"ykTsaoihcRfnxfqkzXrGah6JySe/EmpM3rMpljvGqgj6ZM3rHBhsK686FxJbqw6IhEX0wmq+nBR+Kbyw",
-	"z+v1cuZVq/KpVXNTDPqx/XuqDF2sY7vR53+3HievTB6M04yZMxa7u+isVQFKf+4zN3creTGMNYUpYtbt",
-	"c7jotNPcy9dunUvdBHqhv0oVigU6tUX/kFNeCQI1mGzRIWtx9G5nrUB1ugTClWMGTaBIFrf3RuYxzTXX",
-	"ReonJCaylsvx1sY823qEcAWLHyLhwiNMZIRn1oWFMAmP+HmgxCEvEMxuKKBXiUqreoJORkLYmFQonfJh",
-	"wDA7OZEbFAPGipNYmWA+ZphODe9uwS61VbOxAyMgTDY1arMFhRDk2ePneDlFgp4w8t1xr05NneWlQB/U",
-	"sLwzJJ2Wwvv8+nR1MHTNldhlZdA5ECtgpAfjesUWrfrnYWsJr8PKgYeKxc78IXrdwZMQUSguXe2u/EXu",
-	"nlLjzHVFI0yp0efEvcur+QnwhaKLYrCj1V2xN3ehTN7ZafFU8hqvANhRlgB316DrS2atG91Gbc559cYA",
-	"4vcyOgwvbZllVjPHvdwkZYZZ4wvxeWlb/RYnWWaij9PLekfPtvpd42G4M6+uqqOMNtUCFCgsY0y4mDfI",
-	"qa3FW7iB7QHBtW9obJo9EK6GCufHQ9eOBB+mCRYDvA+o9tlv8GBWKG4jAzFz9H2ZAn+38iDsAu6/JghM",
-	"66bjPK7R0yWherY+TudjqgpJDcaYsLGsr8RopM9OU/wU449m+iy2r5XPc4MBVE7M0rDqulXFE2mvTTVy",
-	"IsyLcycZGnUSI7iMTTzILSVTD21AucU0l9cvmVsMx84ackGKNXBdXEIhL39Fzbk0tYWvhjZqbSywphx6",
-	"MuJV0XDH9mbn2+mjv0XElvEJF88gc8X2u1/zO8G7rVUnkLtMvLvnbgLvviuUR/VCHsvVUJdXTr0oXI5f",
-	"GxWCQ+n89R9P//792bc/nZ+fn79+/bJ31Pvup7/t/eXlG3u/+VKY1b/QPYBtgBl1pRAqd9V36xaHaH7Z",
-	"+ZIztHBj+ScbT3V7UPH/XgCW8ld7WAUmUb5vO0+1fIoU0zk+AgKK2SDWl70iIaSKQ9zRhX23dBHdKjJk",
-	"iQpF9hLvrmfuLrN67rAe+EG6rBMIkMkLrbirHk2tPH06OT0Y3i/RW38+Fo4fcnTLTQQvwJdEmertFJJ9",
-	"o7O3xZqybj2jbp/XZxqjBR0ar6BF+pYlx7gKWXUZLVtJZ6kUbilhYrZ0KmlvIbPljv6to+J0P0qKS7mm",
-	"yz0GGhdH+n8968UdTjlZ7nJIfbaSHjo/xscKag/JQpJMMb3x12KB9HcXWpH2ir6/u9BnFiLXdXEM4HTD",
-	"n10ByV0450zn5QboHTLhGUlmHFx5WALadXoUpauuPWEnvefzuVXb6MMiFeK9NBeqFXwZ3jtKVS+qL6qa",
-	"d15rkwNa3/24YGFRvx2qLjcXN/8vAAD//w==",
+	"7L39ehu3sT9+K/jtOeeJ7awokqIci37O0yiKHKtxZNWmq7SmqoW4ILn1EmAXoGgmR7/b6X30yr4PZgAs",
+	"9oUvkmg5af2PZZKLBTAYDOblM4Nfg4GYTAVnXMmg+2swZjRmGfz3uEdH+m/M5CBLpioRPOgGvTEj1yyT",
+	"ieBEDIkaMzKTLAuJVJngI/LozYsjctBqNcm//vms8ayx97gRhAH7SCfTlAXdoB980w+CMMjYP2ZJxuKg",
+	"q7IZCwM5GLMJ1f1N6MdXjI/UOOjutcNgSpVime76b/3gfXPn4OLrfvDfQRioxVS/UKos4aPg5iYM3rB/",
+	"zJhUJ3F12Kd0wiRR40SSDJ9qED0VybJrln0lSSpGZEwlTEjSCSOcTlhx6J0//fXpX348+/7n8/Pz89ev",
+	"X/aOej/8/Oe9P758u+l82k/DYJJw/2PdLFS2OBwqllWn8ZYNBI8lUYLMaaLIFRuKjMGgOfuoiMoWhRVo",
+	"NRvt8hK01gw2mcwmQXfvabMJg8WPLTfShCs2Yllwo8c6pRmdMGU45mT4E1WDcXXYR2PKR8wxCxE8XZBk",
+	"SBIFNBecGV6SjrlkSFgqGaFczllGOq12cWJ7jVaj9bjR53oVNQ/TLJGCk0QaTmyQ6ElEpKKaXkOREcoX",
+	"9uWNPg/CINFDQ4YPwkCvd9ANToY7OAmfKv+dsWHQDf5rN98su/ir3D3mKlGLHh1JWL2T4ang7G504Hcl",
+	"RFsT4q7T1eO935zP6IjVSwo+m1zpeaKgmNIRC8kwExPSKrMkjO4fM5Yt8sHp5wtjitmQzlIFDYYim1CF",
+	"DLnXDsKcddutzjedZ3tPO9+sYWAc+dvkl5rRvxRzMtE0pBkjghMKoy+Ourl82JdSv7V+7M1Vg2+t3XZh",
+	"8E6y7CQ+4WdUjevpHrNBMqGpR38KHNfo8/MxVeyaZchVerswrsiYZSjyNBcic1Ie6587zQ7yTy4I25ab",
+	"pnoAbt661WUSbyoMn3YKwrBVlYU3+k1yKrhkIF++o7ER8frTQHDFOPyXTqdpMqCaALvTTFylbPL136Wm",
+	"xq/5sHWLWL9/QlNNfxZfut0QM0WTtLwf9PTdww3ylvGYUJImUmmKMtgERNGRDAmVJOGkH7T6QUj6QVv/",
+	"ERl5EuqvqSITIRVpNdsdMhjTjA60yARmyjKhhef7C6Qak0qTcM1hIxVVMxl0O5pZVKJgVX6yIyVuWoag",
+	"s4x39eLQadI15OlWiHCz6eY/wzfg+lRZ70rEC004LhT549vXp+RRlPelFyV6DKShZpgFIhcext+jx8h+",
+	"nmby845hgx086utGax7fzXUCGO+R4MM0GdyPgdiEJumloh8Y93nnkAs1ZhnuHtQlEknYjn6a0DjOmJQN",
+	"cirUOOEjMqdS8wIfsbjACK6XyvuR/0wn1zSdgTiaCi0asqAb7MK4gps7stJBzkrHhTETO5IV7OSTZFuc",
+	"hNQhsWDITSNB5okak/mYKjznRcbibp/rs8WOVWSoDWkVLuFGM5rrzcqyaZagyINxkkeRN+ooJBFPBh8u",
+	"dUvz1eOwzxPoaiFmGRFzTuhgIGZckUeRmPNL8yl6bLtNqVSEDlRyrUekxbhUGVVCa5iPIv3rZeFrYO7X",
+	"WgvQrYdJJhUZGBYlysxzKGYoipVI4y1vBr0BekK8otmI3WtPmIaXSojLFN5W4VwjBZ92yI/Jd1sQfq29",
+	"nGPNVIgSgtjuV7BrdbTbFn9CH7E4VfIoqvQXgU6+nWV8IbKrJI4Zv9cCDt1bvIX7i+b7TKTeLqRpKuYg",
+	"2tbLsjtKIm9dX3ijWrGe+eC3sY4rZ00eRa637Z5Nbq6HUxDqE7OOv6kldS/nQl1CQxaXXk8mdAHvlUzB",
+	"W+G8118ogb2Ujq0kvvOh9ZtmFTdvOIi0LpCfQp+ei9DY/I9gIEfWy39XVrLKUIFtwj4XGeomqRjtJByV",
+	"BEFEGoMPINGKSsboTI21tYLrfmmts0/Ed8duNb7w3hcxdm92OqNSzkUWf1FuHly5QfmCnjtchKItxOOC",
+	"8LGS58FEzonmQ07Tt+DEP9YLcy8uScz7LmGNfVbJQwVkSJOUxQ3yhk1FprSIBaNUU8mwA0m2wCj7vmvH",
+	"TpTYga3gltIktsEyr2d62rNUnybF10ePG+Rcm6l6k1D5geG5o2Wo+aP5a0yvGblijJNYcNbY4vpf0zSJ",
+	"jzIWa16jqbzn8sPrLgfe+zweOBXWsi86eMDVoPeC3SQNciSyjIEFzybbkBktnxVgkKQ4yJX8UJ3VNphi",
+	"Y3IA01TGUDGAz8/Pdw5zqbEkoAADs0ESogT4cd68OCJPv9lvkn/9E2Ndy/3PjM8mQfd98B2jGcuCi7oA",
+	"3P058k8QENgGLxpu8fnQMpd1g6WJVCzWhzOy2S3UIBtnKLtqWrB7RYYORhvjyyMyuf5zV42n3a6ydD7X",
+	"DdjZPrwNVj4kbo6WsyCkY93YSGklkfuoFnQYY8s52wxnu+fbKyrVoe8uvBdLeQ7LolgDlxUoA7CBQc9l",
+	"ScHf+cm0Ic/p/DrvbjUL+BPZxvKffHoX79ZYwgV5vhPxYktRMHimLAIEZxi+UewjaP7vei92nqFPGuOE",
+	"jA7GZMIwwMgHrF7EyAVX9GNRl0pkIUDkXk4VBIaGeh9eLRTDKPH9hU19lEz3vWmMDEj0gBGyT8IyLzHQ",
+	"9yV0+lsMnR5+lnDoqdjiAcOFuoRYVclyyhhyO5GzwZhMqRobjwJqjiBSFsbzIhnbxtp28rU9FYrYUa1Y",
+	"1Hzw21KOfbpWJunpywjReBS5EWwzNqQXGKMJ9Cq9n0PO83RNEjkxgKGCiQzrmcB+tnHqvNWt9NLq+0GE",
+	"6APY8z55AMQtxhT8QHjelzemVXHwGiJt69xYSV3yKKrpG9WWRBJK5EIqNimx5aMIv/6UKsupUC9gY32R",
+	"LduSLbVzeyiR8nrKgEt62vi+n0Vi3nQJdnxFR0Tr3kAaDZbD4XUlUyrhIwmuBqafuFpoLlc0Q4+cmGmb",
+	"7UEMFzONr8yQ11gvxUlvSzggsRIEMGvlfSnBHkXFIWx3t59lAFFO9NBegKv0Xiwy9V53ia7Xks6J6qbI",
+	"SFH/dM7tsUjjWi54TjJG4xyMC3hHJclxj44IHdGEbwOj4vk5fNIQN5cVrFI3+W3wS2TJFmm6RQXCRUXK",
+	"kUdRzSi2KU7elGIFb5zv7h5sszQAUYn/5IFTkcYoVTlp7ZNJwmeKySWck4oRHMOaSxC2teXQUJkqxJvA",
+	"Co5ZPu+thY7qI80mePRAgZ+3LLtOBuwdp9c0Se+t2c6899QHfRJJrmZysYQbVLYwrIC+C8jg2IEUDiIx",
+	"Y2MbASGPPd4VRryCIfypbYMFvptJCO1IJaZTTYhHkddF9HjpeestvEee9evucmHu55jv0fsqK19Avw8C",
+	"+q3F8W6O2P2ccNqeED9RvnglRif8fpFIJcTlhPKFDSsU4pBvUzEnsZjzzymNOm2Pc3pCYK6MN9wVbFOd",
+	"3VaYxw4CVRRzTklzOhlOEhmmH/mI8UdRZUAV/eaziCxkpzeWSF8Y6jMxlH0rAj20bWXizrWM8xs9AN9x",
+	"rZmJLPnlnqr1jHsqXlGhNl5+jOYCjbrk0PQKr+8SjLuT3usfj0+3jIx4VxnYar2o8PCWHDMwafBAAZuY",
+	"E2fGP3Ax5yFhPGax/pV9nGqtGJ6cj4VkRMw56pkAyMLwIuhW/jDvB5pQ4Dj6LcEl3vFpJgZMSq08HuUc",
+	"+RuHTZj1vMTg50qPJD5SUtm01gI5k/8O4ImeD3yTZM7SdAcjViG5mqkcQKEsJ1JM/9PTYTHJZilbjajY",
+	"moL2jsvZdCoyxeKfWJzQHlDqXrLQvfByot94CcQvi0TD2Tu6vy7xu/g7pKyb+Hfo/Ja2wTEfiDjho204",
+	"ovZ9SemGTWDYxAx7pcCsneqniIlPU61rRGU6RTlQQAvGuuFUmOVwMGDTnI51BRW4Zk+9a6My1SPgZ4tu",
+	"zNhwJllcTL7fb+w3Wk+h16rQTGKMc29ZbDqS4wzL4dtSWJkXIz4giTIxZZlKMKmaJfEG6f4msHQCJ6VN",
+	"9F7TDNPUe+yjCjCV254y771Ucd19Th9x9Xc2ALlkopaV6dEYPZE0PfOmMaSpZGW+Oh8LcsUGYsIkoSU6",
+	"EDGEpf390GOmxi7iUoYOoD5qHdiMxzXTAo1DXlJVfcH5mHEPT2mjKYmSLB0iw+/t7R2E5F3vCHjdlS+I",
+	"qWI7KpkwLGHg6rbsVzg+DFT96AE+rASRoDxKEhU0xqhBfmRsShKlTY2MwYJ5PXWKFVU6tRVVfErbCI1H",
+	"jzpyY/LU63kh/eAWvHcIWccOAjtEjVDTs7o0U6+LlSLUPgeFV/D/rU0bHWoDrkIN17X/xuX02B4xaB60",
+	"/2y0uOXGXbFpb0nG2KdjRWZJL92ipIoWabWd0dcOM2NUMd3wTitdv7ToqFwnWtGbGQbFvKpbCuREXqIJ",
+	"VSi8gsZNKRSmv4xCEsF0MB7GZ2kaGVjau2lsKPGc0CsolTJhlEuCDQv1YPD9ujVGJPCzIe6VECmjwHXO",
+	"abluWqfJ4MMp2AlhILJklKAeuqrJa/OYty1utZXGgq8d1hk8VOanfFaF/VBcxzpmO7Z8UUo64azkRtfr",
+	"cfj26OQEj6T9vXaL/OufHah/lOvOcSKnKV04f98/ZkIlfBT2ObhvvCoEOZzQr6MVfRuRR/q1+w1XY+rE",
+	"mPHJP2YMM/tpmgKbGzTOgqRMKZaRAUWgE+izYyrJNcuSYaINTVUuo6Pbf2s+NgZi4h+suFkKR117v1Oo",
+	"hvb+cOevdOeX5s7B//df//0//Vmz2X761ZOvd//3D3+7jH79v5v/f+fi60f9fmOT5x4/+TZ/7OJR/v+d",
+	"i1+b4dPWjffr4z8U37r28cdPquXawuAjWImaE5YvtAWHViil2cbf87VujyJQzJw4xDfRPTyqeVJ2sXAW",
+	"TWe2HpLgrEFe5ctLABAui7XhrJAJV1c4ql2+xuXOxdcrScSNZ0Lb04BBh9FIojU/8ldQ/Kj+7y8hiZNR",
+	"omRIYqH/nXFtPwxExhAoM15Mx4xLQz9bw6tGo6xF6mrh+CSqK/FHDvkCh2irSnWazZKq1mq2iwz8qN9/",
+	"8n/vSb+vwosnj853H/+hH7z/Wz/o9z82mzv9/sd2s9//+M2Liyf94BE8d/Ek3PD5x0/sg49XUnaLmGQg",
+	"6rXxI1RlGR7jDXJ8zbKFxc0nktB0ThcA2zHpNoVDkw6UsId81bqZ0JiRRCHkbZamLtgxEJOJXu804cyG",
+	"0mwoW1kt9PYV1Jacba42Wc2xvW5bOviNJ4KRVOhG1RvX1ylK26tiZTC9Akv7LtajM0tSIsXTTrC6AlsY",
+	"DBOWxrK+C1xZic7fuZY1kqkQjE0ou6bGbIHf44wbfR5lImWl4n0lc3U+FphjiWYxi/VOl5NESnQoT8Q1",
+	"i8M+14uO+nUt3tO+ZgAKnol+JopNlkwGD1G9Brkjc90KTOjHE3xjK7fGaJbRBegxgD0zmky1Q/fzSVxa",
+	"JS+wW+BuamDBBfYmsSARThKM5ggeizJ2LT6Yb3Du6ybje9rqxhv5bpzIDtm0yvclephgjwP9ucmDLdUG",
+	"XbK/PBs6mbAl9nuCbioQCVs12Z2qupw9ct+Bsu6yGTJmiLBMDMaGMLrnJOoH/SACPq0hRO063M/WcULB",
+	"UDDM5WphkqHviClIMp9x3f4vsEetaqv7fZXIJUfClI6AfMjhssZkurZ1eZdVR9Pqiaut+ZxE7y+KdHV7",
+	"e6X5BKdWcetCekxp7yqh6FoLrgcP1a4AhHHh5zpivUArrY5QmHwOcshW763QCl3yq8cGXRzpB29yH32t",
+	"QyqRhH2csoFicX40e0y6D8DOMpd6qbJ1S4ZJpe6h51j/FaVCgrsIZ4og/w23hgss1XU5TenAYYHBKMHw",
+	"30Gz9dhtRIMano9Fig8VK36YhhQKRTT6/NBV18PieIOZ0j8WLKoQPJEDwVUmUt/SopkWjzCsuEFOsPCt",
+	"1aieocpdEc3tZufZOseeJUOInODWdymrHRmGqRLtQ8Lh9IHFCGE/TTMxyuhENohuJskHxqYmTXbCKE/4",
+	"CA6oPOZLYxPqHQkmMQNDqzET+neRFQtoJ4ZOdKAtxD7fIREmTUbdPEUQUCvAKIKb8pnITbY/CJywbMC4",
+	"2mFckyAm0enhT8f/++fDV++OIzKlCVqrEEJpQD/xDEMszIQyoy7Cx4FQxvyBARp1Vc2TAcOmxRioaWjC",
+	"e66OrBcCfW6+xfWnsTWYr6zpHBpmS4wRDb04+Ci+P9eateaDRN8hEYR+uog8mKG+YgBz+hd/L+Pz4ODp",
+	"4smceCVQIP8vM11PEn6ZAv9FIYkm9KP91AXgqxyLTIVYb1DYgRit0TSA/5qnJzRNw7w6IT5ubCFwP8Hx",
+	"DJNA/vZnoX+sziJjU1DiDG2QHRwCMc9on6BaTTlm6ZqBmvwgbIt0M6SwCQTIWbhBlSBXLK+NTqUhPIDu",
+	"/HdcMU0NaCDFhIFtn9rV9KouRV2XuqL7HNjC2InZ/DaGlqcPl1hVn9XlMHwZI40KFWrzZvVQrngfXAUE",
+	"a/zkJqpTmvSbkdbQIs8DMxBJv5rURY2EBkTg7T2ptpCGlqSutshKj3mN/Pfa5d6KgcFCjEUmma8ceo47",
+	"33JvP1vlyPibM8BbL8AA1/89eHGx2u0DeeXWaVc9KKzSV698HvKSywidE8enveM3Z29O3h5fnny/e3py",
+	"9OOlFoFRfmjRVLPkQMzS2PCqz6oJx6x2z0Q1VbC50HviK1n24Rm/zy6NaY237sFpVuPjL7tk685D52he",
+	"YwTiTQ/GDwrnf6EYWI0rtM9PBYl2o1BTMPoW/87HiWJETimIowI9K3Rc7UP72+63Ze+P/u9hs9+ftZ4+",
+	"03/aTfhZ/z2EP+1n+OcA/7yAP/v6z16z2VzjicPDza3Bbki+Df35AL/Uc7OBF9XcTeF59+RsMGASTIHK",
+	"Kr3OQwAV+y/zbhUY6BFqhQGO1GHGGBRxwAsv9ME5ZWmqO5SKLmSXDNJEa8kkY+lCmxOJKkqLZDIVWcm1",
+	"WbqZ49PJgOWhskOvKhkyHv4KWiUoVZMpzRDi9Y4nWiUipy+OYIU4uGJAD7migw9blY7PHpgyGM2sB/5p",
+	"TnBUynPa7jXVyvF2ZoNGlfXRP1ifm2VF3UXDWh4YS7PGaj6urzsd0m6Sbw46T0mz2Wx+LuYzoKV6G3EO",
+	"2CHv1pvO/jeP72aYmo42Mk2VILEg9MokuG5il1rsWB2PwPmlz0/OtDIuOHtO2GSqFrnTihgQmLFLubCK",
+	"OGwlkeuaG3sc0NYveBz22lWHwzrvm1FGS164GsdahSIWF1f31pe93hnBBxq+V3z/4MBzDHc8D4nnGjYY",
+	"u1VmpaEmSGe9x2Rjk12mDFhx7Xu7JKoD8EXOU6oZsuASnGXJ+hGUcTQGMQjTdfR0rOuscG8JHR/WqSD+",
+	"DtiMeg9vlpeq9HRz34gxneqLJqE3Ba3fGku6UuGlm9+Nkefi0mvcimALKluQTIudmA0TzqQ1y4uA8a7e",
+	"n1tFpWM/dRX9oK8NSyTCS/JSo10sv7W0GKsxeJcll3bLRZBrc3mLabu5SYoVErq3qCKB68bUWMSXRaMW",
+	"XbFqTNjHRGqxim4L/aSb2HOo1hAd6kYRvstPa+s6u39lTiEOv5T/VmprXPOeil5YEnyHX+VME2GTcnDQ",
+	"sKbWWbeuP207wZjqqqaZ+deULunmGu3SkjLGW1ZTwqTYuj4cZuZfrIbQ9aIZS2solAtOGEKbGJRXfgL9",
+	"PDUZ9F1ymyx8G9fV8/lKevd67ZCauyWKgsm7icLKiFrsdFWcrQViF2WBRex3i8VwZW0KgEX8m82AJ4PZ",
+	"DdW0qi6RNkmtmo8WeflUkctIM0MrVKvtEmFL2T5HIIW59Q98ZACWKBfytVLVpTh3IRPcz4HefESeY6tS",
+	"fq+mtFo11aq+RK1f3XpV5QO/iE5VeunBFXKcS8IlCEslJKv7vxg28zxldVvUxdS8AjD15T7q7pZZmnpR",
+	"TQGqS36slHr2E+XrfHg9G/tack0cRnHsZXFpCgE5LT1HTP9Uvu5uOeCgVqvMYYi3dCP6iATnwsEDbUA5",
+	"ubJxxDhEz5eY4otB5TnhecAtBEyCRUCCDgPuA4DK6F3e6PPI4S4jc9Bogw/yfBB+pOliujWXN5EyABPi",
+	"9OCgb/T5K0avEz4i/otBsBbuSpx09QhsPNRgpdDzhAeG1bnoBybzl0dgnkL0a5Ay8BRcLYxhir4SaC0r",
+	"hNLiLGOAuHBk4uZ+xrAw1hK8JyQ0lULbVTZ0lg8Gth62QCLPLSjfaQFgJpPI6lDwMLeYksy40n4rmNsq",
+	"yLYL6pNVwXgMyYiw8YF3cP27RM4TNRhrhXQ41N/bYI1QcKuhVlUXzETlzI4iCb9OFIufu3gC9lJyLm6K",
+	"z53e2eWEq5F4/FB0a6A4AaH0gE6leZYo9pqnCzvl27hAbokIrth1BpGxBo1lwZmnMxRVWo5aH91MsmL4",
+	"or2Nyz/tyCAdZ6PRASrQhucafW4rfwARrcmIgaVb3aR5mysxzaj5UNQxJ9LwdgBDdP5eJtN6IrhqIHBi",
+	"IGrMu/T5TrhDP31nfwPQE3Z7uQL75MSkh23bGgiK1ePTAcpYikHhWagHMUqujcnt6FOH+drvbDD/L2K5",
+	"mjZRH6WqrMAm+Blx+7BKGdZnMG9wbRDF2z9K7uq1izytd6JDDNdzoy/xnJd62zJ8LgfF+UkeNkUBR+5z",
+	"Wg14ztC4uJlDT/pcLDk71qPnIA2jKthuA1ZDAi1xB2OaxxZgdk50r0Pa1ZB/FXTuJgwkG8yyRC3eQqUH",
+	"GMkVzdiShNGoVJQDqnFEeQoNNRUjzBX5dGL9IRTRyVdQDaKHXkX9hY0gwk74wMUcfGn4jmU3jxfGkGst",
+	"dJr8yMD57/Wyfgp+XZEoL3HxOMx9DrXxadITIjUDp/KDwU4jloXGsde6CxIF7A3PQwR4Apf+DRILS2W4",
+	"CY2VmmLWe2KOba1oUbyC2NDCshmdJgTLtMigpkJ4nGRsoES2cGxvrDYECxYdY33+5EkPxfiTJ0YpcBjW",
+	"PJMEXaacsVhCDgkUbVlJ3dAe7D4F+jw6e/22R3bFlHE6TXavW7t6JjvoVAPa4UX/SGHnEaZOpX5e1SAm",
+	"YLGhGQYYDg9krC0i9FwneXK+K+7EtVJm3TjgKTsV7jN479Z7+dCshGQfsMZAH4WjoAV6lXWHa0q/ESkD",
+	"Qr8DaSGZQQK4C/8nkqXXTDZIIaO97kkrcIae3zVf2bDPbVWNOpembJC3dV+X+0Ek57nv2MZL70zyTgeP",
+	"0iGcpnA3PCLDMmYufNKt9NN6MLZ1LLDxnjbdE6mJaNkUxL7+DPsHavZqjkTgA8YySwOmplPNL0iRXDxl",
+	"ImVd09EhyZLR2C1UMoShQbwkAVwqeODFBG4Hzm+VThAqb5fPeIb0Ch7mntNCOAeEyrP2/sFjUusVDUs3",
+	"HKOjQJ8DWjkEX8FPfm6Ic61Yl6hz+eLmAKAksHWXUIvbMD9OZlIZjUp8IGnygTnkSJ//qQgztt1xb/tX",
+	"u0pGXGQwyMM7Iksl6bTbRiUqdGZDXyX4c6PP36I9DAOA9SuiNbz7Hsh54dJv8IqDgVW1WrUsQgs3IhI8",
+	"VMSYznnAFVdd8ygseaSP9ciyEAiRlnEBZeZOBuU+iKHhZsFDIoVR/wrxRTkWc0lmU8t+jGvCRnCAR4jk",
+	"pANl3EGCwwhHjFyxcWJitCmVkDSU4FUaEJA3oz7GckVOqIMHU78FdhRGnyDkYaP2OTihwrh+iZvIiJYh",
+	"RP9wOlaumuQsdFo5xu265zSPvOz1znZbjZZJnjNJgm1ISiLRMWBXI4Quq4xyOdRnMBRaqYYktYCAuEXr",
+	"KdygLYYmIgrHgDaoALVQSAlAD7ws3tSUMVvoiSrAv4Z6WZQge+1uAd2OycG43c8QSt7nOVbeopMNE7sr",
+	"/xw3f+VCaqfC6A/OLgB/HlBzatOuDrmdrFswFLrE+xLHxK0TE4KI8OA+/pSHEN9C+N3Aq609Zq/rBLbV",
+	"4rIDdNXNrb2eiZliIek0WyHptA9C0mnt63/29HdN/Z1eP93Sj0DpH/UTrbb+30GDHPrb3UZLTTgXj019",
+	"WuPZYHkJvSGHVgMxgUKjgOgl7DRbON72gZaidk+AhSddYVCDQtRr2OhzvWU9rQnyOrWChM44I4kwMyFm",
+	"0gl/CkWW3I4yTyvhMZceX3REB2O2c4QiRxu/OyCOjNf65x2/0NPOaxiC1I9JngyHep1eHh9+b14PnvMf",
+	"jnu52m15sUFen/VOXp++dU+2m53yitujRJ+9V8zIHT1ibIK1t/Si5aGDrhHyFuENd17pQ1vvXs12aJin",
+	"yYBxvLzXqupTmHe70QzCYJalRquV3d3d+XzeoPBzQ2SjXdNW7r46OTo+fXsMbXJUTGCU3CAMTAgz6AbN",
+	"xh4+ZFTHoBvsNZqNPURij8GYKaiVBT1B/zpiNSYiCHdT6LOgWACw3teo7NauiHe9sWqVKaub0IkwKo1m",
+	"5arCpRBEsUSTq1fgjGrmZ5ydxEE30GKs2IV/Nx/WpysbyemiZvKlK3wb5NyFq0OI0NTAHQ79gRc0A73R",
+	"Za72LUmKBwsQRGduADLwDGxWPazo1boJ65/OqbF7Rkcs2PC5t8kvthSfnArNvno47WZzRW24Uk04aGEc",
+	"OCD8PQ9Ey3kX3hfcrUHroN1oNtqNb0pukW7Qbraf7rRaO+29XqvdbTa7zeZfnccFQNKluhElF6FP+dz/",
+	"ZxxtuRvNoK2dA4zP0tR5ouowmM6N1L658AqRbeL4AD/O0prPRR7lNoVltMXLYjvNpfWB3LrvFqqkQqO9",
+	"9Y1e+Pczd9rt9S0K14RCo4P1jcr1gG/CYB95dF1n1VuSoe0GU6sptA/LPptMaLYwUra0fpAYM9LsHpR+",
+	"uIBsxTp/3k9g6FMbLqnWavPALwUvR0noxkJr5C6RbDOBi26hjaXc8wKKzmZMmcHBIwfrDw6bxt81j5+P",
+	"wXauTJ2mGaPxwsTa0dNSORpQeByWwBVGc1lzUWSdINNiofurt8p6A5P20mJ6+ji3Qo+V5I8TGUE7uIXI",
+	"qC3/d1P0jGp5dlOR2q27TXbrE6iOfPmNXrSmSuO2pN4GEqJ4qejDyEqzwBOTed5pdtY3djeJQYODjRr4",
+	"t9/pZq0NBmnU+J4QrwBtBO32N6FITX3ZTc+E2lrIv+uzwZC+TlwsPSBuwhW6/u6vZjPe4AmSsrqK1+Ys",
+	"qUhSEyEuOBG3fYL0xmxhLSpTn8Vz/lph31t1jXDFPrGnjKv3Yl9TuHpkjgcIL1886eMOiqcG0q96ahSk",
+	"aWd5TKyuu9+furah3CmJ8w3lT/UC79/1hv7ecPRtNnTFRl1jkGEI+oSfUTUObi7K8sCFlFZJgONifMd5",
+	"F9EJ31sP77b+XnexH245cqJug/xetuNcJd9NdxuO1gW8Pvsm24B/i5dE/r5NHDEiYqY8Jkd0zApz5tB6",
+	"+MzSLY15Akth8NU6Py1QytS78vJpZI6f8dzHBvdiEhHzZE/op3g05AdOhiUeXO0sPbJOs2UMkSFNUnO9",
+	"21DhrZI2EABeyE77wExpPk5SB2u1PnGMx3mpPoc5htWGyPab1vGLxOzml6tMRMYwbC/S2IZrV5g9he10",
+	"V5PHgbzydT9H73sJ5OXbOjlQtJJIm5cuqHhrNHdZGFOpt1LdAQO0uWV/fkmCWxgsWKRiIxOreVfi5kaW",
+	"V43ceLvaZW+XEfPBjF6O39EXv8yaf05/kD9ft3/+49vW9HVz8peXf/rQ5vy4lf399Jurs2nvRdw8vJWN",
+	"5lhn1aWqFtwrx3q7YUSFD9jvwkYzjqYjL13k394IMvevfc6zw6Cx8LKO4kmS8LqDpKTmIEZhOgdOms5q",
+	"TpgfAE+zEDOTwFqQ+6Cj0DTFKBx24uJBhfI+GJlURivKwe0mZglZqs+Jmpsod5wMhyyD46PTbvvhO6tj",
+	"1SZeVg+Q5l4hG3llbmef19y2WnccVEr23+dA4GxeFNDFIvZLxPIVAA3AXTdNWaEcfOXHWwiq6m0En0RO",
+	"mznbid1igLa2yRI5uqye/b+nj2vpjcZf/E8PqrjjrkEhiJgKt3etALZf1chghwheE11GzdwLl66MJ7/Q",
+	"anMpJsDjJW4lwdPFslDwOwMKXh8BzsFzJqHb1CZABxeaD6X66yJD0HlYX9IJ9SHMDtZv65LofwwG4tKU",
+	"MbZHjYM95qUmE4tUgnSVcv2nJcFi+zEXR6sq43+y6lq/ybizmou6uHN7SdwZo7zLA86tSsAZW9w5xjwB",
+	"nWdJlNmPsLQ04b5EyFfnIHwJjP9+AuMuc8McN/h5ud8I792Rm8YqcEvcOVixxKECWeb3Ch+7fDNfe3au",
+	"qDzdrBA3vsPOrW7UFR6SpZtWr9uMG9DkslFLk8fugjF5zlthFptIGRQi/uBHGR2w4vDvYSzkq/hpAuZu",
+	"ed20/21k9u0kNiZzrQjt+1ctFOX1KzFYcQsCoH9NZMG//CLXkyqa6m575UW+fq2vnYwNWcb4gK3Njrzf",
+	"9b6/WfBBDifcOKDRozaQ8cWCezgLDg84PA5rztE6k20zkMD38L0HOYvzrDAD5TI50JAGQmdxogrX1QAg",
+	"644GXQElAAPZHkgAXucgAktCkOaIv11k9mQIpak2sW5OhqeCM/P4xW1BBSOTUvk5vEMvMUv1twdAuB3w",
+	"qR540NpAiJx5FZheYAGm3zdmAffXUhES1vt3bATX7XfrrrY1Iqkk0XGPjqI8vllOpCyFYF3OHZQGdNnE",
+	"pogpVoup2bEjpuq3a92AyV6zY68SMWIqSVOIvOb1kqSbhSzeZr0HVyk2+jx6UrqNauGVnFuW0F0oYHcb",
+	"ZL+9hu5mC76QgiK/Vf30Fk6Q5Qr+Bk6QbSuhJUmqeXadBIVn7qf67a0U8lgcLN9MeQUNOqmoyg804gc+",
+	"J24r9X+3AvgNo/Eq8XsveFhYHx09MrXgVPk+PpfuaXKSeUxSRq/No6bem61o0Bsn0of4D2dpau8uMunk",
+	"VBFPgB409hodTHXkZJLw+LmrjAFFMZR/wR2RAvIPe36pTlt9j5wKcxGT1vKgGrfF60S/3kQOwANRt66t",
+	"eWdr4CF6xmQxGizbNGMQ0gUvBpxZtiqeTWTQWw/Te+39i0VYj7kkBlIhDQQJUguhjRbLLDZXSJnLo8yF",
+	"UcSuhhiaAHJeQ1DaDGksMpKYZPQrocbkA5ti5WUsqaBP1rxIgvF25cXwQmJL6AGRsLZf1WWm3wLTyl9l",
+	"wDaFGoNDL7QDFzZCnj0U91ya2+ENkPkluMSwGO9wlK+5AAej5P51XIbGNmze6PO/2HiWVwkQJmDmzxmL",
+	"3ZV7dipgSeQReXOFlIePrKm9EbNun8N9rp3mXs4H6wL2BkSG0TBVoKtTgfQP+SoqQaDMlK2rdA8TiCUA",
+	"iY4ZNIE6YNxej5njpmtuxdRPSEygLVcZrsVV25KLcLOMD8Bw4AuDu/B4KSyAMDzi5zCMQ14gmN2cQK8S",
+	"lVb1BJ2MhIidiDHSwKRZo+pa0P5AeD1+jpdiJBgIIz8c9+p00llejvRBrcg7e6TTErbPr5FX54WuuZq7",
+	"rPm5+GHFF+l5cb2Cj1bX81xrCa9zlcMiFwuu+UP0uoMnAU4oLl39sPxF7r5UE8t11SRMudPnxL3LqzsK",
+	"3gtFF0Wko1VUsTd3kU3e2WnxCPIar/Cv42YH+V/jXF8ya93oNjpyzqs3xh9+LwvD8NKWWWY1c9wrSlJm",
+	"mDWhEJ+XttVvcZJlJvo0vayP82yr3zUBhjvz6qpaztToJVpbMiVxuJg3yKmtB1y4+e0BPWnf0dg0eyAn",
+	"GmqXn86VdiT4ME2wIOF9PGhfwgYPZnLiNjL+ZI6hL1Nk8FYBhF1w+6/BgGnlcZzDGj1lDyp46+N0Pqaq",
+	"kNFgtH0LZb1LDOGVGI30eWuKtiJkaabPbzsU+Ty3AkCPxLQOq4Nb/TqR9qZXI1vCvKh4kqHVJxH0ZYzm",
+	"gSlTIoWttjag3Do9lxdDmVsnj6UUJI8Ua/c6KEMhyX9FRbs0tVW0hhboNhZYsc6EQlYB6I7trdS302E/",
+	"B8jLhJGL55a5Hvz9r/l95t3WqlPLXYTe3XO3mHffF8q6eijJchXX5RVfLwoX+9cCSXAonT/99elffjz7",
+	"/ufz8/Pz169f9o56P/z8570/vnxr72Zf6of1L6MPYOtgCl4JdeWuKW/d4uDNL2pfcu4Wblv/3UKwbu91",
+	"/M/DbCl/tYdVzyWeCdtObC2fPMUMkE/gIsUEEhv+XpFDUnUu3D3qfYcMk7wId17YEEth44kaGZJFhWp+",
+	"xukp6YQ9dx4duOFXuvcKt8y5J8qND+/kl0SZYvIUkn6js3fFErdumaJun9dnHKMxHZpooPXKLUuTcVW0",
+	"6nJbtpLYUinuUvJf2XqrpL2FHJc7xrWOitP9JMku5bov9xhoXBzpf3r+iztzcrLc5ez5YjA9dKaM7zao",
+	"PfsK6TLFRMdfi/Xa319o/dirQf/+Qh9FWCahDr8AwTb82RWZ3IXjy3ReboBRIQPLSDIT2MrhCGji6VGU",
+	"btv2hJ30ns/nVm2jD4tUiA/S3O9WiDt47yhVv6i+qGq1ea1NNmh99+OC4UT9dqiR3Fzc/L8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -343,7 +343,7 @@ type Fault struct {
 	// Code The kind of fault, for programs. Codes keep their meaning.
 	// One that is added or goes is a new major version of this contract.
 	//
-	// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs.
+	// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 	// - `duplicate_member`: the object names this member twice.
 	// - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
 	// - `required`: the member is missing.
@@ -353,7 +353,7 @@ type Fault struct {
 	// - `minimum`, `maximum`: too small, too large.
 	// - `pattern`, `format`: a string of another form is expected.
 	// - `repeated`: the query has this parameter more than once.
-	// - `mismatch`: the value is not the same as the one it repeats.
+	// - `mismatch`: the value is not the one that it has to be the same as.
 	// - `taken`: the value belongs to someone else.
 	// - `not_allowed`: you may not change this.
 	Code FaultCode `json:"code"`
@@ -372,7 +372,7 @@ type Fault struct {
 // FaultCode The kind of fault, for programs. Codes keep their meaning.
 // One that is added or goes is a new major version of this contract.
 //
-// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs.
+// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 // - `duplicate_member`: the object names this member twice.
 // - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
 // - `required`: the member is missing.
@@ -382,7 +382,7 @@ type Fault struct {
 // - `minimum`, `maximum`: too small, too large.
 // - `pattern`, `format`: a string of another form is expected.
 // - `repeated`: the query has this parameter more than once.
-// - `mismatch`: the value is not the same as the one it repeats.
+// - `mismatch`: the value is not the one that it has to be the same as.
 // - `taken`: the value belongs to someone else.
 // - `not_allowed`: you may not change this.
 type FaultCode string
@@ -451,7 +451,7 @@ type Problem struct {
 	// - `enterprise_mismatch`: the user is in another enterprise.
 	// - `system_administrator`: the user is a system administrator.
 	// - `operator_token`: the token in the server's settings ends by a start of the server without it.
-	// - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
+	// - `precondition_failed`: `If-Match` or `If-None-Match` does not hold for the user's version.
 	// - `content_too_large`: the body is over 64 KiB.
 	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 	// - `invalid_request`: the request is not what the schema asks for; see `errors`.
@@ -497,7 +497,7 @@ type Problem struct {
 // - `enterprise_mismatch`: the user is in another enterprise.
 // - `system_administrator`: the user is a system administrator.
 // - `operator_token`: the token in the server's settings ends by a start of the server without it.
-// - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
+// - `precondition_failed`: `If-Match` or `If-None-Match` does not hold for the user's version.
 // - `content_too_large`: the body is over 64 KiB.
 // - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
 // - `invalid_request`: the request is not what the schema asks for; see `errors`.
@@ -642,6 +642,9 @@ type ContentTooLarge = Problem
 // Forbidden What went wrong (RFC 9457).
 type Forbidden = Problem
 
+// ForbiddenAppointment What went wrong (RFC 9457).
+type ForbiddenAppointment = Problem
+
 // ForbiddenChange What went wrong (RFC 9457).
 type ForbiddenChange = Problem
 
@@ -669,6 +672,9 @@ type MalformedBody = Problem
 // MalformedHeader What went wrong (RFC 9457).
 type MalformedHeader = Problem
 
+// NotAdministrator What went wrong (RFC 9457).
+type NotAdministrator = Problem
+
 // NotAppointable What went wrong (RFC 9457).
 type NotAppointable = Problem
 
@@ -689,6 +695,9 @@ type ServiceUnavailable = Problem
 
 // Taken What went wrong (RFC 9457).
 type Taken = Problem
+
+// TooManyLogIns What went wrong (RFC 9457).
+type TooManyLogIns = Problem
 
 // TooManyRequests What went wrong (RFC 9457).
 type TooManyRequests = Problem
@@ -897,7 +906,8 @@ type ClientInterface interface {
 	//
 	// Makes an administrator a user without a role.
 	// Administrators do so in their own enterprise, system administrators in any.
-	// Nobody dismisses oneself, and the last active administrator of an enterprise stays: 409.
+	// They do not dismiss themselves: 409.
+	// The last active administrator of an enterprise is not dismissed: 409.
 	// Another user who is no administrator is 404.
 	//
 	// Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
@@ -993,7 +1003,8 @@ type ClientInterface interface {
 	//
 	// Deletes a user and ends the user's tokens. The audit of the user stays.
 	// For administrators and system administrators only.
-	// Nobody deletes oneself, and the last active administrator of an enterprise stays: 409.
+	// They do not delete themselves: 409.
+	// The last active administrator of an enterprise is not deleted: 409.
 	//
 	// Corresponds with DELETE /openapi/v1/users/{user_id} (the `DeleteUser` operationId).
 	DeleteUser(ctx context.Context, userID UserIDInPath, params *DeleteUserParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1015,8 +1026,9 @@ type ClientInterface interface {
 	// A member that is named is a change, also with the value it has.
 	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 	//
-	// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
-	// system administrators every member.
+	// Users may change their own `password`, `email` and `phone`.
+	// Administrators may also change these and `is_active` of the users they look after.
+	// System administrators may change every member of every user.
 	// A member you may not change refuses the whole update with 403.
 	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 	// else 403 with the code `reauthentication_required`.
@@ -1026,7 +1038,6 @@ type ClientInterface interface {
 	//
 	// A new password ends all tokens of the user, but for the token that sent it.
 	// An `is_active` that is set to false or null ends all tokens of the user for good.
-	// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 	//
 	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 	//
@@ -1044,8 +1055,9 @@ type ClientInterface interface {
 	// A member that is named is a change, also with the value it has.
 	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 	//
-	// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
-	// system administrators every member.
+	// Users may change their own `password`, `email` and `phone`.
+	// Administrators may also change these and `is_active` of the users they look after.
+	// System administrators may change every member of every user.
 	// A member you may not change refuses the whole update with 403.
 	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 	// else 403 with the code `reauthentication_required`.
@@ -1055,7 +1067,6 @@ type ClientInterface interface {
 	//
 	// A new password ends all tokens of the user, but for the token that sent it.
 	// An `is_active` that is set to false or null ends all tokens of the user for good.
-	// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 	//
 	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 	//
@@ -1067,6 +1078,7 @@ type ClientInterface interface {
 	// ListUserEvents List the changes of a user
 	//
 	// Lists who has changed the user, when and what, the oldest change first.
+	// For administrators and system administrators only.
 	// Logging in and out count as changes; a log-in that fails does not.
 	// The list names members, never their values.
 	// It names actors also if you cannot see them.
@@ -1081,8 +1093,7 @@ type ClientInterface interface {
 	// Gives a user a new password and ends all tokens of the user.
 	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
-	// The `user_id` in the body is the one in the path; another one is 422.
-	// A path that is no number is 404, whatever the body says.
+	// Where the path is a number, the `user_id` in the body is the same; another one is 422.
 	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
@@ -1096,8 +1107,7 @@ type ClientInterface interface {
 	// Gives a user a new password and ends all tokens of the user.
 	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
-	// The `user_id` in the body is the one in the path; another one is 422.
-	// A path that is no number is 404, whatever the body says.
+	// Where the path is a number, the `user_id` in the body is the same; another one is 422.
 	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
@@ -1176,7 +1186,8 @@ func (c *Client) CreateAdministrator(ctx context.Context, body CreateAdministrat
 //
 // Makes an administrator a user without a role.
 // Administrators do so in their own enterprise, system administrators in any.
-// Nobody dismisses oneself, and the last active administrator of an enterprise stays: 409.
+// They do not dismiss themselves: 409.
+// The last active administrator of an enterprise is not dismissed: 409.
 // Another user who is no administrator is 404.
 //
 // Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
@@ -1362,7 +1373,8 @@ func (c *Client) CreateUser(ctx context.Context, body CreateUserJSONRequestBody,
 //
 // Deletes a user and ends the user's tokens. The audit of the user stays.
 // For administrators and system administrators only.
-// Nobody deletes oneself, and the last active administrator of an enterprise stays: 409.
+// They do not delete themselves: 409.
+// The last active administrator of an enterprise is not deleted: 409.
 //
 // Corresponds with DELETE /openapi/v1/users/{user_id} (the `DeleteUser` operationId).
 func (c *Client) DeleteUser(ctx context.Context, userID UserIDInPath, params *DeleteUserParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1404,8 +1416,9 @@ func (c *Client) GetUser(ctx context.Context, userID UserIDInPath, params *GetUs
 // A member that is named is a change, also with the value it has.
 // An update is applied whole or not at all. Changes of different members at the same time are both kept.
 //
-// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
-// system administrators every member.
+// Users may change their own `password`, `email` and `phone`.
+// Administrators may also change these and `is_active` of the users they look after.
+// System administrators may change every member of every user.
 // A member you may not change refuses the whole update with 403.
 // Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 // else 403 with the code `reauthentication_required`.
@@ -1415,7 +1428,6 @@ func (c *Client) GetUser(ctx context.Context, userID UserIDInPath, params *GetUs
 //
 // A new password ends all tokens of the user, but for the token that sent it.
 // An `is_active` that is set to false or null ends all tokens of the user for good.
-// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 //
 // The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 //
@@ -1443,8 +1455,9 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserIDInPath, pa
 // A member that is named is a change, also with the value it has.
 // An update is applied whole or not at all. Changes of different members at the same time are both kept.
 //
-// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
-// system administrators every member.
+// Users may change their own `password`, `email` and `phone`.
+// Administrators may also change these and `is_active` of the users they look after.
+// System administrators may change every member of every user.
 // A member you may not change refuses the whole update with 403.
 // Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 // else 403 with the code `reauthentication_required`.
@@ -1454,7 +1467,6 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserIDInPath, pa
 //
 // A new password ends all tokens of the user, but for the token that sent it.
 // An `is_active` that is set to false or null ends all tokens of the user for good.
-// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 //
 // The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 //
@@ -1476,6 +1488,7 @@ func (c *Client) UpdateUser(ctx context.Context, userID UserIDInPath, params *Up
 // ListUserEvents List the changes of a user
 //
 // Lists who has changed the user, when and what, the oldest change first.
+// For administrators and system administrators only.
 // Logging in and out count as changes; a log-in that fails does not.
 // The list names members, never their values.
 // It names actors also if you cannot see them.
@@ -1500,8 +1513,7 @@ func (c *Client) ListUserEvents(ctx context.Context, userID UserIDInPath, params
 // Gives a user a new password and ends all tokens of the user.
 // For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
-// The `user_id` in the body is the one in the path; another one is 422.
-// A path that is no number is 404, whatever the body says.
+// Where the path is a number, the `user_id` in the body is the same; another one is 422.
 // Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 // the token that is used stays, and a log-in older than 15 minutes is 403.
 //
@@ -1525,8 +1537,7 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, userID UserIDInPath
 // Gives a user a new password and ends all tokens of the user.
 // For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
-// The `user_id` in the body is the one in the path; another one is 422.
-// A path that is no number is 404, whatever the body says.
+// Where the path is a number, the `user_id` in the body is the same; another one is 422.
 // Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 // the token that is used stays, and a log-in older than 15 minutes is 403.
 //
@@ -2309,7 +2320,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Makes an administrator a user without a role.
 	// Administrators do so in their own enterprise, system administrators in any.
-	// Nobody dismisses oneself, and the last active administrator of an enterprise stays: 409.
+	// They do not dismiss themselves: 409.
+	// The last active administrator of an enterprise is not dismissed: 409.
 	// Another user who is no administrator is 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -2411,7 +2423,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Deletes a user and ends the user's tokens. The audit of the user stays.
 	// For administrators and system administrators only.
-	// Nobody deletes oneself, and the last active administrator of an enterprise stays: 409.
+	// They do not delete themselves: 409.
+	// The last active administrator of an enterprise is not deleted: 409.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2437,8 +2450,9 @@ type ClientWithResponsesInterface interface {
 	// A member that is named is a change, also with the value it has.
 	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 	//
-	// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
-	// system administrators every member.
+	// Users may change their own `password`, `email` and `phone`.
+	// Administrators may also change these and `is_active` of the users they look after.
+	// System administrators may change every member of every user.
 	// A member you may not change refuses the whole update with 403.
 	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 	// else 403 with the code `reauthentication_required`.
@@ -2448,7 +2462,6 @@ type ClientWithResponsesInterface interface {
 	//
 	// A new password ends all tokens of the user, but for the token that sent it.
 	// An `is_active` that is set to false or null ends all tokens of the user for good.
-	// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 	//
 	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 	//
@@ -2466,8 +2479,9 @@ type ClientWithResponsesInterface interface {
 	// A member that is named is a change, also with the value it has.
 	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
 	//
-	// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
-	// system administrators every member.
+	// Users may change their own `password`, `email` and `phone`.
+	// Administrators may also change these and `is_active` of the users they look after.
+	// System administrators may change every member of every user.
 	// A member you may not change refuses the whole update with 403.
 	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 	// else 403 with the code `reauthentication_required`.
@@ -2477,7 +2491,6 @@ type ClientWithResponsesInterface interface {
 	//
 	// A new password ends all tokens of the user, but for the token that sent it.
 	// An `is_active` that is set to false or null ends all tokens of the user for good.
-	// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 	//
 	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 	//
@@ -2489,6 +2502,7 @@ type ClientWithResponsesInterface interface {
 	// ListUserEventsWithResponse List the changes of a user
 	//
 	// Lists who has changed the user, when and what, the oldest change first.
+	// For administrators and system administrators only.
 	// Logging in and out count as changes; a log-in that fails does not.
 	// The list names members, never their values.
 	// It names actors also if you cannot see them.
@@ -2505,8 +2519,7 @@ type ClientWithResponsesInterface interface {
 	// Gives a user a new password and ends all tokens of the user.
 	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
-	// The `user_id` in the body is the one in the path; another one is 422.
-	// A path that is no number is 404, whatever the body says.
+	// Where the path is a number, the `user_id` in the body is the same; another one is 422.
 	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
@@ -2520,8 +2533,7 @@ type ClientWithResponsesInterface interface {
 	// Gives a user a new password and ends all tokens of the user.
 	// For administrators and system administrators only.
 	// The password is sent twice; two that differ are 422.
-	// The `user_id` in the body is the one in the path; another one is 422.
-	// A path that is no number is 404, whatever the body says.
+	// Where the path is a number, the `user_id` in the body is the same; another one is 422.
 	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 	// the token that is used stays, and a log-in older than 15 minutes is 403.
 	//
@@ -2740,7 +2752,7 @@ type CreateAdministratorResponse struct {
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *ForbiddenEnterprise
+	ApplicationProblemJSON403 *ForbiddenAppointment
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -2799,7 +2811,7 @@ func (r CreateAdministratorResponse) GetApplicationProblemJSON401() *Unauthorize
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r CreateAdministratorResponse) GetApplicationProblemJSON403() *ForbiddenEnterprise {
+func (r CreateAdministratorResponse) GetApplicationProblemJSON403() *ForbiddenAppointment {
 	return r.ApplicationProblemJSON403
 }
 
@@ -2923,7 +2935,7 @@ type DeleteAdministratorResponse struct {
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationProblemJSON404 *NotFound
+	ApplicationProblemJSON404 *NotAdministrator
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *LastAdministrator
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
@@ -2961,7 +2973,7 @@ func (r DeleteAdministratorResponse) GetApplicationProblemJSON403() *Forbidden {
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r DeleteAdministratorResponse) GetApplicationProblemJSON404() *NotFound {
+func (r DeleteAdministratorResponse) GetApplicationProblemJSON404() *NotAdministrator {
 	return r.ApplicationProblemJSON404
 }
 
@@ -3193,7 +3205,7 @@ type CreateAuthTokenResponse struct {
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *UnprocessableContent
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationProblemJSON429 *TooManyRequests
+	ApplicationProblemJSON429 *TooManyLogIns
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalServerError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3249,7 +3261,7 @@ func (r CreateAuthTokenResponse) GetApplicationProblemJSON422() *UnprocessableCo
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r CreateAuthTokenResponse) GetApplicationProblemJSON429() *TooManyRequests {
+func (r CreateAuthTokenResponse) GetApplicationProblemJSON429() *TooManyLogIns {
 	return r.ApplicationProblemJSON429
 }
 
@@ -4732,7 +4744,8 @@ func (c *ClientWithResponses) CreateAdministratorWithResponse(ctx context.Contex
 //
 // Makes an administrator a user without a role.
 // Administrators do so in their own enterprise, system administrators in any.
-// Nobody dismisses oneself, and the last active administrator of an enterprise stays: 409.
+// They do not dismiss themselves: 409.
+// The last active administrator of an enterprise is not dismissed: 409.
 // Another user who is no administrator is 404.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -4888,7 +4901,8 @@ func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, body C
 //
 // Deletes a user and ends the user's tokens. The audit of the user stays.
 // For administrators and system administrators only.
-// Nobody deletes oneself, and the last active administrator of an enterprise stays: 409.
+// They do not delete themselves: 409.
+// The last active administrator of an enterprise is not deleted: 409.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4926,8 +4940,9 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID Us
 // A member that is named is a change, also with the value it has.
 // An update is applied whole or not at all. Changes of different members at the same time are both kept.
 //
-// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
-// system administrators every member.
+// Users may change their own `password`, `email` and `phone`.
+// Administrators may also change these and `is_active` of the users they look after.
+// System administrators may change every member of every user.
 // A member you may not change refuses the whole update with 403.
 // Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 // else 403 with the code `reauthentication_required`.
@@ -4937,7 +4952,6 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID Us
 //
 // A new password ends all tokens of the user, but for the token that sent it.
 // An `is_active` that is set to false or null ends all tokens of the user for good.
-// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 //
 // The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 //
@@ -4961,8 +4975,9 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 // A member that is named is a change, also with the value it has.
 // An update is applied whole or not at all. Changes of different members at the same time are both kept.
 //
-// Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
-// system administrators every member.
+// Users may change their own `password`, `email` and `phone`.
+// Administrators may also change these and `is_active` of the users they look after.
+// System administrators may change every member of every user.
 // A member you may not change refuses the whole update with 403.
 // Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
 // else 403 with the code `reauthentication_required`.
@@ -4972,7 +4987,6 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 //
 // A new password ends all tokens of the user, but for the token that sent it.
 // An `is_active` that is set to false or null ends all tokens of the user for good.
-// The one exception is the token in the server's settings: it counts whenever user 1 is active.
 //
 // The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
 //
@@ -4990,6 +5004,7 @@ func (c *ClientWithResponses) UpdateUserWithResponse(ctx context.Context, userID
 // ListUserEventsWithResponse List the changes of a user
 //
 // Lists who has changed the user, when and what, the oldest change first.
+// For administrators and system administrators only.
 // Logging in and out count as changes; a log-in that fails does not.
 // The list names members, never their values.
 // It names actors also if you cannot see them.
@@ -5012,8 +5027,7 @@ func (c *ClientWithResponses) ListUserEventsWithResponse(ctx context.Context, us
 // Gives a user a new password and ends all tokens of the user.
 // For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
-// The `user_id` in the body is the one in the path; another one is 422.
-// A path that is no number is 404, whatever the body says.
+// Where the path is a number, the `user_id` in the body is the same; another one is 422.
 // Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 // the token that is used stays, and a log-in older than 15 minutes is 403.
 //
@@ -5033,8 +5047,7 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 // Gives a user a new password and ends all tokens of the user.
 // For administrators and system administrators only.
 // The password is sent twice; two that differ are 422.
-// The `user_id` in the body is the one in the path; another one is 422.
-// A path that is no number is 404, whatever the body says.
+// Where the path is a number, the `user_id` in the body is the same; another one is 422.
 // Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
 // the token that is used stays, and a log-in older than 15 minutes is 403.
 //
@@ -5247,7 +5260,7 @@ func ParseCreateAdministratorResponse(rsp *http.Response) (*CreateAdministratorR
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest ForbiddenEnterprise
+		var dest ForbiddenAppointment
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5497,7 +5510,7 @@ func ParseDeleteAdministratorResponse(rsp *http.Response) (*DeleteAdministratorR
 		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest NotFound
+		var dest NotAdministrator
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5838,7 +5851,7 @@ func ParseCreateAuthTokenResponse(rsp *http.Response) (*CreateAuthTokenResponse,
 		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
+		var dest TooManyLogIns
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -110,6 +110,7 @@ test('what is not the server is no answer, and learns nothing', async (t) => {
   assert.equal(heard[0]?.headers.authorization, undefined)
   const body = { password: 'battery staple', password1: 'battery staple' }
   await assert.rejects(createClient({ baseUrl: elsewhere }).PUT('/openapi/v1/changepwd', { body }), /fetch failed/)
+  assert.equal(heard.length, 2)
   for (const user_id of ['', '.', '..']) {
     await assert.rejects(client.DELETE('/openapi/v1/users/{user_id}', { params: { path: { user_id } } }), /names nothing/)
   }

@@ -12,7 +12,7 @@ export type Options = ClientOptions & { baseUrl: string; token?: string | undefi
 /**
  * Returns a client with a method for each HTTP method of the contract. Each answers `data`
  * or, for every status from 400 on, a Problem as `error`. It throws if nothing answers, or
- * something else than the server does. A 304, which only `If-None-Match` brings, has neither:
+ * something else than the server refuses. A 304, which only `If-None-Match` brings, has neither:
  * look at `response.status` first. What is `undefined` in a body is not sent; `null` is.
  */
 export function createClient({ token, ...options }: Options): Client<paths> {
@@ -39,4 +39,5 @@ export function createClient({ token, ...options }: Options): Client<paths> {
   return client
 }
 
+// A browser takes a URL without a host for one of the page's own; Request knows.
 const originOf = (url: string) => new URL(new Request(url).url).origin

@@ -59,8 +59,9 @@ export interface paths {
          *     A member that is named is a change, also with the value it has.
          *     An update is applied whole or not at all. Changes of different members at the same time are both kept.
          *
-         *     Users may change their own `password`, `email` and `phone`, administrators also `is_active`,
-         *     system administrators every member.
+         *     Users may change their own `password`, `email` and `phone`.
+         *     Administrators may also change these and `is_active` of the users they look after.
+         *     System administrators may change every member of every user.
          *     A member you may not change refuses the whole update with 403.
          *     Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
          *     else 403 with the code `reauthentication_required`.
@@ -70,7 +71,6 @@ export interface paths {
          *
          *     A new password ends all tokens of the user, but for the token that sent it.
          *     An `is_active` that is set to false or null ends all tokens of the user for good.
-         *     The one exception is the token in the server's settings: it counts whenever user 1 is active.
          *
          *     The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
          */
@@ -80,7 +80,8 @@ export interface paths {
          * Delete a user
          * @description Deletes a user and ends the user's tokens. The audit of the user stays.
          *     For administrators and system administrators only.
-         *     Nobody deletes oneself, and the last active administrator of an enterprise stays: 409.
+         *     They do not delete themselves: 409.
+         *     The last active administrator of an enterprise is not deleted: 409.
          */
         delete: operations["deleteUser"];
         options?: never;
@@ -108,8 +109,7 @@ export interface paths {
          * @description Gives a user a new password and ends all tokens of the user.
          *     For administrators and system administrators only.
          *     The password is sent twice; two that differ are 422.
-         *     The `user_id` in the body is the one in the path; another one is 422.
-         *     A path that is no number is 404, whatever the body says.
+         *     Where the path is a number, the `user_id` in the body is the same; another one is 422.
          *     Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
          *     the token that is used stays, and a log-in older than 15 minutes is 403.
          */
@@ -138,6 +138,7 @@ export interface paths {
         /**
          * List the changes of a user
          * @description Lists who has changed the user, when and what, the oldest change first.
+         *     For administrators and system administrators only.
          *     Logging in and out count as changes; a log-in that fails does not.
          *     The list names members, never their values.
          *     It names actors also if you cannot see them.
@@ -227,7 +228,8 @@ export interface paths {
          * Dismiss an administrator
          * @description Makes an administrator a user without a role.
          *     Administrators do so in their own enterprise, system administrators in any.
-         *     Nobody dismisses oneself, and the last active administrator of an enterprise stays: 409.
+         *     They do not dismiss themselves: 409.
+         *     The last active administrator of an enterprise is not dismissed: 409.
          *     Another user who is no administrator is 404.
          */
         delete: operations["deleteAdministrator"];
@@ -540,7 +542,7 @@ export interface components {
          *     - `enterprise_mismatch`: the user is in another enterprise.
          *     - `system_administrator`: the user is a system administrator.
          *     - `operator_token`: the token in the server's settings ends by a start of the server without it.
-         *     - `precondition_failed`: the user does not have the version that `If-Match` or `If-None-Match` asks for.
+         *     - `precondition_failed`: `If-Match` or `If-None-Match` does not hold for the user's version.
          *     - `content_too_large`: the body is over 64 KiB.
          *     - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
          *     - `invalid_request`: the request is not what the schema asks for; see `errors`.
@@ -567,7 +569,7 @@ export interface components {
          * @description The kind of fault, for programs. Codes keep their meaning.
          *     One that is added or goes is a new major version of this contract.
          *
-         *     - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs.
+         *     - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
          *     - `duplicate_member`: the object names this member twice.
          *     - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
          *     - `required`: the member is missing.
@@ -577,7 +579,7 @@ export interface components {
          *     - `minimum`, `maximum`: too small, too large.
          *     - `pattern`, `format`: a string of another form is expected.
          *     - `repeated`: the query has this parameter more than once.
-         *     - `mismatch`: the value is not the same as the one it repeats.
+         *     - `mismatch`: the value is not the one that it has to be the same as.
          *     - `taken`: the value belongs to someone else.
          *     - `not_allowed`: you may not change this.
          * @enum {string}
@@ -594,19 +596,13 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "type": "urn:userapi:problem:malformed_json",
-                 *       "title": "Malformed JSON",
+                 *       "type": "urn:userapi:problem:malformed_header",
+                 *       "title": "Malformed header",
                  *       "status": 400,
-                 *       "detail": "Send one JSON text in UTF-8 that names each member once.",
-                 *       "code": "malformed_json",
+                 *       "detail": "If-None-Match is malformed. Send a list of entity tags, as in \"1\", \"2\", or *, in at most 1024 characters.",
+                 *       "code": "malformed_header",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
-                 *       "errors": [
-                 *         {
-                 *           "pointer": "/phone",
-                 *           "code": "duplicate_member",
-                 *           "detail": "Name this member once."
-                 *         }
-                 *       ]
+                 *       "errors": []
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -629,9 +625,9 @@ export interface components {
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": [
                  *         {
-                 *           "pointer": "/phone",
-                 *           "code": "duplicate_member",
-                 *           "detail": "Name this member once."
+                 *           "pointer": "",
+                 *           "code": "syntax",
+                 *           "detail": "This is not JSON in UTF-8 at or after byte 1."
                  *         }
                  *       ]
                  *     }
@@ -754,6 +750,33 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description Your role does not allow this, or not in this enterprise (`forbidden`). */
+        ForbiddenAppointment: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:forbidden",
+                 *       "title": "Forbidden",
+                 *       "status": 403,
+                 *       "detail": "Your role does not allow this. Nothing was changed.",
+                 *       "code": "forbidden",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/eid",
+                 *           "code": "not_allowed",
+                 *           "detail": "You may not set this, or not to this."
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /**
          * @description Your role does not allow this change (`forbidden`),
          *     or your log-in is too old for it (`reauthentication_required`).
@@ -831,6 +854,27 @@ export interface components {
         };
         /** @description No user that you may see has this number (`not_found`). */
         NotFound: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:not_found",
+                 *       "title": "Not found",
+                 *       "status": 404,
+                 *       "detail": "There is no such path, or no user that you may see.",
+                 *       "code": "not_found",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": []
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description No administrator that you may see has this number (`not_found`). */
+        NotAdministrator: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -981,7 +1025,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The user does not have the version that `If-Match` or `If-None-Match` asks for (`precondition_failed`). */
+        /** @description `If-Match` or `If-None-Match` does not hold (`precondition_failed`). */
         PreconditionFailed: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -993,7 +1037,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:precondition_failed",
                  *       "title": "Precondition failed",
                  *       "status": 412,
-                 *       "detail": "The user does not have the version that is asked for. Nothing was changed; read the user and its ETag again.",
+                 *       "detail": "If-Match or If-None-Match does not hold. Nothing was changed; read the user and its ETag again.",
                  *       "code": "precondition_failed",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -1063,14 +1107,9 @@ export interface components {
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": [
                  *         {
-                 *           "pointer": "/is_actve",
+                 *           "pointer": "/nickname",
                  *           "code": "unknown_member",
                  *           "detail": "There is no such member."
-                 *         },
-                 *         {
-                 *           "pointer": "/password",
-                 *           "code": "min_length",
-                 *           "detail": "Send 8 or more characters."
                  *         }
                  *       ]
                  *     }
@@ -1106,8 +1145,30 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too many failed log-ins, or too many requests with one token (`too_many_requests`). Nothing was changed. */
+        /** @description Too many requests with one token (`too_many_requests`). Nothing was changed. */
         TooManyRequests: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:userapi:problem:too_many_requests",
+                 *       "title": "Too many requests",
+                 *       "status": 429,
+                 *       "detail": "Slow down. Nothing was changed; try again after Retry-After seconds.",
+                 *       "code": "too_many_requests",
+                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
+                 *       "errors": []
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too many failed log-ins for the name or from the address (`too_many_requests`). */
+        TooManyLogIns: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1648,7 +1709,7 @@ export interface operations {
             };
             400: components["responses"]["MalformedBody"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["ForbiddenEnterprise"];
+            403: components["responses"]["ForbiddenAppointment"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["NotAppointable"];
             413: components["responses"]["ContentTooLarge"];
@@ -1685,7 +1746,7 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
+            404: components["responses"]["NotAdministrator"];
             409: components["responses"]["LastAdministrator"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -1720,7 +1781,7 @@ export interface operations {
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
-            429: components["responses"]["TooManyRequests"];
+            429: components["responses"]["TooManyLogIns"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };

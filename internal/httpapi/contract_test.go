@@ -42,7 +42,7 @@ func TestContractIsValid(t *testing.T) {
 
 // Answers are as certain as they can be: their members are always there, and have bounds.
 func TestAnswersAreDescribed(t *testing.T) {
-	requests := map[string]bool{"UpdateUser": true}
+	requests := map[string]bool{}
 	eachOperation(t, func(_ *testing.T, _, _ string, op *openapi3.Operation) {
 		if op.RequestBody != nil {
 			requests[path.Base(op.RequestBody.Value.Content["application/json"].Schema.Ref)] = true
@@ -232,7 +232,7 @@ func TestExamplesWork(t *testing.T) {
 			}
 			answer := s.Send(t, method, withExamples(path, op), content)
 			require.Equal(t, status, answer.Status, answer.Body)
-			if location := op.Responses.Status(status).Value.Headers["Location"]; location != nil && name == "active" {
+			if location := op.Responses.Status(status).Value.Headers["Location"]; location != nil && name == "active" { // the first user who is created
 				require.Equal(t, location.Value.Example, answer.Header.Get("Location"))
 			}
 			if answers[name] == nil {
@@ -300,19 +300,15 @@ func TestExamplesOfProblems(t *testing.T) {
 	const newUser = `{"nick_name":"x","password":"correct horse","enterprise_id":"other","email":"ada@example.com"}`
 	const newPassword = `"password":"battery staple","password1":"battery staple"}`
 	answers := map[string]apitest.Answer{
-		"BadRequest":           s.Send(t, "PUT", "/openapi/v1/users/1", `{"phone":"1","phone":"2"}`),
-		"MalformedBody":        s.Send(t, "POST", "/openapi/v1/users", `{"phone":"1","phone":"2"}`),
-		"MalformedHeader":      s.Send(t, "GET", "/openapi/v1/users/1", "", "If-None-Match: x"),
 		"Forbidden":            s.Send(t, "GET", "/openapi/v1/users", "", ada),
 		"ForbiddenEnterprise":  s.Send(t, "POST", "/openapi/v1/users", newUser, administrator),
+		"ForbiddenAppointment": s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"2","eid":"other"}`, administrator),
 		"ForbiddenChange":      s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"x"}`, ada),
 		"ForbiddenPassword":    s.Send(t, "PUT", "/openapi/v1/users/2/changepwd", `{"user_id":2,`+newPassword, ada),
 		"Conflict":             s.Send(t, "PUT", "/openapi/v1/users/3", `{"email":"ada@example.com"}`),
 		"Taken":                s.Send(t, "POST", "/openapi/v1/users", newUser),
 		"LastAdministrator":    s.Send(t, "DELETE", "/openapi/v1/users/4", "", administrator),
 		"NotAppointable":       s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"2","eid":"other"}`),
-		"UnprocessableContent": s.Send(t, "PUT", "/openapi/v1/users/1", `{"is_actve":true,"password":"short"}`),
-		"InvalidQuery":         s.Send(t, "GET", "/openapi/v1/users?page=0", ""),
 	}
 	db := s.SQL(t)
 	apitest.Exec(t, db, `UPDATE tokens SET kind = 'operator' WHERE user_id = 1`)
@@ -321,7 +317,7 @@ func TestExamplesOfProblems(t *testing.T) {
 	answers["ReauthenticationRequired"] = s.Send(t, "PUT", "/openapi/v1/changepwd", "{"+newPassword, ada)
 	for name, documented := range apitest.Contract().Components.Responses {
 		problem, _ := documented.Value.Content["application/problem+json"].Example.(map[string]any)
-		if status, _ := problem["status"].(float64); reachedByStatus(int(status)) {
+		if status, _ := problem["status"].(float64); oneProblem(int(status)) {
 			continue
 		}
 		require.Contains(t, answers, name)
@@ -329,8 +325,9 @@ func TestExamplesOfProblems(t *testing.T) {
 	}
 }
 
-// reachedByStatus reports whether every problem of this status is one and the same.
-func reachedByStatus(status int) bool { return !slices.Contains([]int{400, 403, 409, 422}, status) }
+// oneProblem reports whether what TestEveryStatusIsReached does for this status has one
+// and the same answer in all operations.
+func oneProblem(status int) bool { return status != 403 && status != 409 }
 
 // requireExample wants a problem to be the example in the contract.
 func requireExample(t *testing.T, documented *openapi3.Response, answer apitest.Answer) {

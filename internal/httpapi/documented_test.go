@@ -77,8 +77,16 @@ func TestEveryStatusIsReached(t *testing.T) {
 				g := f.example()
 				way(t, f, s, status, &g)
 				answer := g.send(t, s)
+				for range 5 { // the limit is for a second, which may have passed
+					if status != 429 || answer.Status == 429 {
+						break
+					}
+					insertPeopleWhoLogIn(t, s.SQL(t))
+					way(t, f, s, status, &g)
+					answer = g.send(t, s)
+				}
 				require.Equal(t, status, answer.Status, "%s\n%+v", answer.Body, g)
-				if status >= 400 && reachedByStatus(status) {
+				if status >= 400 && oneProblem(status) {
 					requireExample(t, op.Responses.Status(status).Value, answer)
 				}
 			})
@@ -148,7 +156,7 @@ func way(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated) {
 		if reads("query") {
 			g.query.Set("page", "0")
 		} else {
-			g.setMember("x", 1)
+			g.setMember("nickname", "ada")
 		}
 	case 429:
 		if f.op.Security == nil {

@@ -29,7 +29,7 @@ func TestFuzzBrokenRequests(t *testing.T) {
 			answer := send(rt, g)
 			sent++
 			require.Equal(rt, b.status, answer.Status, "%s: %s: %+v", b, answer.Body, g)
-			if b.status != 422 || answer.Status != 422 {
+			if b.status != 422 {
 				return
 			}
 			codes := []string{}

@@ -2,8 +2,6 @@ package httpapi_test
 
 import (
 	"cmp"
-	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -77,21 +74,9 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.errors = append(r.errors, fmt.Sprintf(format, args...))
 }
 
+func (r *recorder) FailNow() { r.Fatal(strings.Join(r.errors, "\n")) }
+
 func (r *recorder) Error(args ...any) { r.errors = append(r.errors, fmt.Sprint(args...)) }
-
-// passwordHash is the hash of apitest.Password.
-var passwordHash = sync.OnceValues(func() (string, error) {
-	return apitest.CheapGate().Hash(context.Background(), apitest.Password)
-})
-
-// insertPeopleWhoLogIn makes everyone but user 1 anew, with apitest.Password.
-func insertPeopleWhoLogIn(t testing.TB, db *sql.Conn) {
-	t.Helper()
-	hash, err := passwordHash()
-	require.NoError(t, err)
-	insertPeople(t, db)
-	apitest.Exec(t, db, `UPDATE users SET password_hash = ? WHERE id > 1`, hash)
-}
 
 func (g generated) send(t testing.TB, s *apitest.Server) apitest.Answer {
 	if g.members != nil {
@@ -206,9 +191,6 @@ func values(schema *openapi3.Schema) *rapid.Generator[any] {
 	}
 	return texts(schema, int(schema.MinLength), int(*schema.MaxLength)).AsAny()
 }
-
-// longestAddress has 254 characters, and as many in each part as fit.
-var longestAddress = strings.Repeat("a", 64) + "@" + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." + strings.Repeat("d", 61)
 
 // texts generates strings that fit the pattern of a schema, between two lengths, and
 // often of just these.

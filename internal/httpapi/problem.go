@@ -113,7 +113,7 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodePreconditionFailed: {
 		status: http.StatusPreconditionFailed, title: "Precondition failed",
-		detail: "The user does not have the version that is asked for. Nothing was changed; read the user and its ETag again.",
+		detail: "If-Match or If-None-Match does not hold. Nothing was changed; read the user and its ETag again.",
 	},
 	api.ProblemCodeContentTooLarge: {
 		status: http.StatusRequestEntityTooLarge, title: "Content too large",

@@ -77,6 +77,7 @@ func TestUnknownRoutes(t *testing.T) {
 		require.Empty(t, options.Body)
 	}
 	require.Equal(t, 405, s.Send(t, "HEAD", "/openapi/v1/changepwd", "").Status)
+	require.Equal(t, 404, s.Send(t, "GET", "/openapi/v1/users//audit", "", "Authorization:").Status)
 	require.Equal(t, 404, s.SendRaw(t, "OPTIONS * HTTP/1.1\nHost: x", "").Status)
 }
 

@@ -1,10 +1,12 @@
 package httpapi_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"database/sql"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,6 +57,20 @@ func insertPeople(t testing.TB, db *sql.Conn) {
 		apitest.Exec(t, db, `INSERT INTO tokens (hash, user_id, name, kind, created) VALUES (?, ?, 'x', 'made', 0)`, hash[:], p.id)
 	}
 	apitest.Exec(t, db, `COMMIT`)
+}
+
+// passwordHash is the hash of apitest.Password.
+var passwordHash = sync.OnceValues(func() (string, error) {
+	return apitest.CheapGate().Hash(context.Background(), apitest.Password)
+})
+
+// insertPeopleWhoLogIn makes everyone but user 1 anew, with apitest.Password.
+func insertPeopleWhoLogIn(t testing.TB, db *sql.Conn) {
+	t.Helper()
+	hash, err := passwordHash()
+	require.NoError(t, err)
+	insertPeople(t, db)
+	apitest.Exec(t, db, `UPDATE users SET password_hash = ? WHERE id > 1`, hash)
 }
 
 // included reads the policy's scopes once more, in other words.

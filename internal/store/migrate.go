@@ -80,9 +80,11 @@ func schema(ctx context.Context, db *gorm.DB) (*goose.Provider, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	folding := goose.NewGoMigration(3, &goose.GoFunc{RunTx: foldPhones}, nil)
-	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, files,
-		goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(folding))
+	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, files, goose.WithDisableGlobalRegistry(true),
+		goose.WithGoMigrations(
+			goose.NewGoMigration(3, &goose.GoFunc{RunTx: fold}, nil), // phones, too
+			goose.NewGoMigration(4, &goose.GoFunc{RunTx: fold}, nil), // Cherokee, too
+		))
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the migrations: %w", err)
 	}
@@ -112,36 +114,40 @@ func checkSchema(ctx context.Context, db *gorm.DB) error {
 	return nil
 }
 
-// foldPhones fills users.phone_folded, which SQL cannot fold.
-func foldPhones(ctx context.Context, tx *sql.Tx) error {
-	phones, err := readPhones(ctx, tx)
+// fold fills the columns that SQL cannot fold.
+func fold(ctx context.Context, tx *sql.Tx) error {
+	users, err := readFolded(ctx, tx)
 	if err != nil {
 		return err
 	}
-	for id, phone := range phones {
-		_, err := tx.ExecContext(ctx, `UPDATE users SET phone_folded = ? WHERE id = ?`, directory.Fold(phone), id)
+	for _, u := range users {
+		_, err := tx.ExecContext(ctx, `UPDATE users SET nick_name_folded = ?, phone_folded = ? WHERE id = ?`,
+			directory.Fold(u.name), directory.Fold(u.phone), u.id)
 		if err != nil {
-			return err
+			return fmt.Errorf("fold the name of user %d: %w", u.id, err)
 		}
 	}
 	return nil
 }
 
-// readPhones returns the phones that are not empty, by the number of their user.
-func readPhones(ctx context.Context, tx *sql.Tx) (phones map[int64]string, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT id, phone FROM users WHERE phone <> ''`)
+// folded is what of a user is folded.
+type folded struct {
+	id          int64
+	name, phone string
+}
+
+func readFolded(ctx context.Context, tx *sql.Tx) (users []folded, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT id, nick_name, phone FROM users`)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	phones = map[int64]string{}
 	for rows.Next() {
-		var id int64
-		var phone string
-		if err := rows.Scan(&id, &phone); err != nil {
+		var u folded
+		if err := rows.Scan(&u.id, &u.name, &u.phone); err != nil {
 			return nil, err
 		}
-		phones[id] = phone
+		users = append(users, u)
 	}
-	return phones, rows.Err()
+	return users, rows.Err()
 }

@@ -37,7 +37,7 @@ func TestMigrateMakesAPrivateFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?c=d#e%41&f.db")
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.Equal(t, int64(3), version)
+	require.Equal(t, int64(4), version)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
@@ -63,10 +63,10 @@ func TestOlderUsersAreFound(t *testing.T) {
 		`DROP INDEX users_enterprise`, `DROP INDEX users_role`, `ALTER TABLE users DROP COLUMN phone_folded`,
 		`DELETE FROM goose_db_version WHERE version_id > 1`,
 		`INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time) VALUES
-			(1, 'a', 'a', 'e', 'user', 'BÜRO Weiß', 0), (1, 'b', 'b', 'e', 'user', '', 0)`))
+			(1, 'a', 'a', 'e', 'user', 'BÜRO Weiß', 0), (1, 'ꭰ', 'Ꭰ', 'e', 'user', '', 0)`))
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.Equal(t, int64(3), version)
+	require.Equal(t, int64(4), version)
 	kept, err := store.Open(t.Context(), path)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, kept.Close()) }()
@@ -75,6 +75,10 @@ func TestOlderUsersAreFound(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, total)
 	require.Equal(t, "a", users[0].NickName)
+	filter.Text = "Ꭰ"
+	_, total, err = kept.Users(t.Context(), filter, directory.Page{Number: 1, Size: 10})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, total)
 	_, total, err = kept.Users(t.Context(), directory.UserFilter{}, directory.Page{Number: 1, Size: 10})
 	require.NoError(t, err)
 	require.Zero(t, total, "the zero filter selects none")
@@ -140,7 +144,7 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, exec(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`))
 	_, err = store.Open(t.Context(), path)
-	require.ErrorContains(t, err, "schema 99999 and this userapi knows 3: run a newer userapi")
+	require.ErrorContains(t, err, "schema 99999 and this userapi knows 4: run a newer userapi")
 	_, err = store.Migrate(t.Context(), path)
 	require.ErrorContains(t, err, "run a newer userapi")
 }

@@ -10,6 +10,9 @@ import (
 	"clients/plain/api"
 )
 
+// There is no null in it: a nil pointer is left out.
+var _ *bool = api.UpdateUser{}.IsActive
+
 func want(holds bool, what any) {
 	if !holds {
 		log.Panicf("%+v", what)

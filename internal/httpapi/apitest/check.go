@@ -122,7 +122,7 @@ func checkProblem(request *http.Request, response *http.Response, received []byt
 	if err := strict.Decode(&problem); err != nil {
 		return fmt.Errorf("it is no problem: %w", err)
 	}
-	if strict.More() {
+	if _, err := strict.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("there is more than a problem")
 	}
 	header := response.Header
@@ -157,14 +157,8 @@ func checkDocumented(op *openapi3.Operation, response *http.Response, received [
 	known := slices.Clone(always)
 	for name, header := range documented.Value.Headers {
 		known = append(known, http.CanonicalHeaderKey(name))
-		value := response.Header.Get(name)
-		if value == "" && header.Value.Required {
-			return fmt.Errorf("%s is missing", name)
-		}
-		if schema := header.Value.Schema.Value; value != "" && schema.Type.Is(openapi3.TypeString) {
-			if err := schema.VisitJSON(value); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
+		if header.Value.Required && response.Header.Get(name) == "" {
+			return fmt.Errorf("%s is missing", name) // ValidateResponse does not look at a 304
 		}
 	}
 	for name := range response.Header {
@@ -175,9 +169,14 @@ func checkDocumented(op *openapi3.Operation, response *http.Response, received [
 	if local := notUTC.Find(received); local != nil {
 		return fmt.Errorf("%s is not in UTC", local)
 	}
+	if response.StatusCode < 400 || len(received) == 0 {
+		return nil
+	}
 	var problem api.Problem
-	if response.StatusCode >= 400 && json.Unmarshal(received, &problem) == nil &&
-		!strings.Contains(*documented.Value.Description, "`"+string(problem.Code)+"`") {
+	if err := json.Unmarshal(received, &problem); err != nil {
+		return err
+	}
+	if !strings.Contains(*documented.Value.Description, "`"+string(problem.Code)+"`") {
 		return fmt.Errorf("%s is not named in the description of %d", problem.Code, response.StatusCode)
 	}
 	return nil

@@ -114,6 +114,7 @@ func TestFaultOf(t *testing.T) {
 			e.received = strings.ReplaceAll(e.received, "not_found", "forbidden")
 		}),
 		"two problems": refused().with(func(e *exchange) { e.received += e.received }),
+		"trailing":     refused().with(func(e *exchange) { e.received += "}" }),
 		"no problem":   refused().with(func(e *exchange) { e.received = "" }),
 	} {
 		require.Error(t, broken.fault(t), name)
