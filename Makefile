@@ -38,7 +38,7 @@ lint-contract: npm .ci/node_modules
 	.ci/node_modules/.bin/spectral lint --fail-severity=hint openapi.yaml
 
 compatible: ## Fail if the contract breaks its newest release
-	@OASDIFF='$(OASDIFF)' .ci/compatible
+	@OASDIFF='$(OASDIFF)' NEWEST=$(NEWEST) .ci/compatible
 
 changelog: ## Print what has changed in the contract since its newest release
 	@echo "Since $(NEWEST); 'diff $(NEWEST) openapi.yaml' shows descriptions and examples, too:"

@@ -49,6 +49,9 @@ func TestFuzzBrokenRequests(t *testing.T) {
 	})
 }
 
+// userNumber is a path segment that may name a user.
+var userNumber = regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
+
 // breakage breaks a request in one place.
 type breakage struct {
 	place, code string // of the fault: a pointer, or ? and a parameter
@@ -82,22 +85,17 @@ func (f fuzzed) breakages() []breakage {
 		case "path":
 			all = append(all, of(breakage{status: 404},
 				rapid.OneOf(rapid.SampledFrom([]string{"", "0", "02", "-2", "2.0", "2147483648", strings.Repeat("9", 64)}), rapid.StringN(1, 64, -1)).
-					Filter(func(id string) bool {
-						return !regexp.MustCompile(`^[1-9][0-9]{0,9}$`).MatchString(id) || id == "2147483648"
-					}),
+					Filter(func(id string) bool { return !userNumber.MatchString(id) || id == "2147483648" }),
 				func(g *generated, id string) {
 					g.path = strings.Replace(f.path, "{"+name+"}", url.PathEscape(id), 1)
 				}))
 		case "header":
+			pattern := regexp.MustCompile(schema.Pattern)
 			all = append(all, of(breakage{status: 400}, rapid.OneOf(
-				rapid.StringMatching(`[!-)+-~]{1,20}`).Filter(func(text string) bool { return !regexp.MustCompile(schema.Pattern).MatchString(text) }),
+				rapid.StringMatching(`[!-)+-~]{1,20}`).Filter(func(text string) bool { return !pattern.MatchString(text) }),
 				rapid.Just(`"`+strings.Repeat("1", int(*schema.MaxLength))+`"`)), setHeader(name)))
 		case "query":
-			for _, b := range wrongValues("?"+name, schema) {
-				all = append(all, of(breakage{place: b.place, code: b.code, status: 422}, b.values, func(g *generated, value any) {
-					g.query.Set(name, fmt.Sprint(value))
-				}))
-			}
+			all = append(all, wrongValues("?"+name, schema, func(g *generated, value any) { g.query.Set(name, fmt.Sprint(value)) })...)
 			all = append(all, of(breakage{place: "?" + name, code: "repeated", status: 422}, values(schema), func(g *generated, value any) {
 				g.query[name] = []string{fmt.Sprint(value), fmt.Sprint(value)}
 			}))
@@ -109,15 +107,12 @@ func (f fuzzed) breakages() []breakage {
 	return all
 }
 
-// wrong is what a schema refuses, and how.
-type wrong struct {
-	place, code string
-	values      *rapid.Generator[any]
-}
-
-func wrongValues(place string, schema *openapi3.Schema) []wrong {
-	var all []wrong
-	add := func(code string, values *rapid.Generator[any]) { all = append(all, wrong{place, code, values}) }
+// wrongValues makes a breakage of each kind that the schema refuses.
+func wrongValues(place string, schema *openapi3.Schema, set func(g *generated, value any)) []breakage {
+	var all []breakage
+	add := func(code string, values *rapid.Generator[any]) {
+		all = append(all, of(breakage{place: place, code: code, status: 422}, values, set))
+	}
 	if inBody := strings.HasPrefix(place, "/"); inBody {
 		types := map[string]any{"boolean": true, "integer": 7, "string": "text", "array": []any{}, "object": map[string]any{"a": 1}}
 		delete(types, schema.Type.Slice()[0])
@@ -155,11 +150,8 @@ func wrongValues(place string, schema *openapi3.Schema) []wrong {
 func (f fuzzed) brokenBodies() []breakage {
 	var all []breakage
 	for _, name := range slices.Sorted(maps.Keys(f.body.Properties)) {
-		for _, b := range wrongValues("/"+name, f.body.Properties[name].Value) {
-			all = append(all, of(breakage{place: b.place, code: b.code, status: 422}, b.values, func(g *generated, value any) {
-				g.setMember(name, value)
-			}))
-		}
+		set := func(g *generated, value any) { g.setMember(name, value) }
+		all = append(all, wrongValues("/"+name, f.body.Properties[name].Value, set)...)
 		if slices.Contains(f.body.Required, name) {
 			all = append(all, breakage{place: "/" + name, code: "required", status: 422, apply: func(_ *rapid.T, g *generated) {
 				delete(g.members, name)
@@ -179,8 +171,9 @@ func (f fuzzed) brokenBodies() []breakage {
 func (f fuzzed) brokenTexts() []breakage {
 	text := func(status int, change func(rt *rapid.T, text string) string) breakage {
 		return breakage{status: status, apply: func(rt *rapid.T, g *generated) {
-			g.setMember(`p"`, "x")
-			delete(g.members, `p"`) // now there is a body
+			if g.members == nil {
+				g.members = map[string]any{}
+			}
 			object, err := json.Marshal(g.members)
 			require.NoError(rt, err)
 			g.setText(change(rt, string(object)))

@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -78,11 +77,9 @@ func TestGoClientOnTheWire(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.CreateUser(t, "ada")
 	wire := s.Wire(t)
-	c, err := client.NewClientWithResponses(wire.URL, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+s.Token)
-		return nil
-	}))
-	require.NoError(t, err)
+	wired := *s
+	wired.URL = wire.URL
+	c := wired.Client(t, s.Token)
 	none := ""
 	for i, change := range []client.UpdateUser{
 		{},
