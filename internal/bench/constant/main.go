@@ -1,0 +1,31 @@
+// Command constant is a floor to measure the server against: it decodes the body, keeps
+// nothing, and answers the same to everything.
+package main
+
+import (
+	"log"
+	"os"
+
+	"github.com/labstack/echo/v4"
+)
+
+type user struct {
+	EnterpriseID string `json:"enterprise_id"`
+	IsActive     *bool  `json:"is_active"`
+	Phone        string `json:"phone"`
+}
+
+func main() {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	active := true
+	answer := user{EnterpriseID: "default", IsActive: &active}
+	e.PUT("/openapi/v1/users/:user_id", func(c echo.Context) error {
+		var sent user
+		if err := c.Bind(&sent); err != nil {
+			return err
+		}
+		return c.JSON(200, answer)
+	})
+	log.Fatal(e.Start(os.Args[1])) // HOST:PORT
+}

@@ -1,0 +1,43 @@
+// Command durable is a floor to measure the server against: it decodes the body and
+// writes it with one prepared UPDATE, which is on disk before the answer.
+package main
+
+import (
+	"database/sql"
+	"log"
+	"os"
+
+	"github.com/labstack/echo/v4"
+	_ "github.com/mattn/go-sqlite3"
+)
+
+type user struct {
+	EnterpriseID string `json:"enterprise_id"`
+	IsActive     *bool  `json:"is_active"`
+	Phone        string `json:"phone"`
+}
+
+func main() {
+	db, err := sql.Open("sqlite3", "file:"+os.Args[2]+"?_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_busy_timeout=2000&_txlock=immediate")
+	if err != nil {
+		log.Fatal(err)
+	}
+	db.SetMaxOpenConns(1) // more of them would only wait for each other
+	update, err := db.Prepare(`UPDATE users SET is_active = ? WHERE id = ?`)
+	if err != nil {
+		log.Fatal(err)
+	}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.PUT("/openapi/v1/users/:user_id", func(c echo.Context) error {
+		var sent user
+		if err := c.Bind(&sent); err != nil {
+			return err
+		}
+		if _, err := update.ExecContext(c.Request().Context(), sent.IsActive, c.Param("user_id")); err != nil {
+			return err
+		}
+		return c.JSON(200, user{EnterpriseID: "default", IsActive: sent.IsActive})
+	})
+	log.Fatal(e.Start(os.Args[1])) // HOST:PORT FILE
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// operatorToken is the token of user 1 in the servers that are measured.
+const operatorToken = "ua_bench_0123456789_0123456789_0123456789"
+
+// process is a program that listens at an address.
+type process struct {
+	command *exec.Cmd
+	address string
+	started time.Duration // until its first answer
+}
+
+// startFloor starts a program whose arguments are the address and what else is given.
+func startFloor(ctx context.Context, program string, args ...string) (*process, error) {
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return start(ctx, address, exec.CommandContext(ctx, program, append([]string{address}, args...)...))
+}
+
+// startServer starts userapi with its own settings on a database. Its log goes to a file.
+func startServer(ctx context.Context, program, database string) (*process, error) {
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(filepath.Dir(database), "log"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }()
+	command := exec.CommandContext(ctx, program, "serve", "--listen="+address, "--ops-listen=off", "--database="+database)
+	command.Env = append(os.Environ(), "USERAPI_ADMIN_TOKEN="+operatorToken)
+	command.Stderr = log
+	return start(ctx, address, command)
+}
+
+func start(ctx context.Context, address string, command *exec.Cmd) (*process, error) {
+	if command.Stderr == nil {
+		command.Stderr = os.Stderr
+	}
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	begin := time.Now()
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{command: command, address: address}
+	for time.Since(begin) < time.Minute && ctx.Err() == nil {
+		if _, err := exchange(ctx, http.DefaultTransport, http.MethodGet, "http://"+address+"/healthz", ""); err == nil {
+			p.started = time.Since(begin)
+			return p, nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return nil, errors.Join(fmt.Errorf("%s does not answer", command.Path), p.stop())
+}
+
+// freeAddress returns an address of this host where nothing listened a moment ago.
+func freeAddress(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+// stop ends the process and waits for it. How a floor ends does not matter.
+func (p *process) stop() error {
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	err := p.command.Wait()
+	if _, ended := errors.AsType[*exec.ExitError](err); ended {
+		err = nil
+	}
+	return err
+}
+
+// memory returns the resident memory of the process in MB, now and at most so far
+// (VmRSS and VmHWM of proc(5)).
+func (p *process) memory() (now, peak float64, err error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	read := func(name string) float64 {
+		found := regexp.MustCompile(name + `:\s*(\d+) kB`).FindSubmatch(status)
+		if found == nil {
+			return 0
+		}
+		kilobytes, _ := strconv.ParseFloat(string(found[1]), 64)
+		return kilobytes / 1024
+	}
+	return read("VmRSS"), read("VmHWM"), nil
+}
+
+// cpu names the processor.
+func cpu() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	name := regexp.MustCompile(`model name\s*: (.*)`).FindSubmatch(info)
+	if name == nil {
+		return runtime.GOARCH
+	}
+	return string(name[1])
+}

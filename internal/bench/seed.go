@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	_ "github.com/mattn/go-sqlite3" // the driver
+
+	"userapi/internal/password"
+	"userapi/internal/store"
+)
+
+// secret is the password of all users that are seeded.
+const secret = "correct horse"
+
+// seed makes a database with this many users, numbered from 1. User 1 is a system
+// administrator; the others are in enterprises of a hundred. They share one hash: a
+// million of them would take hours.
+func seed(ctx context.Context, path string, users int) (err error) {
+	if _, err := store.Migrate(ctx, path); err != nil {
+		return err
+	}
+	hash, err := password.NewGate(password.Params(), 1).Hash(ctx, secret)
+	if err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite3", "file:"+path+"?_synchronous=OFF&_cache_size=-65536")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	_, err = db.ExecContext(ctx, `
+		WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
+		INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, password_hash, email, phone, phone_folded, is_active, create_time)
+		SELECT n, 1, 'user' || n, 'user' || n, iif(n = 1, 'default', 'enterprise-' || n / 100),
+			CASE WHEN n = 1 THEN 'system_administrator' WHEN n % 100 = 0 THEN 'administrator' ELSE 'user' END,
+			?, 'user' || n || '@example.com', '+44 20 ' || n, '+44 20 ' || n, 1, 1767225600000000 + n
+		FROM numbers`, users, hash)
+	if err != nil {
+		return fmt.Errorf("seed %s: %w", path, err)
+	}
+	_, err = db.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	return err
+}
