@@ -3,19 +3,16 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"userapi/gen/api"
 	"userapi/internal/directory"
+	"userapi/internal/telemetry"
 )
 
 // exchange is what is known of a request beside the request itself.
@@ -79,28 +76,12 @@ func knownMethod(method string) string {
 	return "other"
 }
 
-// panicError is a panic as an error. Its text shows a failure of the Go runtime, but
-// no other value: that may be a client's.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string {
-	if err, ok := e.value.(error); ok {
-		if failure, ok := errors.AsType[runtime.Error](err); ok {
-			return fmt.Sprintf("panic: %v\n%s", failure, e.stack)
-		}
-	}
-	return fmt.Sprintf("panic: %T\n%s", e.value, e.stack)
-}
-
 // recoverPanic is Echo's, but that its error shows no value.
 func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
 			if value := recover(); value != nil {
-				err = &panicError{value: value, stack: debug.Stack()}
+				err = telemetry.NewPanicError(value)
 			}
 		}()
 		return next(c)

@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"fmt"
 	"slices"
 	"sync"
@@ -47,7 +46,7 @@ var missing = person{id: 99}
 func (p person) token() string { return fmt.Sprintf("token-of-%d", p.id) }
 
 // insertPeople makes everyone but user 1 anew, each with a token.
-func insertPeople(t testing.TB, db *sql.Conn) {
+func insertPeople(t testing.TB, db *apitest.Conn) {
 	t.Helper()
 	apitest.Exec(t, db, `BEGIN IMMEDIATE; DELETE FROM users WHERE id > 1`)
 	for _, p := range people {
@@ -65,7 +64,7 @@ var passwordHash = sync.OnceValues(func() (string, error) {
 })
 
 // insertPeopleWhoLogIn makes everyone but user 1 anew, with apitest.Password.
-func insertPeopleWhoLogIn(t testing.TB, db *sql.Conn) {
+func insertPeopleWhoLogIn(t testing.TB, db *apitest.Conn) {
 	t.Helper()
 	hash, err := passwordHash()
 	require.NoError(t, err)

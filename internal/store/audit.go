@@ -12,7 +12,7 @@ import (
 
 // Event is a row of events, the audit.
 type Event struct {
-	ID           int64
+	ID           int64 `gorm:"autoIncrement:false"` // SQLite gives it, and nobody asks which
 	At           int64 // Unix time in microseconds
 	ActorID      *int32
 	TokenName    string
@@ -23,7 +23,7 @@ type Event struct {
 	RequestID    string
 }
 
-func insertEvent(tx *gorm.DB, e directory.Event) error {
+func insertEvent(tx session, e directory.Event) error {
 	names := make([]string, len(e.Fields))
 	for i, field := range e.Fields {
 		names[i] = string(field)
@@ -41,7 +41,9 @@ func insertEvent(tx *gorm.DB, e directory.Event) error {
 		actor := int32(e.ActorID)
 		row.ActorID = &actor
 	}
-	return tx.Create(&row).Error
+	text := tx.sql("event", func(db *gorm.DB) *gorm.DB { return db.Omit("id").Create(&Event{}) })
+	_, err := tx.run(text, row.At, row.ActorID, row.TokenName, row.TargetID, row.EnterpriseID, row.Operation, row.Fields, row.RequestID)
+	return err
 }
 
 func (row Event) event() directory.Event {
@@ -67,7 +69,7 @@ func (row Event) event() directory.Event {
 
 // Events implements directory.Store.
 func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page directory.Page) ([]directory.Event, int64, error) {
-	query := s.read(ctx).Model(&Event{})
+	query := s.reading.with(ctx).Model(&Event{})
 	if filter.TargetID != 0 {
 		query = query.Where("target_id = ?", filter.TargetID)
 	}

@@ -3,19 +3,17 @@ package store
 import (
 	"context"
 
-	"gorm.io/gorm"
-
 	"userapi/internal/directory"
 )
 
 // Facts implements directory.Store.
 func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.UserID) (directory.Facts, error) {
-	return findFacts(s.read(ctx), p, id)
+	return findFacts(s.reading.with(ctx), p, id)
 }
 
 // Change implements directory.Store.
 func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.UserID, plan directory.Plan) (user directory.User, err error) {
-	err = s.unit(ctx, func(tx *gorm.DB) error {
+	err = s.writer.do(ctx, func(tx session) error {
 		facts, err := findFacts(tx, p, id)
 		if err != nil {
 			return err
@@ -34,11 +32,11 @@ func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.
 }
 
 // findFacts reads what a plan decides on.
-func findFacts(tx *gorm.DB, p directory.Principal, id directory.UserID) (facts directory.Facts, err error) {
+func findFacts(tx session, p directory.Principal, id directory.UserID) (facts directory.Facts, err error) {
 	if facts.Actor, err = findActor(tx, p); err != nil || id == 0 {
 		return facts, err
 	}
-	row, err := findRow(tx, "id = ?", id)
+	row, err := findRow(tx, id)
 	if directory.IsCode(err, directory.CodeNotFound) {
 		return facts, nil
 	}
@@ -63,7 +61,7 @@ func findFacts(tx *gorm.DB, p directory.Principal, id directory.UserID) (facts d
 }
 
 // carryOut writes a change: the user, the end of tokens, a new one, the audit.
-func carryOut(tx *gorm.DB, c directory.Change, actor directory.Principal) (directory.User, error) {
+func carryOut(tx session, c directory.Change, actor directory.Principal) (directory.User, error) {
 	if c.Event == nil {
 		return c.User, nil
 	}
@@ -71,6 +69,7 @@ func carryOut(tx *gorm.DB, c directory.Change, actor directory.Principal) (direc
 	if err != nil {
 		return directory.User{}, err
 	}
+	tx.cache.touch(user.ID)
 	if c.EndTokens {
 		if err := endTokens(tx, user.ID, actor.Token.ID); err != nil {
 			return directory.User{}, err
@@ -92,7 +91,7 @@ func carryOut(tx *gorm.DB, c directory.Change, actor directory.Principal) (direc
 }
 
 // writeUser creates, deletes or updates the user, or leaves the row alone.
-func writeUser(tx *gorm.DB, c directory.Change) (directory.User, error) {
+func writeUser(tx session, c directory.Change) (directory.User, error) {
 	switch {
 	case c.User.ID == 0:
 		return insertUser(tx, c.User, c.PasswordHash)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"strings"
 
@@ -16,7 +17,7 @@ func translate(err error) error {
 	if _, known := errors.AsType[*directory.Error](err); known || err == nil {
 		return err
 	}
-	if errors.Is(err, gorm.ErrRecordNotFound) {
+	if errors.Is(err, gorm.ErrRecordNotFound) || errors.Is(err, sql.ErrNoRows) {
 		return &directory.Error{Code: directory.CodeNotFound}
 	}
 	failure, ok := errors.AsType[sqlite3.Error](err)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"gorm.io/gorm"
 
 	"userapi/internal/directory"
 )
@@ -37,7 +36,7 @@ func Migrate(ctx context.Context, path string) (version int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, closePool(db)) }()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	provider, current, err := schema(ctx, db)
 	if err != nil {
 		return 0, err
@@ -71,16 +70,12 @@ func lock(ctx context.Context, file *os.File) error {
 
 // schema returns the migrations and the version of the database's schema, 0 for an
 // empty database. A schema that is newer than this program is an error.
-func schema(ctx context.Context, db *gorm.DB) (*goose.Provider, int64, error) {
-	pool, err := db.DB()
-	if err != nil {
-		return nil, 0, err
-	}
+func schema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error) {
 	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
 		return nil, 0, err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, files, goose.WithDisableGlobalRegistry(true),
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true),
 		goose.WithGoMigrations(
 			goose.NewGoMigration(3, &goose.GoFunc{RunTx: fold}, nil), // phones, too
 			goose.NewGoMigration(4, &goose.GoFunc{RunTx: fold}, nil), // Cherokee, too
@@ -99,7 +94,7 @@ func schema(ctx context.Context, db *gorm.DB) (*goose.Provider, int64, error) {
 }
 
 // checkSchema refuses a schema that is not the one this program knows.
-func checkSchema(ctx context.Context, db *gorm.DB) error {
+func checkSchema(ctx context.Context, db *sql.DB) error {
 	provider, _, err := schema(ctx, db)
 	if err != nil {
 		return err

@@ -74,7 +74,7 @@ func readOnly() access {
 
 // connect opens at most this many connections to an existing file and reads their
 // settings back.
-func connect(ctx context.Context, path string, a access, connections int) (*gorm.DB, error) {
+func connect(ctx context.Context, path string, a access, connections int) (*sql.DB, error) {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + a.parameters.Encode()
 	pool, err := sql.Open(sqlite.DriverName, dsn)
 	if err != nil {
@@ -92,15 +92,17 @@ func connect(ctx context.Context, path string, a access, connections int) (*gorm
 			return nil, errors.Join(err, pool.Close())
 		}
 	}
-	db, err := gorm.Open(sqlite.New(sqlite.Config{Conn: pool}), &gorm.Config{
+	return pool, nil
+}
+
+// model gives access to the rows through connections.
+func model(connections gorm.ConnPool) (*gorm.DB, error) {
+	return gorm.Open(sqlite.New(sqlite.Config{Conn: connections}), &gorm.Config{
 		// Errors are returned; a log of statements would hold values.
 		Logger:                 logger.Discard,
 		SkipDefaultTransaction: true,
+		QueryFields:            true, // never *: the order of columns is that of the fields
 	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), pool.Close())
-	}
-	return db, nil
 }
 
 // readers is how many connections read at once.

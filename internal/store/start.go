@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"userapi/internal/directory"
@@ -13,7 +12,7 @@ import (
 
 // Start implements directory.Store.
 func (s *Store) Start(ctx context.Context, start directory.Start) (started directory.Started, err error) {
-	err = s.unit(ctx, func(tx *gorm.DB) error {
+	err = s.writer.do(ctx, func(tx session) error {
 		users, err := exists(tx.Model(&User{}))
 		if err != nil {
 			return err
@@ -41,6 +40,7 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 		}
 		return start.KeepMade()
 	})
+	s.cache.forgetAll()
 	if err != nil {
 		return directory.Started{}, err
 	}
@@ -50,7 +50,7 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 // replaceOperatorToken ends the operator's token of an earlier start unless it is the
 // one that is given, and stores that. It reports whether one has ended, and whether the
 // one that is given is refused as its owner is not active or gone.
-func replaceOperatorToken(tx *gorm.DB, at time.Time, given *directory.NewToken) (ended, refused bool, err error) {
+func replaceOperatorToken(tx session, at time.Time, given *directory.NewToken) (ended, refused bool, err error) {
 	old := tx.Where("kind = ?", directory.TokenOperator)
 	if given != nil {
 		old = old.Where("hash <> ?", given.Hash[:])
@@ -86,7 +86,7 @@ func replaceOperatorToken(tx *gorm.DB, at time.Time, given *directory.NewToken) 
 }
 
 // storeOperatorToken stores the token that is given, unless it is there.
-func storeOperatorToken(tx *gorm.DB, at time.Time, given directory.NewToken, owner directory.User) error {
+func storeOperatorToken(tx session, at time.Time, given directory.NewToken, owner directory.User) error {
 	there, err := exists(tx.Model(&Token{}).Where("hash = ? AND kind = ?", given.Hash[:], directory.TokenOperator))
 	if err != nil || there {
 		return err
@@ -104,6 +104,6 @@ func storeOperatorToken(tx *gorm.DB, at time.Time, given directory.NewToken, own
 }
 
 // insertTokenEvent stores what a start does to a token.
-func insertTokenEvent(tx *gorm.DB, at time.Time, op directory.Operation, owner directory.User) error {
+func insertTokenEvent(tx session, at time.Time, op directory.Operation, owner directory.User) error {
 	return insertEvent(tx, directory.Event{At: at, TargetID: owner.ID, EnterpriseID: owner.EnterpriseID, Operation: op})
 }

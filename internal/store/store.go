@@ -1,14 +1,14 @@
 // Package store keeps the directory in SQLite through GORM. All writes go through one
-// connection, each as a unit of its own; reads have a pool beside it.
+// connection, see writer; reads have others beside it.
 package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 
-	"golang.org/x/sync/semaphore"
 	"gorm.io/gorm"
 
 	"userapi/internal/directory"
@@ -16,9 +16,12 @@ import (
 
 // Store is a directory.Store in one SQLite file.
 type Store struct {
-	writer  *gorm.DB // one connection
-	readers *gorm.DB
-	turn    *semaphore.Weighted // of 1, held by the unit that writes
+	writer    *writer
+	readers   *sql.DB
+	searchers *sql.DB // one connection
+	reading   session // on readers
+	searching session // on searchers
+	cache     *principals
 }
 
 var _ directory.Store = (*Store)(nil)
@@ -28,51 +31,57 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database at %s: run 'userapi serve' or 'userapi migrate' first", path)
 	}
-	writer, err := connect(ctx, path, readWrite(), 1)
-	if err != nil {
-		return nil, err
+	s := &Store{}
+	if err := s.open(ctx, path); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	if err := checkSchema(ctx, writer); err != nil {
-		return nil, errors.Join(err, closePool(writer))
-	}
-	reading, err := connect(ctx, path, readOnly(), readers())
-	if err != nil {
-		return nil, errors.Join(err, closePool(writer))
-	}
-	return &Store{writer: writer, readers: reading, turn: semaphore.NewWeighted(1)}, nil
+	return s, nil
 }
 
-// Close ends all connections; the last one moves the log into the database file.
-func (s *Store) Close() error {
-	return errors.Join(closePool(s.readers), closePool(s.writer))
-}
-
-func closePool(db *gorm.DB) error {
-	pool, err := db.DB()
+func (s *Store) open(ctx context.Context, path string) error {
+	writing, err := connect(ctx, path, readWrite(), 1)
 	if err != nil {
 		return err
 	}
-	return pool.Close()
+	if err := checkSchema(ctx, writing); err != nil {
+		return errors.Join(err, writing.Close())
+	}
+	s.cache = newPrincipals()
+	if s.writer, err = newWriter(ctx, writing, s.cache); err != nil {
+		return errors.Join(err, writing.Close())
+	}
+	if s.readers, err = connect(ctx, path, readOnly(), readers()); err != nil {
+		return err
+	}
+	if s.searchers, err = connect(ctx, path, readOnly(), 1); err != nil {
+		return err
+	}
+	if s.reading, err = newSession(s.readers); err != nil {
+		return err
+	}
+	s.searching, err = newSession(s.searchers)
+	return err
+}
+
+// Close carries out what was accepted and ends all connections; the last one moves the
+// log into the database file.
+func (s *Store) Close() error {
+	var errs []error
+	for _, pool := range []*sql.DB{s.readers, s.searchers} {
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	return errors.Join(errs...)
 }
 
 // Ready returns nil if the database answers.
 func (s *Store) Ready(ctx context.Context) error {
-	_, err := exists(s.read(ctx).Model(&User{}))
+	_, err := exists(s.reading.with(ctx).Model(&User{}))
 	return translate(err)
-}
-
-// read gives access to what is committed.
-func (s *Store) read(ctx context.Context) *gorm.DB { return s.readers.WithContext(ctx) }
-
-// unit runs fn in a transaction of its own: all of it is on disk when unit returns nil,
-// none of it when unit returns an error. Who waits for its turn leaves when ctx ends;
-// a unit that has begun is carried out.
-func (s *Store) unit(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	if err := s.turn.Acquire(ctx, 1); err != nil {
-		return fmt.Errorf("wait to write: %w", err)
-	}
-	defer s.turn.Release(1)
-	return translate(s.writer.WithContext(context.WithoutCancel(ctx)).Transaction(fn))
 }
 
 // exists reports whether the query finds a row, without counting them.

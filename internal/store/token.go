@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -51,49 +50,56 @@ func (row Token) token() directory.Token {
 }
 
 // findPrincipal returns the token that the condition selects, and its owner.
-func findPrincipal(db *gorm.DB, condition string, argument any) (directory.Principal, error) {
-	var row struct {
-		Token Token `gorm:"embedded;embeddedPrefix:token_"`
-		User  User  `gorm:"embedded"`
+func findPrincipal(tx session, condition string, argument any) (directory.Principal, error) {
+	var row Token
+	text := tx.sql(condition, func(db *gorm.DB) *gorm.DB { return db.Omit("hash").Find(&Token{}, condition, 0) })
+	err := translate(tx.row(text, argument).Scan(&row.ID, &row.UserID, &row.Name, &row.Kind, &row.Created, &row.Expires))
+	var owner directory.User
+	if err == nil {
+		owner, err = findUser(tx, directory.UserID(row.UserID))
 	}
-	err := db.Raw(`SELECT t.id AS token_id, t.user_id AS token_user_id, t.name AS token_name, t.kind AS token_kind,
-		t.created AS token_created, t.expires AS token_expires, u.*
-		FROM tokens t JOIN users u ON u.id = t.user_id WHERE `+condition, argument).Take(&row).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return directory.Principal{}, &directory.Error{Code: directory.CodeUnauthenticated}
+	if directory.IsCode(err, directory.CodeNotFound) {
+		err = &directory.Error{Code: directory.CodeUnauthenticated}
 	}
-	if err != nil {
-		return directory.Principal{}, translate(err)
-	}
-	user, err := row.User.user()
-	return directory.Principal{User: user, Token: row.Token.token()}, err
+	return directory.Principal{User: owner, Token: row.token()}, err
 }
 
 // Principal implements directory.Store.
-func (s *Store) Principal(ctx context.Context, hash directory.TokenHash) (directory.Principal, error) {
-	return findPrincipal(s.read(ctx), "t.hash = ?", hash[:])
+func (s *Store) Principal(_ context.Context, hash directory.TokenHash) (directory.Principal, error) {
+	p, found, changes := s.cache.find(hash)
+	if found {
+		return p, nil
+	}
+	p, err := findPrincipal(s.reading, "hash = ?", hash[:])
+	if err == nil {
+		s.cache.keep(hash, p, changes)
+	}
+	return p, err
 }
 
 // findActor reads the principal anew: what it was when the request came in no longer counts.
-func findActor(tx *gorm.DB, p directory.Principal) (directory.Principal, error) {
+func findActor(tx session, p directory.Principal) (directory.Principal, error) {
 	if !p.HasToken() {
 		return p, nil
 	}
-	actor, err := findPrincipal(tx, "t.id = ?", p.Token.ID)
-	if err != nil {
-		return directory.Principal{}, err
+	actor, known := tx.known(p)
+	if !known {
+		var err error
+		if actor, err = findPrincipal(tx, "id = ?", p.Token.ID); err != nil {
+			return directory.Principal{}, err
+		}
 	}
 	actor.RequestID, actor.Address = p.RequestID, p.Address
 	return actor, nil
 }
 
 // endTokens ends the tokens of a user but for the one that is used and the operator's.
-func endTokens(tx *gorm.DB, user directory.UserID, used int64) error {
+func endTokens(tx session, user directory.UserID, used int64) error {
 	return tx.Where("user_id = ? AND id <> ? AND kind <> ?", user, used, directory.TokenOperator).Delete(&Token{}).Error
 }
 
 // endToken ends one token.
-func endToken(tx *gorm.DB, id int64) error {
+func endToken(tx session, id int64) error {
 	result := tx.Delete(&Token{}, "id = ?", id)
 	if result.Error == nil && result.RowsAffected == 0 {
 		return &directory.Error{Code: directory.CodeNotFound}
@@ -103,7 +109,7 @@ func endToken(tx *gorm.DB, id int64) error {
 
 // insertToken stores a token. If it is of a log-in, the user's log-in tokens that have
 // expired go, and the oldest beyond MaxLogIns.
-func insertToken(tx *gorm.DB, t directory.NewToken) error {
+func insertToken(tx session, t directory.NewToken) error {
 	row := newToken(t)
 	if err := tx.Create(&row).Error; err != nil || t.Kind != directory.TokenLogIn {
 		return err
@@ -121,13 +127,13 @@ func insertToken(tx *gorm.DB, t directory.NewToken) error {
 // Token implements directory.Store.
 func (s *Store) Token(ctx context.Context, id int64) (directory.Token, error) {
 	var row Token
-	err := s.read(ctx).Omit("hash").Take(&row, "id = ?", id).Error
+	err := s.reading.with(ctx).Omit("hash").Take(&row, "id = ?", id).Error
 	return row.token(), translate(err)
 }
 
 // Tokens implements directory.Store.
 func (s *Store) Tokens(ctx context.Context, user directory.UserID) ([]directory.Token, error) {
-	query := s.read(ctx).Omit("hash").Order("id")
+	query := s.reading.with(ctx).Omit("hash").Order("id")
 	if user != 0 {
 		query = query.Where("user_id = ?", user)
 	}

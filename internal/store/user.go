@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -77,14 +78,23 @@ func (row User) user() (directory.User, error) {
 	return u, nil
 }
 
+// columns returns where a row is read into, in the order of the fields.
+func (row *User) columns() []any {
+	return []any{
+		&row.ID, &row.Version, &row.NickName, &row.NickNameFolded, &row.EnterpriseID, &row.Role, &row.PasswordHash,
+		&row.Email, &row.Phone, &row.PhoneFolded, &row.IsActive, &row.Origion, &row.ClientIP, &row.CreateTime,
+	}
+}
+
 // findRow returns the row of a user.
-func findRow(db *gorm.DB, condition string, arguments ...any) (row User, err error) {
-	err = db.Where(condition, arguments...).Take(&row).Error
+func findRow(tx session, id directory.UserID) (row User, err error) {
+	text := tx.sql("user", func(db *gorm.DB) *gorm.DB { return db.Find(&User{}, "id = ?", 0) })
+	err = tx.row(text, int64(id)).Scan(row.columns()...)
 	return row, translate(err)
 }
 
-func findUser(db *gorm.DB, id directory.UserID) (directory.User, error) {
-	row, err := findRow(db, "id = ?", id)
+func findUser(tx session, id directory.UserID) (directory.User, error) {
+	row, err := findRow(tx, id)
 	if err != nil {
 		return directory.User{}, err
 	}
@@ -92,20 +102,19 @@ func findUser(db *gorm.DB, id directory.UserID) (directory.User, error) {
 }
 
 // User implements directory.Store.
-func (s *Store) User(ctx context.Context, id directory.UserID) (directory.User, error) {
-	return findUser(s.read(ctx), id)
+func (s *Store) User(_ context.Context, id directory.UserID) (directory.User, error) {
+	return findUser(s.reading, id)
 }
 
 // Account implements directory.Store.
 func (s *Store) Account(ctx context.Context, name directory.LogInName) (account directory.Account, err error) {
-	var row User
+	query := s.reading.with(ctx).Where("enterprise_id = ? AND nick_name_folded = ?", name.EnterpriseID, directory.Fold(name.NickName))
 	if name.Email != "" {
-		row, err = findRow(s.read(ctx), "lower(email) = ?", directory.FoldEmail(name.Email))
-	} else {
-		row, err = findRow(s.read(ctx), "enterprise_id = ? AND nick_name_folded = ?", name.EnterpriseID, directory.Fold(name.NickName))
+		query = s.reading.with(ctx).Where("lower(email) = ?", directory.FoldEmail(name.Email))
 	}
-	if err != nil {
-		return directory.Account{}, err
+	var row User
+	if err := query.Take(&row).Error; err != nil {
+		return directory.Account{}, translate(err)
 	}
 	account.User, err = row.user()
 	if row.PasswordHash != nil {
@@ -116,7 +125,11 @@ func (s *Store) Account(ctx context.Context, name directory.LogInName) (account 
 
 // Users implements directory.Store.
 func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]directory.User, int64, error) {
-	query := s.read(ctx).Model(&User{})
+	session := s.reading
+	if filter.Text != "" {
+		session = s.searching
+	}
+	query := session.with(ctx).Model(&User{})
 	if len(filter.Roles) < len(directory.Roles()) {
 		query = query.Where("role IN ?", filter.Roles)
 	}
@@ -141,7 +154,7 @@ func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page dir
 }
 
 // insertUser stores a user and returns it as stored, with its number.
-func insertUser(tx *gorm.DB, u directory.User, passwordHash string) (directory.User, error) {
+func insertUser(tx session, u directory.User, passwordHash string) (directory.User, error) {
 	row := newUser(u, passwordHash)
 	if err := tx.Create(&row).Error; err != nil {
 		return directory.User{}, err
@@ -149,30 +162,48 @@ func insertUser(tx *gorm.DB, u directory.User, passwordHash string) (directory.U
 	return row.user()
 }
 
+// updatable has the columns that an update may write, in the order of their names, as
+// GORM writes them.
+var updatable = []struct {
+	name  string
+	field directory.Field
+	value func(directory.Change) any
+}{
+	{"email", directory.FieldEmail, func(c directory.Change) any { return c.User.Email }},
+	{"enterprise_id", directory.FieldEnterpriseID, func(c directory.Change) any { return c.User.EnterpriseID }},
+	{"is_active", directory.FieldIsActive, func(c directory.Change) any { return c.User.IsActive }},
+	{"password_hash", directory.FieldPassword, func(c directory.Change) any { return c.PasswordHash }},
+	{"phone", directory.FieldPhone, func(c directory.Change) any { return c.User.Phone }},
+	{"phone_folded", directory.FieldPhone, func(c directory.Change) any { return directory.Fold(c.User.Phone) }},
+	{"role", directory.FieldRole, func(c directory.Change) any { return string(c.User.Role) }},
+}
+
+// combination has a bit for each of the updatable columns.
+type combination uint8
+
 // updateUser writes the named columns and the version, no other.
-func updateUser(tx *gorm.DB, c directory.Change) error {
-	columns := map[string]any{"version": c.User.Version}
-	for _, field := range c.Fields {
-		switch field {
-		case directory.FieldPassword:
-			columns["password_hash"] = c.PasswordHash
-		case directory.FieldEnterpriseID:
-			columns["enterprise_id"] = c.User.EnterpriseID
-		case directory.FieldEmail:
-			columns["email"] = c.User.Email
-		case directory.FieldPhone:
-			columns["phone"], columns["phone_folded"] = c.User.Phone, directory.Fold(c.User.Phone)
-		case directory.FieldIsActive:
-			columns["is_active"] = c.User.IsActive
-		case directory.FieldRole:
-			columns["role"] = c.User.Role
-		case directory.FieldNickName, directory.FieldOrigion, directory.FieldEID:
-			return fmt.Errorf("%s is not updated", field)
+func updateUser(tx session, c directory.Change) error {
+	var named combination
+	arguments := make([]any, 0, len(updatable)+2)
+	for i, column := range updatable {
+		if slices.Contains(c.Fields, column.field) {
+			named |= 1 << i
+			arguments = append(arguments, column.value(c))
 		}
 	}
-	result := tx.Model(&User{}).Where("id = ?", c.User.ID).Updates(columns)
-	if result.Error == nil && result.RowsAffected != 1 {
-		return fmt.Errorf("update of user %d changed %d rows", c.User.ID, result.RowsAffected)
+	arguments = append(arguments, c.User.Version, int64(c.User.ID))
+	text := tx.sql(named, func(db *gorm.DB) *gorm.DB {
+		columns := map[string]any{"version": nil}
+		for i, column := range updatable {
+			if named&(1<<i) != 0 {
+				columns[column.name] = nil
+			}
+		}
+		return db.Model(&User{}).Where("id = ?", 0).Updates(columns)
+	})
+	rows, err := tx.run(text, arguments...)
+	if err == nil && rows != 1 {
+		return fmt.Errorf("update of user %d changed %d rows", c.User.ID, rows)
 	}
-	return result.Error
+	return err
 }

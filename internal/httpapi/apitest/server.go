@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/mattn/go-sqlite3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -54,6 +55,7 @@ type Server struct {
 	Service  *directory.Service
 	Log      *Log
 
+	kept    *store.Store
 	metrics http.Handler
 	client  *http.Client
 }
@@ -67,6 +69,7 @@ func Start(t testing.TB, config Config) *Server {
 	require.Positive(t, version)
 	kept, err := store.Open(t.Context(), s.Database)
 	require.NoError(t, err)
+	s.kept = kept
 	if config.Hasher == nil {
 		config.Hasher = CheapGate()
 	}
@@ -199,8 +202,14 @@ func (s *Server) Metrics(t testing.TB) string {
 	return recorder.Body.String()
 }
 
+// Conn is a connection to the database beside the server's own.
+type Conn struct {
+	*sql.Conn
+	notice func(testing.TB)
+}
+
 // SQL opens a connection to the database beside the server's own, as another process would.
-func (s *Server) SQL(t testing.TB) *sql.Conn {
+func (s *Server) SQL(t testing.TB) *Conn {
 	t.Helper()
 	db, err := sql.Open("sqlite3", fmt.Sprintf("file:%s?_busy_timeout=5000&_foreign_keys=1", s.Database))
 	require.NoError(t, err)
@@ -210,18 +219,35 @@ func (s *Server) SQL(t testing.TB) *sql.Conn {
 		require.NoError(t, conn.Close())
 		require.NoError(t, db.Close())
 	})
-	return conn
+	return &Conn{conn, s.notice}
 }
 
-// Exec runs statements on a connection.
-func Exec(t testing.TB, conn *sql.Conn, statements string, args ...any) {
+// notice lets the server see what another process has written; it would within a second.
+func (s *Server) notice(t testing.TB) {
 	t.Helper()
-	_, err := conn.ExecContext(t.Context(), statements, args...)
+	_, err := s.kept.Change(t.Context(), directory.Operator(), 0, func(directory.Facts) (directory.Change, error) {
+		return directory.Change{}, nil
+	})
 	require.NoError(t, err)
 }
 
+// Exec runs statements on a connection. What they have committed the server knows.
+func Exec(t testing.TB, conn *Conn, statements string, args ...any) {
+	t.Helper()
+	_, err := conn.ExecContext(t.Context(), statements, args...)
+	require.NoError(t, err)
+	committed := false
+	require.NoError(t, conn.Raw(func(driver any) error {
+		committed = driver.(*sqlite3.SQLiteConn).AutoCommit()
+		return nil
+	}))
+	if committed {
+		conn.notice(t)
+	}
+}
+
 // Value reads one value; NULL is "NULL".
-func Value(t testing.TB, conn *sql.Conn, query string, args ...any) string {
+func Value(t testing.TB, conn *Conn, query string, args ...any) string {
 	t.Helper()
 	var value sql.NullString
 	require.NoError(t, conn.QueryRowContext(t.Context(), query, args...).Scan(&value))
