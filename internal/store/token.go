@@ -95,7 +95,10 @@ func findActor(tx session, p directory.Principal) (directory.Principal, error) {
 
 // endTokens ends the tokens of a user but for the one that is used and the operator's.
 func endTokens(tx session, user directory.UserID, used int64) error {
-	return tx.Where("user_id = ? AND id <> ? AND kind <> ?", user, used, directory.TokenOperator).Delete(&Token{}).Error
+	const condition = "user_id = ? AND id <> ? AND kind <> ?"
+	text := tx.sql(condition, func(db *gorm.DB) *gorm.DB { return db.Delete(&Token{}, condition, 0, 0, "") })
+	_, err := tx.run(text, int64(user), used, string(directory.TokenOperator))
+	return err
 }
 
 // endToken ends one token.

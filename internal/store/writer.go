@@ -27,6 +27,7 @@ const (
 type writer struct {
 	pool    *sql.DB // of the one connection
 	conn    *sql.Conn
+	steps   map[string]*sql.Stmt
 	session session // on the connection; nothing ends its statements
 	queue   chan *unit
 	stopped chan struct{} // closed when the last unit has been answered
@@ -53,14 +54,25 @@ func newWriter(ctx context.Context, pool *sql.DB, cache *principals) (*writer, e
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	steps, err := prepare(ctx, conn, begin, savepoint, release, rollBackTo, commit, rollBack)
 	session.cache = cache
 	w := &writer{
 		pool: pool, conn: conn, session: session,
-		queue: make(chan *unit, maxWaiting), stopped: make(chan struct{}),
+		steps: steps, queue: make(chan *unit, maxWaiting), stopped: make(chan struct{}),
 	}
 	go w.work()
 	return w, nil
 }
+
+// The steps of a transaction.
+const (
+	begin      = "BEGIN IMMEDIATE"
+	savepoint  = "SAVEPOINT unit"
+	release    = "RELEASE unit"
+	rollBackTo = "ROLLBACK TO unit"
+	commit     = "COMMIT"
+	rollBack   = "ROLLBACK"
+)
 
 // do has fn carried out: all of it is on disk when do returns nil, none of it when do
 // returns an error. Whose ctx ends while the unit waits leaves; a unit that has joined
@@ -174,17 +186,17 @@ func (w *writer) commit(batch []*unit) {
 
 // transact runs the units in one transaction. An error means that none is carried out.
 func (w *writer) transact(batch []*unit) error {
-	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := w.step(begin); err != nil {
 		return err
 	}
 	w.look()
 	for _, u := range batch {
 		if err := w.carryOut(u); err != nil {
-			return errors.Join(err, w.rollBack())
+			return errors.Join(err, w.end())
 		}
 	}
-	if err := w.exec("COMMIT"); err != nil {
-		return errors.Join(err, w.rollBack())
+	if err := w.step(commit); err != nil {
+		return errors.Join(err, w.end())
 	}
 	return nil
 }
@@ -192,16 +204,16 @@ func (w *writer) transact(batch []*unit) error {
 // carryOut runs a unit and undoes what has failed. An error means that the transaction
 // cannot go on.
 func (w *writer) carryOut(u *unit) error {
-	if err := w.exec("SAVEPOINT unit"); err != nil {
+	if err := w.step(savepoint); err != nil {
 		return err
 	}
 	if u.err = w.run(u); u.err != nil {
 		// SQLite ends the transaction itself when the disk is full, say. There is nothing to return to then.
-		if err := w.exec("ROLLBACK TO unit"); err != nil {
+		if err := w.step(rollBackTo); err != nil {
 			return fmt.Errorf("another unit has ended the transaction: %v", u.err) //nolint:errorlint // its code is not theirs
 		}
 	}
-	return w.exec("RELEASE unit")
+	return w.step(release)
 }
 
 // run runs a unit; a panic in it is an error of its own.
@@ -214,8 +226,8 @@ func (w *writer) run(u *unit) (err error) {
 	return u.run(w.session)
 }
 
-// rollBack ends the transaction unless SQLite has ended it.
-func (w *writer) rollBack() error {
+// end ends the transaction unless SQLite has ended it.
+func (w *writer) end() error {
 	open := false
 	err := w.conn.Raw(func(conn any) error {
 		open = !conn.(*sqlite3.SQLiteConn).AutoCommit()
@@ -224,7 +236,7 @@ func (w *writer) rollBack() error {
 	if err != nil || !open {
 		return err
 	}
-	return w.exec("ROLLBACK")
+	return w.step(rollBack)
 }
 
 // look finds out whether another process has written since the last look.
@@ -234,7 +246,19 @@ func (w *writer) look() {
 	w.session.cache.see(version, err == nil)
 }
 
-func (w *writer) exec(statement string) error {
-	_, err := w.conn.ExecContext(context.Background(), statement)
+func (w *writer) step(name string) error {
+	_, err := w.steps[name].Exec()
 	return err
+}
+
+func prepare(ctx context.Context, conn *sql.Conn, all ...string) (map[string]*sql.Stmt, error) {
+	prepared := map[string]*sql.Stmt{}
+	for _, text := range all {
+		statement, err := conn.PrepareContext(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		prepared[text] = statement
+	}
+	return prepared, nil
 }
