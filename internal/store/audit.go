@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"strings"
 	"time"
 
@@ -28,22 +29,13 @@ func insertEvent(tx session, e directory.Event) error {
 	for i, field := range e.Fields {
 		names[i] = string(field)
 	}
-	row := Event{
-		At:           e.At.UnixMicro(),
-		TokenName:    e.TokenName,
-		TargetID:     int32(e.TargetID),
-		EnterpriseID: e.EnterpriseID,
-		Operation:    string(e.Operation),
-		Fields:       strings.Join(names, ","),
-		RequestID:    e.RequestID,
-	}
+	var actor driver.Value // NULL
 	if e.ActorID != 0 {
-		actor := int32(e.ActorID)
-		row.ActorID = &actor
+		actor = int64(e.ActorID)
 	}
 	text := tx.sql("event", func(db *gorm.DB) *gorm.DB { return db.Omit("id").Create(&Event{}) })
-	_, err := tx.run(text, row.At, row.ActorID, row.TokenName, row.TargetID, row.EnterpriseID, row.Operation, row.Fields, row.RequestID)
-	return err
+	return tx.run(text, e.At.UnixMicro(), actor, e.TokenName, int64(e.TargetID), e.EnterpriseID,
+		string(e.Operation), strings.Join(names, ","), e.RequestID)
 }
 
 func (row Event) event() directory.Event {

@@ -1,8 +1,8 @@
 package store
 
 import (
-	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"net/netip"
 	"path/filepath"
@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"userapi/internal/directory"
 )
@@ -55,7 +54,7 @@ func TestEventRoundTrip(t *testing.T) {
 	}
 	least := directory.Event{ID: 2, At: time.Unix(0, 0).UTC()}
 	for _, e := range []directory.Event{full, least} {
-		require.NoError(t, s.unit(t.Context(), func(tx *gorm.DB) error { return insertEvent(tx, e) }))
+		require.NoError(t, s.writer.do(t.Context(), func(tx session) error { return insertEvent(tx, e) }))
 	}
 	events, total, err := s.Events(t.Context(), directory.EventFilter{}, directory.Page{Number: 1, Size: 10})
 	require.NoError(t, err)
@@ -72,15 +71,18 @@ func TestSettingsAreReadBack(t *testing.T) {
 		"journal_mode": "_journal_mode", "synchronous": "_synchronous",
 		"foreign_keys": "_foreign_keys", "busy_timeout": "_busy_timeout",
 	} {
-		a := readWrite()
+		a := readWrite(path)
 		switch a.parameters.Set(parameter, "0"); pragma {
 		case "journal_mode":
 			a.parameters.Set(parameter, "DELETE")
 		case "synchronous":
 			a.parameters.Set(parameter, "NORMAL")
 		}
-		_, err := connect(t.Context(), path, a, 1)
+		_, err := a.open(t.Context())
 		require.ErrorContains(t, err, "PRAGMA "+pragma)
+		pool := a.pool(1)
+		require.ErrorContains(t, pool.PingContext(t.Context()), "PRAGMA "+pragma)
+		require.NoError(t, pool.Close())
 	}
 }
 
@@ -97,58 +99,34 @@ func open(t *testing.T) *Store {
 }
 
 // 200 means on disk: the writer waits for fsync (2 is FULL), and holds the write lock
-// from its first statement on.
+// from the first statement of a batch on.
 func TestWriter(t *testing.T) {
 	s := open(t)
-	for pragma, want := range map[string]string{
-		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "2000",
-	} {
-		var got string
-		require.NoError(t, s.writer.Raw("PRAGMA "+pragma).Scan(&got).Error)
-		require.Equal(t, want, got, pragma)
-	}
-	require.NoError(t, s.unit(t.Context(), func(*gorm.DB) error {
-		other := readWrite()
+	require.NoError(t, s.writer.do(t.Context(), func(tx session) error {
+		for pragma, want := range map[string]any{
+			"journal_mode": "wal", "synchronous": int64(2), "foreign_keys": int64(1), "busy_timeout": int64(2000),
+		} {
+			require.NoError(t, tx.row("PRAGMA "+pragma, func(values []driver.Value) { require.Equal(t, want, values[0], pragma) }))
+		}
+		path := ""
+		require.NoError(t, tx.Raw("SELECT file FROM pragma_database_list").Scan(&path).Error)
+		other := readWrite(path)
 		other.parameters.Set("_busy_timeout", "0")
 		other.pragmas["busy_timeout"] = "0"
-		path := ""
-		require.NoError(t, s.readers.Raw("SELECT file FROM pragma_database_list").Scan(&path).Error)
-		db, err := connect(t.Context(), path, other, 1)
+		c, err := other.open(t.Context())
 		require.NoError(t, err)
-		err = translate(db.Exec("BEGIN IMMEDIATE").Error)
-		var busy *directory.Error
-		require.ErrorAs(t, err, &busy)
-		require.Equal(t, directory.CodeUnavailable, busy.Code)
-		return closePool(db)
+		require.True(t, directory.IsCode(translate(c.run("BEGIN IMMEDIATE")), directory.CodeUnavailable))
+		return c.close()
 	}))
 }
 
-// A unit that has begun is carried out although its request ends; one that still waits
-// for its turn is dropped.
-func TestUnitAndItsRequest(t *testing.T) {
-	s := open(t)
-	insert := func(tx *gorm.DB) error {
-		return insertEvent(tx, directory.Event{At: time.Now(), Operation: directory.OperationGetUser})
-	}
-	ctx, end := context.WithCancel(t.Context())
-	require.NoError(t, s.unit(ctx, func(tx *gorm.DB) error {
-		end()
-		require.ErrorIs(t, s.unit(ctx, insert), context.Canceled)
-		return insert(tx)
-	}))
-	require.ErrorIs(t, s.unit(ctx, insert), context.Canceled)
-	var events int64
-	require.NoError(t, s.readers.Model(&Event{}).Count(&events).Error)
-	require.EqualValues(t, 1, events)
-}
-
-// The pool for reads cannot write, and the writer has one connection.
+// What reads cannot write.
 func TestReadersCannotWrite(t *testing.T) {
 	s := open(t)
-	require.Error(t, s.read(t.Context()).Exec(`DELETE FROM users`).Error)
-	pool, err := s.writer.DB()
-	require.NoError(t, err)
-	require.Equal(t, 1, pool.Stats().MaxOpenConnections)
+	for _, session := range []session{s.reading, s.searching} {
+		require.ErrorContains(t, session.run(`DELETE FROM users`), "readonly")
+		require.ErrorContains(t, session.Exec(`DELETE FROM users`).Error, "readonly")
+	}
 }
 
 func TestTranslateLeavesTheUnknownAlone(t *testing.T) {

@@ -32,10 +32,7 @@ func Migrate(ctx context.Context, path string) (version int64, err error) {
 	if err := lock(ctx, file); err != nil {
 		return 0, fmt.Errorf("lock %s: %w", path, err)
 	}
-	db, err := connect(ctx, path, readWrite(), 1)
-	if err != nil {
-		return 0, err
-	}
+	db := readWrite(path).pool(1)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	provider, current, err := schema(ctx, db)
 	if err != nil {
@@ -94,7 +91,9 @@ func schema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error) {
 }
 
 // checkSchema refuses a schema that is not the one this program knows.
-func checkSchema(ctx context.Context, db *sql.DB) error {
+func checkSchema(ctx context.Context, path string) (err error) {
+	db := readWrite(path).pool(1)
+	defer func() { err = errors.Join(err, db.Close()) }()
 	provider, _, err := schema(ctx, db)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mattn/go-sqlite3"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -31,16 +33,18 @@ func SQLitePath(database string) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// access is how a connection may use the file.
+// access is how connections use an existing file. It is a driver.Connector.
 type access struct {
+	path       string
 	parameters url.Values
 	pragmas    map[string]string // what must be in force afterwards
 }
 
 // The driver ignores what it does not know and has defaults of its own: every
 // setting that matters is written here and read back.
-func readWrite() access {
+func readWrite(path string) access {
 	return access{
+		path: path,
 		parameters: url.Values{
 			"mode":             {"rw"},
 			"_journal_mode":    {"WAL"},
@@ -49,6 +53,7 @@ func readWrite() access {
 			"_busy_timeout":    {fmt.Sprint(busyTimeout.Milliseconds())},
 			"_txlock":          {"immediate"},
 			"_stmt_cache_size": {"32"},
+			"_mutex":           {"no"},
 		},
 		pragmas: map[string]string{
 			"journal_mode": "wal",
@@ -59,40 +64,63 @@ func readWrite() access {
 	}
 }
 
-func readOnly() access {
+func readOnly(path string) access {
 	return access{
+		path: path,
 		parameters: url.Values{
 			"mode":             {"ro"},
 			"_query_only":      {"1"},
 			"_busy_timeout":    {fmt.Sprint(busyTimeout.Milliseconds())},
 			"_txlock":          {"deferred"},
 			"_stmt_cache_size": {"32"},
+			"_mutex":           {"no"},
 		},
 		pragmas: map[string]string{"journal_mode": "wal", "query_only": "1"},
 	}
 }
 
-// connect opens at most this many connections to an existing file and reads their
-// settings back.
-func connect(ctx context.Context, path string, a access, connections int) (*sql.DB, error) {
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + a.parameters.Encode()
-	pool, err := sql.Open(sqlite.DriverName, dsn)
+// Driver implements driver.Connector.
+func (access) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
+
+// Connect implements driver.Connector.
+func (a access) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := a.open(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
+	return c.driver, nil
+}
+
+// open opens a connection and reads its settings back.
+func (a access) open(ctx context.Context) (*connection, error) {
+	dsn := "file:" + (&url.URL{Path: a.path}).EscapedPath() + "?" + a.parameters.Encode()
+	opened, err := a.Driver().Open(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", a.path, err)
+	}
+	c := &connection{driver: opened.(*sqlite3.SQLiteConn), prepared: map[string]*sqlite3.SQLiteStmt{}}
+	for pragma, want := range a.pragmas {
+		got := ""
+		err := ctx.Err()
+		if err == nil {
+			err = c.row("PRAGMA "+pragma, func(values []driver.Value) { got = fmt.Sprint(values[0]) })
+		}
+		if err == nil && got != want {
+			err = fmt.Errorf("PRAGMA %s is %s, not %s: the database cannot be used safely", pragma, got, want)
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open %s: %w", a.path, err), c.close())
+		}
+	}
+	return c, nil
+}
+
+// pool opens at most this many connections, when they are needed.
+func (a access) pool(connections int) *sql.DB {
+	pool := sql.OpenDB(a)
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
-	for pragma, want := range a.pragmas {
-		var got string
-		if err := pool.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got); err != nil {
-			return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), pool.Close())
-		}
-		if got != want {
-			err := fmt.Errorf("open %s: PRAGMA %s is %s, not %s: the database cannot be used safely", path, pragma, got, want)
-			return nil, errors.Join(err, pool.Close())
-		}
-	}
-	return pool, nil
+	return pool
 }
 
 // model gives access to the rows through connections.

@@ -17,10 +17,11 @@ import (
 // Store is a directory.Store in one SQLite file.
 type Store struct {
 	writer    *writer
-	readers   *sql.DB
-	searchers *sql.DB // one connection
-	reading   session // on readers
-	searching session // on searchers
+	readers   connections // for what every request needs
+	listers   *sql.DB     // for lists
+	searchers *sql.DB     // for lists that have to look at all rows; one connection
+	reading   session     // on readers and listers
+	searching session     // on readers and searchers
 	cache     *principals
 }
 
@@ -31,35 +32,33 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database at %s: run 'userapi serve' or 'userapi migrate' first", path)
 	}
-	s := &Store{}
+	s := &Store{cache: newPrincipals()}
 	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, path string) error {
-	writing, err := connect(ctx, path, readWrite(), 1)
+func (s *Store) open(ctx context.Context, path string) (err error) {
+	if err := checkSchema(ctx, path); err != nil {
+		return err
+	}
+	writing, err := readWrite(path).open(ctx)
 	if err != nil {
 		return err
 	}
-	if err := checkSchema(ctx, writing); err != nil {
-		return errors.Join(err, writing.Close())
-	}
-	s.cache = newPrincipals()
-	if s.writer, err = newWriter(ctx, writing, s.cache); err != nil {
-		return errors.Join(err, writing.Close())
-	}
-	if s.readers, err = connect(ctx, path, readOnly(), readers()); err != nil {
+	if s.writer, err = newWriter(writing, s.cache); err != nil {
 		return err
 	}
-	if s.searchers, err = connect(ctx, path, readOnly(), 1); err != nil {
+	reading := readOnly(path)
+	if s.readers, err = openAll(ctx, reading, readers()); err != nil {
 		return err
 	}
-	if s.reading, err = newSession(s.readers); err != nil {
+	s.listers, s.searchers = reading.pool(readers()), reading.pool(1)
+	if s.reading, err = newSession(s.listers, s.readers); err != nil {
 		return err
 	}
-	s.searching, err = newSession(s.searchers)
+	s.searching, err = newSession(s.searchers, s.readers)
 	return err
 }
 
@@ -67,10 +66,13 @@ func (s *Store) open(ctx context.Context, path string) error {
 // log into the database file.
 func (s *Store) Close() error {
 	var errs []error
-	for _, pool := range []*sql.DB{s.readers, s.searchers} {
+	for _, pool := range []*sql.DB{s.listers, s.searchers} {
 		if pool != nil {
 			errs = append(errs, pool.Close())
 		}
+	}
+	if s.readers != nil {
+		errs = append(errs, s.readers.close())
 	}
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"time"
 
 	"gorm.io/gorm"
@@ -49,11 +50,18 @@ func (row Token) token() directory.Token {
 	return t
 }
 
+// read reads the columns but for the hash, in the order of the fields.
+func (row *Token) read(values []driver.Value) {
+	row.ID, row.UserID = values[0].(int64), int32(values[1].(int64))
+	row.Name, row.Kind, row.Created = values[2].(string), values[3].(string), values[4].(int64)
+	row.Expires = unlessNull[int64](values[5])
+}
+
 // findPrincipal returns the token that the condition selects, and its owner.
-func findPrincipal(tx session, condition string, argument any) (directory.Principal, error) {
+func findPrincipal(tx session, condition string, argument driver.Value) (directory.Principal, error) {
 	var row Token
 	text := tx.sql(condition, func(db *gorm.DB) *gorm.DB { return db.Omit("hash").Find(&Token{}, condition, 0) })
-	err := translate(tx.row(text, argument).Scan(&row.ID, &row.UserID, &row.Name, &row.Kind, &row.Created, &row.Expires))
+	err := translate(tx.row(text, row.read, argument))
 	var owner directory.User
 	if err == nil {
 		owner, err = findUser(tx, directory.UserID(row.UserID))
@@ -97,8 +105,7 @@ func findActor(tx session, p directory.Principal) (directory.Principal, error) {
 func endTokens(tx session, user directory.UserID, used int64) error {
 	const condition = "user_id = ? AND id <> ? AND kind <> ?"
 	text := tx.sql(condition, func(db *gorm.DB) *gorm.DB { return db.Delete(&Token{}, condition, 0, 0, "") })
-	_, err := tx.run(text, int64(user), used, string(directory.TokenOperator))
-	return err
+	return tx.run(text, int64(user), used, string(directory.TokenOperator))
 }
 
 // endToken ends one token.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -78,18 +79,34 @@ func (row User) user() (directory.User, error) {
 	return u, nil
 }
 
-// columns returns where a row is read into, in the order of the fields.
-func (row *User) columns() []any {
-	return []any{
-		&row.ID, &row.Version, &row.NickName, &row.NickNameFolded, &row.EnterpriseID, &row.Role, &row.PasswordHash,
-		&row.Email, &row.Phone, &row.PhoneFolded, &row.IsActive, &row.Origion, &row.ClientIP, &row.CreateTime,
+// read reads all columns in the order of the fields. The tables are STRICT: a column has
+// the type that it was declared with.
+func (row *User) read(values []driver.Value) {
+	row.ID, row.Version = int32(values[0].(int64)), values[1].(int64)
+	row.NickName, row.NickNameFolded = values[2].(string), values[3].(string)
+	row.EnterpriseID, row.Role = values[4].(string), values[5].(string)
+	row.PasswordHash, row.Email = unlessNull[string](values[6]), unlessNull[string](values[7])
+	row.Phone, row.PhoneFolded = values[8].(string), values[9].(string)
+	if active := unlessNull[int64](values[10]); active != nil {
+		value := *active == 1
+		row.IsActive = &value
 	}
+	row.Origion, row.ClientIP = unlessNull[string](values[11]), unlessNull[string](values[12])
+	row.CreateTime = values[13].(int64)
+}
+
+func unlessNull[T any](value driver.Value) *T {
+	if value == nil {
+		return nil
+	}
+	typed := value.(T)
+	return &typed
 }
 
 // findRow returns the row of a user.
 func findRow(tx session, id directory.UserID) (row User, err error) {
 	text := tx.sql("user", func(db *gorm.DB) *gorm.DB { return db.Find(&User{}, "id = ?", 0) })
-	err = tx.row(text, int64(id)).Scan(row.columns()...)
+	err = tx.row(text, row.read, int64(id))
 	return row, translate(err)
 }
 
@@ -167,24 +184,32 @@ func insertUser(tx session, u directory.User, passwordHash string) (directory.Us
 var updatable = []struct {
 	name  string
 	field directory.Field
-	value func(directory.Change) any
+	value func(directory.Change) driver.Value
 }{
-	{"email", directory.FieldEmail, func(c directory.Change) any { return c.User.Email }},
-	{"enterprise_id", directory.FieldEnterpriseID, func(c directory.Change) any { return c.User.EnterpriseID }},
-	{"is_active", directory.FieldIsActive, func(c directory.Change) any { return c.User.IsActive }},
-	{"password_hash", directory.FieldPassword, func(c directory.Change) any { return c.PasswordHash }},
-	{"phone", directory.FieldPhone, func(c directory.Change) any { return c.User.Phone }},
-	{"phone_folded", directory.FieldPhone, func(c directory.Change) any { return directory.Fold(c.User.Phone) }},
-	{"role", directory.FieldRole, func(c directory.Change) any { return string(c.User.Role) }},
+	{"email", directory.FieldEmail, func(c directory.Change) driver.Value { return orNull(c.User.Email) }},
+	{"enterprise_id", directory.FieldEnterpriseID, func(c directory.Change) driver.Value { return c.User.EnterpriseID }},
+	{"is_active", directory.FieldIsActive, func(c directory.Change) driver.Value { return orNull(c.User.IsActive) }},
+	{"password_hash", directory.FieldPassword, func(c directory.Change) driver.Value { return c.PasswordHash }},
+	{"phone", directory.FieldPhone, func(c directory.Change) driver.Value { return c.User.Phone }},
+	{"phone_folded", directory.FieldPhone, func(c directory.Change) driver.Value { return directory.Fold(c.User.Phone) }},
+	{"role", directory.FieldRole, func(c directory.Change) driver.Value { return string(c.User.Role) }},
+}
+
+func orNull[T any](value *T) driver.Value {
+	if value == nil {
+		return nil
+	}
+	return *value
 }
 
 // combination has a bit for each of the updatable columns.
 type combination uint8
 
-// updateUser writes the named columns and the version, no other.
+// updateUser writes the named columns and the version, no other, of a user whose row was
+// read in this unit.
 func updateUser(tx session, c directory.Change) error {
 	var named combination
-	arguments := make([]any, 0, len(updatable)+2)
+	arguments := make([]driver.Value, 0, len(updatable)+2)
 	for i, column := range updatable {
 		if slices.Contains(c.Fields, column.field) {
 			named |= 1 << i
@@ -201,9 +226,5 @@ func updateUser(tx session, c directory.Change) error {
 		}
 		return db.Model(&User{}).Where("id = ?", 0).Updates(columns)
 	})
-	rows, err := tx.run(text, arguments...)
-	if err == nil && rows != 1 {
-		return fmt.Errorf("update of user %d changed %d rows", c.User.ID, rows)
-	}
-	return err
+	return tx.run(text, arguments...)
 }

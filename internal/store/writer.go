@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
@@ -25,12 +26,11 @@ const (
 // that wait, runs them one after another in one transaction, each in a savepoint of its
 // own, commits once, and only then answers all of them: they share the wait for the disk.
 type writer struct {
-	pool    *sql.DB // of the one connection
-	conn    *sql.Conn
-	steps   map[string]*sql.Stmt
-	session session // on the connection; nothing ends its statements
-	queue   chan *unit
-	stopped chan struct{} // closed when the last unit has been answered
+	connection *connection
+	pool       *sql.DB // of the same connection, for GORM
+	session    session // on both; nothing ends its statements
+	queue      chan *unit
+	stopped    chan struct{} // closed when the last unit has been answered
 
 	mutex  sync.RWMutex
 	closed bool // no unit is taken any more
@@ -45,34 +45,31 @@ type unit struct {
 	err  error
 }
 
-func newWriter(ctx context.Context, pool *sql.DB, cache *principals) (*writer, error) {
-	conn, err := pool.Conn(ctx)
+// newWriter starts a writer on a connection, which it closes.
+func newWriter(c *connection, cache *principals) (*writer, error) {
+	pool := sql.OpenDB(same{c.driver})
+	pool.SetMaxOpenConns(1)
+	session, err := newSession(pool, c)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.close())
 	}
-	session, err := newSession(conn)
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	steps, err := prepare(ctx, conn, begin, savepoint, release, rollBackTo, commit, rollBack)
 	session.cache = cache
 	w := &writer{
-		pool: pool, conn: conn, session: session,
-		steps: steps, queue: make(chan *unit, maxWaiting), stopped: make(chan struct{}),
+		connection: c, pool: pool, session: session,
+		queue: make(chan *unit, maxWaiting), stopped: make(chan struct{}),
 	}
 	go w.work()
 	return w, nil
 }
 
-// The steps of a transaction.
-const (
-	begin      = "BEGIN IMMEDIATE"
-	savepoint  = "SAVEPOINT unit"
-	release    = "RELEASE unit"
-	rollBackTo = "ROLLBACK TO unit"
-	commit     = "COMMIT"
-	rollBack   = "ROLLBACK"
-)
+// same gives database/sql one connection that is open already. It is a driver.Connector.
+type same struct{ driver.Conn }
+
+// Connect implements driver.Connector.
+func (s same) Connect(context.Context) (driver.Conn, error) { return s.Conn, nil }
+
+// Driver implements driver.Connector.
+func (same) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
 // do has fn carried out: all of it is on disk when do returns nil, none of it when do
 // returns an error. Whose ctx ends while the unit waits leaves; a unit that has joined
@@ -116,7 +113,7 @@ func (w *writer) close() error {
 	close(w.queue)
 	w.mutex.Unlock()
 	<-w.stopped
-	return errors.Join(w.conn.Close(), w.pool.Close())
+	return errors.Join(w.connection.close(), w.pool.Close())
 }
 
 // work is the writer's loop.
@@ -186,17 +183,17 @@ func (w *writer) commit(batch []*unit) {
 
 // transact runs the units in one transaction. An error means that none is carried out.
 func (w *writer) transact(batch []*unit) error {
-	if err := w.step(begin); err != nil {
+	if err := w.connection.run("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	w.look()
 	for _, u := range batch {
 		if err := w.carryOut(u); err != nil {
-			return errors.Join(err, w.end())
+			return errors.Join(err, w.rollBack())
 		}
 	}
-	if err := w.step(commit); err != nil {
-		return errors.Join(err, w.end())
+	if err := w.connection.run("COMMIT"); err != nil {
+		return errors.Join(err, w.rollBack())
 	}
 	return nil
 }
@@ -204,16 +201,16 @@ func (w *writer) transact(batch []*unit) error {
 // carryOut runs a unit and undoes what has failed. An error means that the transaction
 // cannot go on.
 func (w *writer) carryOut(u *unit) error {
-	if err := w.step(savepoint); err != nil {
+	if err := w.connection.run("SAVEPOINT unit"); err != nil {
 		return err
 	}
 	if u.err = w.run(u); u.err != nil {
 		// SQLite ends the transaction itself when the disk is full, say. There is nothing to return to then.
-		if err := w.step(rollBackTo); err != nil {
+		if err := w.connection.run("ROLLBACK TO unit"); err != nil {
 			return fmt.Errorf("another unit has ended the transaction: %v", u.err) //nolint:errorlint // its code is not theirs
 		}
 	}
-	return w.step(release)
+	return w.connection.run("RELEASE unit")
 }
 
 // run runs a unit; a panic in it is an error of its own.
@@ -226,39 +223,17 @@ func (w *writer) run(u *unit) (err error) {
 	return u.run(w.session)
 }
 
-// end ends the transaction unless SQLite has ended it.
-func (w *writer) end() error {
-	open := false
-	err := w.conn.Raw(func(conn any) error {
-		open = !conn.(*sqlite3.SQLiteConn).AutoCommit()
+// rollBack ends the transaction unless SQLite has ended it.
+func (w *writer) rollBack() error {
+	if w.connection.driver.AutoCommit() {
 		return nil
-	})
-	if err != nil || !open {
-		return err
 	}
-	return w.step(rollBack)
+	return w.connection.run("ROLLBACK")
 }
 
 // look finds out whether another process has written since the last look.
 func (w *writer) look() {
 	var version int64
-	err := w.session.row("PRAGMA data_version").Scan(&version)
+	err := w.connection.row("PRAGMA data_version", func(values []driver.Value) { version = values[0].(int64) })
 	w.session.cache.see(version, err == nil)
-}
-
-func (w *writer) step(name string) error {
-	_, err := w.steps[name].Exec()
-	return err
-}
-
-func prepare(ctx context.Context, conn *sql.Conn, all ...string) (map[string]*sql.Stmt, error) {
-	prepared := map[string]*sql.Stmt{}
-	for _, text := range all {
-		statement, err := conn.PrepareContext(ctx, text)
-		if err != nil {
-			return nil, err
-		}
-		prepared[text] = statement
-	}
-	return prepared, nil
 }

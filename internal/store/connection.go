@@ -1,0 +1,134 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// connection is one connection to the file, with the statements that it has prepared.
+// They are run past database/sql, which takes about as long as they do. It is for one
+// goroutine at a time.
+type connection struct {
+	driver    *sqlite3.SQLiteConn
+	prepared  map[string]*sqlite3.SQLiteStmt
+	arguments []driver.NamedValue
+	values    []driver.Value
+}
+
+// row runs SQL that returns one row at most and gives it to read, which must not keep
+// the slice. sql.ErrNoRows: there is none.
+func (c *connection) row(text string, read func([]driver.Value), arguments ...driver.Value) (err error) {
+	rows, err := c.start(text, arguments)
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, rows.Close()) }()
+	for len(c.values) < len(rows.Columns()) {
+		c.values = append(c.values, nil)
+	}
+	values := c.values[:len(rows.Columns())]
+	defer clear(values)
+	if err := rows.Next(values); errors.Is(err, io.EOF) {
+		return sql.ErrNoRows
+	} else if err != nil {
+		return err
+	}
+	read(values)
+	return nil
+}
+
+// run runs SQL that returns no rows.
+func (c *connection) run(text string, arguments ...driver.Value) error {
+	rows, err := c.start(text, arguments)
+	if err != nil {
+		return err
+	}
+	return rows.Close()
+}
+
+// start prepares SQL unless it is, and takes its first step, which is the only one of a
+// statement that writes. The driver needs fewer calls of C for a query than for an
+// execution, so it is one.
+func (c *connection) start(text string, arguments []driver.Value) (driver.Rows, error) {
+	statement := c.prepared[text]
+	if statement == nil {
+		prepared, err := c.driver.Prepare(text)
+		if err != nil {
+			return nil, err
+		}
+		statement = prepared.(*sqlite3.SQLiteStmt)
+		c.prepared[text] = statement
+	}
+	c.arguments = c.arguments[:0]
+	for i, argument := range arguments {
+		c.arguments = append(c.arguments, driver.NamedValue{Ordinal: i + 1, Value: argument})
+	}
+	// Without an end, a context costs nothing: what runs here takes microseconds.
+	rows, err := statement.QueryContext(context.Background(), c.arguments)
+	clear(c.arguments)
+	return rows, err
+}
+
+// close ends the statements first: one that is left would keep the log's file.
+func (c *connection) close() error {
+	var errs []error
+	for _, statement := range c.prepared {
+		errs = append(errs, statement.Close())
+	}
+	return errors.Join(append(errs, c.driver.Close())...)
+}
+
+// connections are as many as may read at once.
+type connections chan *connection
+
+// openAll opens this many.
+func openAll(ctx context.Context, a access, number int) (connections, error) {
+	all := make(connections, number)
+	for range number {
+		c, err := a.open(ctx)
+		if err != nil {
+			for range len(all) {
+				err = errors.Join(err, (<-all).close())
+			}
+			return nil, err
+		}
+		all <- c
+	}
+	return all, nil
+}
+
+// row is connection.row on one of them.
+func (all connections) row(text string, read func([]driver.Value), arguments ...driver.Value) error {
+	c, open := <-all
+	if !open {
+		return sql.ErrConnDone
+	}
+	defer func() { all <- c }()
+	return c.row(text, read, arguments...)
+}
+
+// run is connection.run on one of them.
+func (all connections) run(text string, arguments ...driver.Value) error {
+	c, open := <-all
+	if !open {
+		return sql.ErrConnDone
+	}
+	defer func() { all <- c }()
+	return c.run(text, arguments...)
+}
+
+// close waits for those that are in use.
+func (all connections) close() error {
+	var errs []error
+	for range cap(all) {
+		errs = append(errs, (<-all).close())
+	}
+	close(all)
+	return errors.Join(errs...)
+}

@@ -1,0 +1,268 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/directory"
+)
+
+// write stores an event of this name.
+func write(tx session, name string) error {
+	return insertEvent(tx, directory.Event{At: time.Now(), Operation: directory.Operation(name)})
+}
+
+// written returns the names of the events that are stored, in their order.
+func written(t *testing.T, s *Store) []string {
+	t.Helper()
+	events, _, err := s.Events(t.Context(), directory.EventFilter{}, directory.Page{Number: 1, Size: 10000})
+	require.NoError(t, err)
+	names := []string{}
+	for _, e := range events {
+		names = append(names, string(e.Operation))
+	}
+	return names
+}
+
+// hold keeps the writer busy until release is called, so that what is sent meanwhile
+// becomes one batch.
+func hold(t *testing.T, s *Store) (release func()) {
+	t.Helper()
+	begun, released, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() {
+		ended <- s.writer.do(context.Background(), func(session) error {
+			close(begun)
+			<-released
+			return nil
+		})
+	}()
+	<-begun
+	return func() {
+		close(released)
+		require.NoError(t, <-ended)
+	}
+}
+
+// send has a unit carried out, and returns when it waits in the queue.
+func send(ctx context.Context, s *Store, run func(session) error) <-chan error {
+	waiting, answer := len(s.writer.queue), make(chan error, 1)
+	go func() { answer <- s.writer.do(ctx, run) }()
+	for len(s.writer.queue) == waiting && len(answer) == 0 {
+		runtime.Gosched()
+	}
+	return answer
+}
+
+// batch has these units carried out in one batch, and returns their errors.
+func batch(t *testing.T, s *Store, units ...func(session) error) []error {
+	t.Helper()
+	release := hold(t, s)
+	var answers []<-chan error
+	for _, run := range units {
+		answers = append(answers, send(t.Context(), s, run))
+	}
+	release()
+	errs := make([]error, len(units))
+	for i, answer := range answers {
+		errs[i] = <-answer
+	}
+	return errs
+}
+
+func writing(name string) func(session) error {
+	return func(tx session) error { return write(tx, name) }
+}
+
+// execute runs SQL on the connection that writes.
+func execute(t *testing.T, s *Store, statements string) {
+	t.Helper()
+	require.NoError(t, s.writer.do(t.Context(), func(tx session) error { return tx.Exec(statements).Error }))
+}
+
+// Those who wait share a commit, are carried out in the order in which they came, and
+// see what those before them have written.
+func TestWhoWaitsSharesACommit(t *testing.T) {
+	s := open(t)
+	var commits atomic.Int64
+	const units = 2*maxBatch + 1
+	release := hold(t, s)
+	var answers []<-chan error
+	var want []string
+	for i := range units {
+		want = append(want, fmt.Sprint(i))
+		answers = append(answers, send(t.Context(), s, func(tx session) error {
+			var before int64
+			if err := tx.Model(&Event{}).Count(&before).Error; err != nil || before != int64(i) {
+				return fmt.Errorf("%d events before unit %d: %w", before, i, err)
+			}
+			return write(tx, want[i])
+		}))
+	}
+	// The hook is called by the writer, which is held.
+	s.writer.connection.driver.RegisterCommitHook(func() int { commits.Add(1); return 0 })
+	release()
+	for _, answer := range answers {
+		require.NoError(t, <-answer)
+	}
+	require.Equal(t, want, written(t, s))
+	require.LessOrEqual(t, commits.Load(), int64(4), "129 units are three batches, after the one that was held")
+	require.GreaterOrEqual(t, commits.Load(), int64(3))
+}
+
+// A unit that fails or panics is undone whole, also what it wrote before, and alone.
+func TestFailedUnitIsUndoneAlone(t *testing.T) {
+	s := open(t)
+	execute(t, s, `CREATE TRIGGER fault BEFORE INSERT ON events WHEN new.operation = 'fault' BEGIN SELECT RAISE(ABORT, 'injected'); END`)
+	refused := &directory.Error{Code: directory.CodeForbidden}
+	errs := batch(t, s,
+		writing("a"),
+		func(tx session) error { return errors.Join(write(tx, "undone"), refused) },
+		writing("b"),
+		func(tx session) error {
+			if err := write(tx, "undone"); err != nil {
+				return err
+			}
+			return write(tx, "fault") // its second write fails
+		},
+		func(tx session) error {
+			if err := write(tx, "undone"); err != nil {
+				return err
+			}
+			panic("canary")
+		},
+		writing("c"),
+	)
+	require.NoError(t, errors.Join(errs[0], errs[2], errs[5]))
+	require.ErrorIs(t, errs[1], refused)
+	require.ErrorContains(t, errs[3], "injected")
+	require.ErrorContains(t, errs[4], "panic: string")
+	require.NotContains(t, errs[4].Error(), "canary")
+	require.Equal(t, []string{"a", "b", "c"}, written(t, s))
+}
+
+// A commit that fails fails every one of its batch, and none of the next.
+func TestFailedCommitFailsItsBatch(t *testing.T) {
+	s := open(t)
+	failing := true // the hook is called by the writer only
+	require.NoError(t, s.writer.do(t.Context(), func(session) error {
+		s.writer.connection.driver.RegisterCommitHook(func() int {
+			if failing {
+				return 1
+			}
+			return 0
+		})
+		failing = false
+		return nil
+	}))
+	refused := &directory.Error{Code: directory.CodeForbidden}
+	errs := batch(t, s,
+		writing("a"),
+		func(session) error { failing = true; return nil },
+		func(session) error { return refused },
+		writing("b"),
+	)
+	for i, err := range errs {
+		require.Error(t, err)
+		require.Equal(t, i == 2, errors.Is(err, refused), "who was refused keeps the answer")
+	}
+	require.Empty(t, written(t, s))
+	failing = false
+	require.NoError(t, errors.Join(batch(t, s, writing("c"), writing("d"))...))
+	require.Equal(t, []string{"c", "d"}, written(t, s))
+}
+
+// A transaction that SQLite itself has ended fails all, also those that were done, and
+// those that come behind do not commit one by one.
+func TestEndedTransactionFailsItsBatch(t *testing.T) {
+	s := open(t)
+	execute(t, s, `CREATE TRIGGER fault BEFORE INSERT ON events WHEN new.operation = 'fault' BEGIN SELECT RAISE(ROLLBACK, 'injected'); END`)
+	for _, fault := range []func(session) error{
+		writing("fault"),
+		func(tx session) error { _ = write(tx, "fault"); return nil }, // it does not tell
+	} {
+		for i, err := range batch(t, s, writing("a"), fault, writing("b")) {
+			require.Error(t, err, i)
+			_, known := errors.AsType[*directory.Error](err)
+			require.False(t, known, "the failure is ours")
+		}
+		require.Empty(t, written(t, s))
+	}
+	require.NoError(t, errors.Join(batch(t, s, writing("c"))...))
+	require.Equal(t, []string{"c"}, written(t, s))
+}
+
+// A unit whose request has ended before it joins a batch is dropped; one that has joined
+// is carried out, and answered.
+func TestUnitAndItsRequest(t *testing.T) {
+	s := open(t)
+	release := hold(t, s)
+	ctx, end := context.WithCancel(t.Context())
+	dropped := send(ctx, s, writing("dropped"))
+	end()
+	require.ErrorIs(t, <-dropped, context.Canceled, "it does not wait for the writer")
+	release()
+	require.ErrorIs(t, s.writer.do(ctx, writing("late")), context.Canceled)
+
+	ctx, end = context.WithCancel(t.Context())
+	require.NoError(t, s.writer.do(ctx, func(tx session) error {
+		end()
+		return write(tx, "joined")
+	}))
+	require.Equal(t, []string{"joined"}, written(t, s))
+}
+
+// The queue has an end, and who finds it full learns so at once.
+func TestQueueIsBounded(t *testing.T) {
+	s := open(t)
+	release := hold(t, s)
+	var answers []<-chan error
+	for range maxWaiting {
+		answers = append(answers, send(t.Context(), s, writing("x")))
+	}
+	require.True(t, directory.IsCode(s.writer.do(t.Context(), writing("refused")), directory.CodeUnavailable))
+	release()
+	for _, answer := range answers {
+		require.NoError(t, <-answer)
+	}
+	require.NoError(t, s.writer.do(t.Context(), writing("x")), "there is room again")
+	require.Len(t, written(t, s), maxWaiting+1)
+}
+
+// Closing drops nothing that was accepted, and accepts nothing more.
+func TestCloseCarriesOutWhatWasAccepted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	_, err := Migrate(t.Context(), path)
+	require.NoError(t, err)
+	s, err := Open(t.Context(), path)
+	require.NoError(t, err)
+	release := hold(t, s)
+	var answers []<-chan error
+	for range maxBatch + 1 {
+		answers = append(answers, send(t.Context(), s, writing("x")))
+	}
+	closed := make(chan error)
+	go func() { closed <- s.Close() }()
+	for open := true; open; runtime.Gosched() {
+		s.writer.mutex.RLock()
+		open = !s.writer.closed
+		s.writer.mutex.RUnlock()
+	}
+	require.True(t, directory.IsCode(s.writer.do(t.Context(), writing("refused")), directory.CodeUnavailable))
+	release()
+	for _, answer := range answers {
+		require.NoError(t, <-answer)
+	}
+	require.NoError(t, <-closed)
+	again, err := Open(t.Context(), path)
+	require.NoError(t, err)
+	require.Len(t, written(t, again), maxBatch+1)
+	require.NoError(t, again.Close())
+}
