@@ -182,7 +182,7 @@ func TestNothingScansOrSorts(t *testing.T) {
 		all := strings.Join(plans, "\n")
 		t.Log("\n" + all)
 		require.Contains(t, all, "SEARCH "+found)
-		for _, slow := range []string{"TEMP B-TREE", "SCAN users", "SCAN user_counts"} {
+		for _, slow := range []string{"TEMP B-TREE", "SCAN users", "SCAN user_counts", "SCAN events"} {
 			require.NotContains(t, all, slow)
 		}
 	}
@@ -219,6 +219,15 @@ func TestNothingScansOrSorts(t *testing.T) {
 		require.True(t, last)
 		return err
 	})
+	for found, filter := range map[string]directory.EventFilter{
+		"events USING INTEGER PRIMARY KEY (rowid>?)":              {},
+		"events USING INDEX events_target (target_id=? AND id>?)": {TargetID: 300},
+	} {
+		requirePlans(found, func() error {
+			_, err := kept.EventsAfter(t.Context(), filter, 1, 10)
+			return err
+		})
+	}
 }
 
 // The time of a page depends neither on how many users there are nor on how many are before it.
