@@ -28,41 +28,52 @@ func (c auditCommand) Validate() error {
 // the actor for the command line or the server itself.
 func (c auditCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
+		user, err := c.user(ctx, service)
+		if err != nil {
+			return err
+		}
 		table := tabwriter.NewWriter(std.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "TIME\tACTOR\tOPERATION\tUSER\tENTERPRISE\tFIELDS\tREQUEST\tTOKEN")
-		for page := (directory.Page{Number: 1, Size: eventsAtOnce}); ; page.Number++ {
-			events, total, err := c.read(ctx, service, page)
+		for last := int64(0); ; {
+			events, err := service.EventsAfter(ctx, user, last, eventsAtOnce)
 			if err != nil {
 				return err
 			}
 			for _, e := range events {
-				fields := make([]string, len(e.Fields))
-				for i, field := range e.Fields {
-					fields[i] = string(field)
-				}
-				actor := ""
-				if e.ActorID != 0 {
-					actor = e.ActorID.String()
-				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", e.At.Format(time.RFC3339), orDash(actor), e.Operation,
-					e.TargetID, e.EnterpriseID, orDash(strings.Join(fields, ",")), orDash(e.RequestID), orDash(e.TokenName))
+				printEvent(table, e)
+				last = e.ID
 			}
-			if err := table.Flush(); err != nil || page.Number*page.Size >= total {
+			if err := table.Flush(); err != nil || len(events) < eventsAtOnce {
 				return err
 			}
 		}
 	})
 }
 
-func (c auditCommand) read(ctx context.Context, service *directory.Service, page directory.Page) ([]directory.Event, int64, error) {
+// user returns whose changes are asked for, 0 for everyone's.
+func (c auditCommand) user(ctx context.Context, service *directory.Service) (directory.UserID, error) {
 	if c.User == nil {
-		return service.Events(ctx, page)
+		return 0, nil
 	}
-	events, total, err := service.UserEvents(ctx, directory.Operator(), directory.UserID(*c.User), page)
+	user := directory.UserID(*c.User)
+	_, _, err := service.UserEvents(ctx, directory.Operator(), user, directory.Page{Number: 1, Size: 1})
 	if directory.IsCode(err, directory.CodeNotFound) {
-		err = fmt.Errorf("there never was a user %d", *c.User)
+		err = fmt.Errorf("there never was a user %d", user)
 	}
-	return events, total, err
+	return user, err
+}
+
+func printEvent(table *tabwriter.Writer, e directory.Event) {
+	fields := make([]string, len(e.Fields))
+	for i, field := range e.Fields {
+		fields[i] = string(field)
+	}
+	actor := ""
+	if e.ActorID != 0 {
+		actor = e.ActorID.String()
+	}
+	fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", e.At.Format(time.RFC3339), orDash(actor), e.Operation,
+		e.TargetID, e.EnterpriseID, orDash(strings.Join(fields, ",")), orDash(e.RequestID), orDash(e.TokenName))
 }
 
 func orDash(s string) string {

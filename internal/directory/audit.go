@@ -51,7 +51,8 @@ func (s *Service) UserEvents(ctx context.Context, p Principal, id UserID, page P
 	return events, total, err
 }
 
-// Events lists all changes, the oldest first, for the command line.
-func (s *Service) Events(ctx context.Context, page Page) ([]Event, int64, error) {
-	return s.Store.Events(ctx, EventFilter{}, page)
+// EventsAfter lists the changes after the one with the number id, the oldest first, for
+// the command line: of a user or, for 0, of all. There are limit of them unless they are the last.
+func (s *Service) EventsAfter(ctx context.Context, user UserID, id int64, limit int) ([]Event, error) {
+	return s.Store.EventsAfter(ctx, EventFilter{TargetID: user}, id, limit)
 }

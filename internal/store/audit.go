@@ -61,6 +61,18 @@ func (row Event) event() directory.Event {
 
 // Events implements directory.Store.
 func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page directory.Page) ([]directory.Event, int64, error) {
+	rows, total, err := list[Event](s.selectEvents(ctx, filter), page)
+	return events(rows), total, err
+}
+
+// EventsAfter implements directory.Store.
+func (s *Store) EventsAfter(ctx context.Context, filter directory.EventFilter, id int64, limit int) ([]directory.Event, error) {
+	var rows []Event
+	err := s.selectEvents(ctx, filter).Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error
+	return events(rows), translate(err)
+}
+
+func (s *Store) selectEvents(ctx context.Context, filter directory.EventFilter) *gorm.DB {
 	query := s.reading.with(ctx).Model(&Event{})
 	if filter.TargetID != 0 {
 		query = query.Where("target_id = ?", filter.TargetID)
@@ -68,13 +80,13 @@ func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page d
 	if filter.EnterpriseID != "" {
 		query = query.Where("enterprise_id = ?", filter.EnterpriseID)
 	}
-	rows, total, err := list[Event](query, page)
-	if err != nil {
-		return nil, 0, err
-	}
-	events := make([]directory.Event, len(rows))
+	return query
+}
+
+func events(rows []Event) []directory.Event {
+	read := make([]directory.Event, len(rows))
 	for i, row := range rows {
-		events[i] = row.event()
+		read[i] = row.event()
 	}
-	return events, total, nil
+	return read
 }

@@ -32,12 +32,20 @@ func exec(t *testing.T, path string, statements ...string) error {
 	return nil
 }
 
+// toSchema4 takes back what migration 5 does.
+var toSchema4 = []string{
+	`DROP TRIGGER users_inserted`, `DROP TRIGGER users_deleted`, `DROP TRIGGER users_moved`, `DROP TABLE user_counts`,
+	`DROP INDEX users_administrators`, `DROP INDEX users_all_administrators`,
+	`CREATE INDEX users_role ON users (role, enterprise_id)`,
+	`DELETE FROM goose_db_version WHERE version_id > 4`,
+}
+
 func TestMigrateMakesAPrivateFile(t *testing.T) {
 	// A name with everything that a URI would take for its own.
 	path := filepath.Join(t.TempDir(), "a b?c=d#e%41&f.db")
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.Equal(t, int64(4), version)
+	require.Equal(t, int64(5), version)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
@@ -59,6 +67,7 @@ func TestOlderUsersAreFound(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
+	require.NoError(t, exec(t, path, toSchema4...))
 	require.NoError(t, exec(t, path,
 		`DROP INDEX users_enterprise`, `DROP INDEX users_role`, `ALTER TABLE users DROP COLUMN phone_folded`,
 		`DELETE FROM goose_db_version WHERE version_id > 1`,
@@ -66,7 +75,7 @@ func TestOlderUsersAreFound(t *testing.T) {
 			(1, 'a', 'a', 'e', 'user', 'BÜRO Weiß', 0), (1, 'ꭰ', 'Ꭰ', 'e', 'user', '', 0)`))
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.Equal(t, int64(4), version)
+	require.Equal(t, int64(5), version)
 	kept, err := store.Open(t.Context(), path)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, kept.Close()) }()
@@ -144,7 +153,7 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, exec(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`))
 	_, err = store.Open(t.Context(), path)
-	require.ErrorContains(t, err, "schema 99999 and this userapi knows 4: run a newer userapi")
+	require.ErrorContains(t, err, "schema 99999 and this userapi knows 5: run a newer userapi")
 	_, err = store.Migrate(t.Context(), path)
 	require.ErrorContains(t, err, "run a newer userapi")
 }

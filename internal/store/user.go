@@ -142,22 +142,11 @@ func (s *Store) Account(ctx context.Context, name directory.LogInName) (account 
 
 // Users implements directory.Store.
 func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]directory.User, int64, error) {
-	session := s.reading
+	find := s.listUsers
 	if filter.Text != "" {
-		session = s.searching
+		find = s.searchUsers
 	}
-	query := session.with(ctx).Model(&User{})
-	if len(filter.Roles) < len(directory.Roles()) {
-		query = query.Where("role IN ?", filter.Roles)
-	}
-	if filter.EnterpriseID != "" {
-		query = query.Where("enterprise_id = ?", filter.EnterpriseID)
-	}
-	if filter.Text != "" {
-		text := directory.Fold(filter.Text)
-		query = query.Where("(instr(nick_name_folded, ?) OR instr(lower(email), ?) OR instr(phone_folded, ?))", text, text, text)
-	}
-	rows, total, err := list[User](query, page)
+	rows, total, err := find(ctx, filter, page)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -1,0 +1,254 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	_ "github.com/mattn/go-sqlite3" // the driver
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"userapi/internal/directory"
+	"userapi/internal/store"
+)
+
+// addUsers adds users with the numbers from ?1 to ?2 in steps of ?3, in the enterprise ?4
+// or, for ”, in enterprises of a hundred. One in a hundred is an administrator.
+const addUsers = `
+	WITH RECURSIVE numbers (n) AS (SELECT ?1 UNION ALL SELECT n + ?3 FROM numbers WHERE n + ?3 <= ?2)
+	INSERT OR IGNORE INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time)
+	SELECT n, 1, 'user' || n, 'user' || n, iif(?4 = '', 'enterprise-' || (n / 100), ?4),
+		CASE WHEN n = 1 THEN 'system_administrator' WHEN n % 100 = 0 THEN 'administrator' ELSE 'user' END, '', 0
+	FROM numbers`
+
+// openBeside opens a new database twice: as the store, and as another process would.
+func openBeside(t testing.TB) (*store.Store, *sql.DB) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	_, err := store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	kept, err := store.Open(t.Context(), path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, kept.Close()) })
+	beside, err := sql.Open("sqlite3", "file:"+path+"?_synchronous=OFF")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, beside.Close()) })
+	return kept, beside
+}
+
+// tester is a test, or one of the many tries of a property.
+type tester interface {
+	require.TestingT
+	Context() context.Context
+}
+
+// read returns the rows that a query finds, each as its columns with a space between.
+func read(t tester, db *sql.DB, query string, values ...any) (rows []string) {
+	found, err := db.QueryContext(t.Context(), query, values...)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, found.Close()) }()
+	columns, err := found.Columns()
+	require.NoError(t, err)
+	texts, into := make([]string, len(columns)), make([]any, len(columns))
+	for i := range texts {
+		into[i] = &texts[i]
+	}
+	for found.Next() {
+		require.NoError(t, found.Scan(into...))
+		rows = append(rows, strings.Join(texts, " "))
+	}
+	require.NoError(t, found.Err())
+	return rows
+}
+
+// requireCounts fails unless the counts are those of the users that are there.
+func requireCounts(t tester, db *sql.DB) {
+	want := read(t, db, `
+		SELECT enterprise_id, id >> 12 AS block, role, COUNT(*) FROM users GROUP BY 1, 2, 3 UNION ALL
+		SELECT '', id >> 12 AS block, role, COUNT(*) FROM users GROUP BY 2, 3 ORDER BY 1, 2, 3`)
+	require.Equal(t, want, read(t, db, `SELECT * FROM user_counts ORDER BY 1, 2, 3`))
+}
+
+// Whatever another process does to the users, lists are what looking at all of them
+// would find.
+func TestListsAreExact(t *testing.T) {
+	kept, beside := openBeside(t)
+	// Blocks begin at 4096, 8192 and so on.
+	numbers := rapid.OneOf(rapid.IntRange(1, 20), rapid.IntRange(4085, 4105), rapid.IntRange(8000, 24_000), rapid.Just(math.MaxInt32))
+	enterprises := rapid.SampledFrom([]string{"a", "b", "c"})
+	roles := rapid.SampledFrom(directory.Roles())
+	rapid.Check(t, func(t *rapid.T) {
+		run := func(statement string, values ...any) {
+			_, err := beside.ExecContext(t.Context(), statement, values...)
+			require.NoError(t, err)
+		}
+		run(`DELETE FROM users`)
+		t.Repeat(map[string]func(*rapid.T){
+			"": func(t *rapid.T) { requireCounts(t, beside) },
+			"add": func(t *rapid.T) {
+				from, step := numbers.Draw(t, "from"), rapid.SampledFrom([]int{1, 3, 90, 2900}).Draw(t, "step")
+				to := min(from+step*rapid.IntRange(0, 40).Draw(t, "more"), math.MaxInt32)
+				run(addUsers, from, to, step, enterprises.Draw(t, "enterprise"))
+			},
+			"delete": func(t *rapid.T) {
+				run(`DELETE FROM users WHERE id BETWEEN ? AND ?`, numbers.Draw(t, "from"), numbers.Draw(t, "to"))
+			},
+			"move": func(t *rapid.T) {
+				run(`UPDATE users SET enterprise_id = ? WHERE id BETWEEN ? AND ?`,
+					enterprises.Draw(t, "enterprise"), numbers.Draw(t, "from"), numbers.Draw(t, "to"))
+			},
+			"appoint": func(t *rapid.T) {
+				run(`UPDATE users SET role = ? WHERE id BETWEEN ? AND ?`, roles.Draw(t, "role"), numbers.Draw(t, "from"), numbers.Draw(t, "to"))
+			},
+			"renumber": func(t *rapid.T) {
+				run(`UPDATE OR IGNORE users SET id = ?1, nick_name_folded = 'user' || ?1 WHERE id = ?2`, numbers.Draw(t, "to"), numbers.Draw(t, "from"))
+			},
+			"list": func(t *rapid.T) {
+				filter := directory.UserFilter{
+					EnterpriseID: rapid.SampledFrom([]string{"", "a", "b", "other"}).Draw(t, "enterprise"),
+					Roles:        rapid.SliceOfDistinct(roles, rapid.ID).Draw(t, "roles"),
+				}
+				page := directory.Page{Number: rapid.Int64Range(1, 50).Draw(t, "number"), Size: rapid.Int64Range(1, 40).Draw(t, "size")}
+				requireList(t, kept, beside, filter, page)
+			},
+		})
+	})
+}
+
+// requireList fails unless a page is the one of the users that are there.
+func requireList(t *rapid.T, kept *store.Store, beside *sql.DB, filter directory.UserFilter, page directory.Page) {
+	all := []string{}
+	for _, user := range read(t, beside, `SELECT id, enterprise_id, role FROM users ORDER BY id`) {
+		columns := strings.Fields(user)
+		if (filter.EnterpriseID == "" || filter.EnterpriseID == columns[1]) && slices.Contains(filter.Roles, directory.Role(columns[2])) {
+			all = append(all, user)
+		}
+	}
+	users, total, err := kept.Users(t.Context(), filter, page)
+	require.NoError(t, err)
+	require.EqualValues(t, len(all), total)
+	got := []string{}
+	for _, u := range users {
+		got = append(got, fmt.Sprint(u.ID, " ", u.EnterpriseID, " ", u.Role))
+	}
+	first := min(page.Offset(), total)
+	require.Equal(t, all[first:min(first+page.Size, total)], got)
+}
+
+// The users that were there before they were counted are counted.
+func TestOlderUsersAreCounted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	_, err := store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	require.NoError(t, exec(t, path, toSchema4...))
+	db, err := sql.Open("sqlite3", "file:"+path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	for _, values := range [][]any{{1, 9000, 1, ""}, {40_000, 80_000, 2801, "e"}} {
+		_, err := db.ExecContext(t.Context(), addUsers, values...)
+		require.NoError(t, err)
+	}
+	version, err := store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	require.EqualValues(t, 5, version)
+	requireCounts(t, db)
+	require.Len(t, read(t, db, `SELECT * FROM user_counts WHERE enterprise_id = '' AND role = 'user'`), 13)
+}
+
+// What lists and changes read is found by an index and in order: no query looks at all
+// users, and none sorts.
+func TestNothingScansOrSorts(t *testing.T) {
+	kept, beside := openBeside(t)
+	_, err := beside.ExecContext(t.Context(), addUsers, 1, 5000, 1, "")
+	require.NoError(t, err)
+	_, err = beside.ExecContext(t.Context(), `UPDATE users SET is_active = 1 WHERE id = 300`)
+	require.NoError(t, err)
+	var plans []string
+	require.NoError(t, kept.OnRead(func(statement string, values []any) {
+		for _, step := range read(t, beside, "EXPLAIN QUERY PLAN "+statement, values...) {
+			plans = append(plans, strings.Join(strings.Fields(step)[3:], " "))
+		}
+	}))
+	// requirePlans fails unless what is read is found so.
+	requirePlans := func(found string, read func() error) {
+		plans = nil
+		require.NoError(t, read())
+		all := strings.Join(plans, "\n")
+		t.Log("\n" + all)
+		require.Contains(t, all, "SEARCH "+found)
+		for _, slow := range []string{"TEMP B-TREE", "SCAN users", "SCAN user_counts", "SCAN events"} {
+			require.NotContains(t, all, slow)
+		}
+	}
+	administrator := []directory.Role{directory.RoleAdministrator}
+	for found, filter := range map[string]directory.UserFilter{
+		"users USING INTEGER PRIMARY KEY (rowid>?)": {
+			Roles: directory.Roles(),
+		},
+		"users USING INDEX users_enterprise (enterprise_id=? AND rowid>?)": {
+			EnterpriseID: "enterprise-3", Roles: []directory.Role{directory.RoleUser, directory.RoleAdministrator},
+		},
+		"users USING INDEX users_all_administrators (id>?)": {
+			Roles: administrator,
+		},
+		"users USING INDEX users_administrators (enterprise_id=? AND rowid>?)": {
+			EnterpriseID: "enterprise-3", Roles: administrator,
+		},
+	} {
+		requirePlans(found, func() error {
+			users, _, err := kept.Users(t.Context(), filter, directory.Page{Number: 1, Size: 10})
+			require.NotEmpty(t, users)
+			return err
+		})
+	}
+	requirePlans("user_counts USING PRIMARY KEY (enterprise_id=?)", func() error {
+		_, _, err := kept.Users(t.Context(), directory.UserFilter{Roles: directory.Roles()}, directory.Page{Number: 51, Size: 100})
+		require.Len(t, plans, 1, "there are no users behind the last")
+		return err
+	})
+	facts, err := kept.Facts(t.Context(), directory.Operator(), 300)
+	require.NoError(t, err)
+	requirePlans("users USING INDEX users_administrators (enterprise_id=?)", func() error {
+		last, err := facts.LastAdministrator()
+		require.True(t, last)
+		return err
+	})
+	for found, filter := range map[string]directory.EventFilter{
+		"events USING INTEGER PRIMARY KEY (rowid>?)":              {},
+		"events USING INDEX events_target (target_id=? AND id>?)": {TargetID: 300},
+	} {
+		requirePlans(found, func() error {
+			_, err := kept.EventsAfter(t.Context(), filter, 1, 10)
+			return err
+		})
+	}
+}
+
+// The time of a page depends neither on how many users there are nor on how many are before it.
+func BenchmarkUsers(b *testing.B) {
+	for users, pages := range map[int][]int64{1000: {1, 100}, 100_000: {1, 1000, 10_000}} {
+		kept, beside := openBeside(b)
+		_, err := beside.ExecContext(b.Context(), addUsers, 1, users, 1, "one")
+		require.NoError(b, err)
+		for name, filter := range map[string]directory.UserFilter{
+			"everyone":   {Roles: directory.Roles()},
+			"enterprise": {EnterpriseID: "one", Roles: []directory.Role{directory.RoleUser, directory.RoleAdministrator}},
+		} {
+			for _, page := range pages {
+				b.Run(fmt.Sprintf("users=%d/%s/page=%d", users, name, page), func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						_, _, err := kept.Users(b.Context(), filter, directory.Page{Number: page, Size: 10})
+						require.NoError(b, err)
+					}
+				})
+			}
+		}
+	}
+}
