@@ -155,6 +155,20 @@ func (s *server) send(t *testing.T, token, method, path, body string) (status in
 	return response.StatusCode, string(content)
 }
 
+// requireEnded waits until the server has noticed that the command line, a moment ago,
+// has ended a token. It has a second.
+func (s *server) requireEnded(t *testing.T, token string) {
+	t.Helper()
+	for ended := time.Now(); ; {
+		sent := time.Now()
+		status, _ := s.send(t, token, "GET", "/openapi/v1/users/1", "")
+		if status == http.StatusUnauthorized {
+			return
+		}
+		require.Less(t, sent.Sub(ended), time.Second)
+	}
+}
+
 func readToken(t *testing.T, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(path)

@@ -39,8 +39,7 @@ func TestUserCommands(t *testing.T) {
 
 	_, stderr, code = finishWith(t, dir, "new password", "user", "set-password", "--user=2")
 	require.Equal(t, 0, code, stderr)
-	status, _ = s.send(t, token, "GET", "/openapi/v1/users/2", "")
-	require.Equal(t, 401, status, "ended by the command line, beside a running server")
+	s.requireEnded(t, token)
 	status, _ = logIn("default/root", secret)
 	require.Equal(t, 401, status)
 	status, _ = logIn("default/root", "new password")

@@ -34,7 +34,7 @@ func seed(ctx context.Context, path string, users int) (err error) {
 	_, err = db.ExecContext(ctx, `
 		WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
 		INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, password_hash, email, phone, phone_folded, is_active, create_time)
-		SELECT n, 1, 'user' || n, 'user' || n, iif(n = 1, 'default', 'enterprise-' || n / 100),
+		SELECT n, 1, 'user' || n, 'user' || n, iif(n = 1, 'default', 'enterprise-' || (n / 100)),
 			CASE WHEN n = 1 THEN 'system_administrator' WHEN n % 100 = 0 THEN 'administrator' ELSE 'user' END,
 			?, 'user' || n || '@example.com', '+44 20 ' || n, '+44 20 ' || n, 1, 1767225600000000 + n
 		FROM numbers`, users, hash)

@@ -76,12 +76,15 @@ func (c *connection) start(text string, arguments []driver.Value) (driver.Rows, 
 }
 
 // close ends the statements first: one that is left would keep the log's file.
-func (c *connection) close() error {
+func (c *connection) close() error { return errors.Join(c.endStatements(), c.driver.Close()) }
+
+func (c *connection) endStatements() error {
 	var errs []error
 	for _, statement := range c.prepared {
 		errs = append(errs, statement.Close())
 	}
-	return errors.Join(append(errs, c.driver.Close())...)
+	clear(c.prepared)
+	return errors.Join(errs...)
 }
 
 // connections are as many as may read at once.

@@ -10,19 +10,22 @@ import (
 
 const (
 	maxPrincipals = 4096 // in the cache; some 2 MB
-	// cacheLook is how often the writer looks whether another process has written.
-	cacheLook = 500 * time.Millisecond
+	// cacheLook is how often the writer looks whether another process has written, and
+	// cacheLife how long a look counts: a writer that is held up does not keep what has ended.
+	cacheLook = 400 * time.Millisecond
+	cacheLife = 900 * time.Millisecond
 )
 
 // principals keeps the holders of the tokens that were used last, as they are committed.
 // What this process writes takes effect between the commit and its answers; what another
 // process writes, the command line say, when the writer begins its next batch, and
-// within cacheLook.
+// within cacheLife.
 type principals struct {
 	mutex   sync.RWMutex
 	users   map[directory.UserID][]holder
 	hashes  map[directory.TokenHash]directory.UserID
-	changes int // how often anything was forgotten
+	changes int       // how often anything was forgotten
+	looked  time.Time // when no other process had written
 
 	// Of the writer alone:
 	version int64              // of the database, as other processes have left it
@@ -43,6 +46,9 @@ func newPrincipals() *principals {
 func (c *principals) find(hash directory.TokenHash) (p directory.Principal, found bool, changes int) {
 	c.mutex.RLock()
 	defer c.mutex.RUnlock()
+	if time.Since(c.looked) > cacheLife {
+		return directory.Principal{}, false, c.changes
+	}
 	for _, h := range c.users[c.hashes[hash]] {
 		if h.hash == hash {
 			return h.principal, true, c.changes
@@ -104,19 +110,24 @@ func (c *principals) settle() {
 	c.touched = c.touched[:0]
 }
 
-// see forgets everything unless the database is known to be of the version that was
-// seen last, which is to say that no other process has written since.
-func (c *principals) see(version int64, known bool) {
-	if known && version == c.version {
-		return
+// see is told, by a look that began at this time, the database's version as other
+// processes have left it. Unless it is known to be that of the last look, everything is forgotten.
+func (c *principals) see(began time.Time, version int64, known bool) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if !known || version != c.version {
+		c.clear()
 	}
-	c.version = version
-	c.forgetAll()
+	c.version, c.looked = version, began
 }
 
 func (c *principals) forgetAll() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	c.clear()
+}
+
+func (c *principals) clear() {
 	clear(c.users)
 	clear(c.hashes)
 	c.changes++

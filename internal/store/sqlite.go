@@ -88,7 +88,7 @@ func (a access) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.driver, nil
+	return c.driver, c.endStatements()
 }
 
 // open opens a connection and reads its settings back.

@@ -233,7 +233,7 @@ func (w *writer) rollBack() error {
 
 // look finds out whether another process has written since the last look.
 func (w *writer) look() {
-	var version int64
+	began, version := time.Now(), int64(0)
 	err := w.connection.row("PRAGMA data_version", func(values []driver.Value) { version = values[0].(int64) })
-	w.session.cache.see(version, err == nil)
+	w.session.cache.see(began, version, err == nil)
 }
