@@ -75,6 +75,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	}
 
 	go tendMemory(ctx)
+	useCores()
 	servers, ctx := errgroup.WithContext(ctx)
 	servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), public) })
 	if ops != nil {

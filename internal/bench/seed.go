@@ -15,6 +15,9 @@ import (
 // secret is the password of all users that are seeded.
 const secret = "correct horse"
 
+// hundred is how many users an enterprise has; the one with the last number is its administrator.
+const hundred = 100
+
 // seed makes a database with this many users, numbered from 1. User 1 is a system
 // administrator; the others are in enterprises of a hundred. They share one hash: a
 // million of them would take hours.

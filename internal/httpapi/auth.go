@@ -9,41 +9,21 @@ import (
 	"userapi/internal/directory"
 )
 
-// authenticate finds out who sends the request, before anything of its body is read, and
-// whether that is too often. Routes that are not operations of the contract pass.
-func (s *Server) authenticate(contract *contract) echo.MiddlewareFunc {
-	limiter := newTokenLimiter(s.RateLimit)
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			op := contract.operation(c)
-			if op == nil {
-				return next(c)
-			}
-			principal, err := directory.Anonymous(), error(nil)
-			if !op.open {
-				principal, err = s.holder(c.Request())
-			}
-			if err != nil {
-				return err
-			}
-			x := current(c.Request().Context())
-			principal.RequestID, principal.Address = x.requestID, x.address
-			x.principal, x.userID = principal, principal.User.ID
-			if err := limiter.allow(principal.Token); err != nil {
-				return err
-			}
-			return next(c)
+// authenticate finds out who sends the request, before anything of its body is read.
+func (s *Server) authenticate(op *operation, x *exchange, r *http.Request) error {
+	x.principal = directory.Anonymous()
+	if !op.open {
+		token, err := credential(r.Header[echo.HeaderAuthorization])
+		if err != nil {
+			return err
+		}
+		if x.principal, err = s.Directory.Authenticate(x, token); err != nil {
+			return err
 		}
 	}
-}
-
-// holder returns whose token the request has.
-func (s *Server) holder(r *http.Request) (directory.Principal, error) {
-	token, err := credential(r.Header[echo.HeaderAuthorization])
-	if err != nil {
-		return directory.Principal{}, err
-	}
-	return s.Directory.Authenticate(r.Context(), token)
+	x.userID = x.principal.User.ID
+	x.principal.RequestID, x.principal.Address = x.requestID, x.address
+	return nil
 }
 
 // credential reads Authorization: the token behind the scheme Bearer in any letter

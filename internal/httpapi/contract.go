@@ -31,6 +31,7 @@ type contract struct {
 type operation struct {
 	open         bool                        // for everyone, without a token
 	headers      map[string]*openapi3.Schema // by canonical name
+	headerNames  []string                    // in their order
 	query        map[string]*openapi3.Schema // by name
 	body         *openapi3.Schema            // nil: none is read
 	bodyRequired bool
@@ -94,6 +95,7 @@ func newOperation(spec *openapi3.T, item *openapi3.PathItem, described *openapi3
 			return nil, fmt.Errorf("parameters like %s are not checked", p.Value.Name)
 		}
 	}
+	op.headerNames = slices.Sorted(maps.Keys(op.headers))
 	if described.RequestBody != nil {
 		content := described.RequestBody.Value.Content
 		if len(content) != 1 || content[echo.MIMEApplicationJSON] == nil {
@@ -155,16 +157,6 @@ func (c *contract) leaves() []string {
 	})
 }
 
-// route refuses paths with an empty segment, which Echo takes for a parameter.
-func (c *contract) route(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(e echo.Context) error {
-		if c.operation(e) != nil && slices.Contains(e.ParamValues(), "") {
-			return echo.ErrNotFound
-		}
-		return next(e)
-	}
-}
-
 // operation returns the operation that was routed to, or nil.
 func (c *contract) operation(e echo.Context) *operation {
 	return c.operations[e.Path()][e.Request().Method]
@@ -172,45 +164,36 @@ func (c *contract) operation(e echo.Context) *operation {
 
 // check refuses requests that are not what the contract asks for, and leaves the body
 // for the binder. It decides in the order 415, 413, 400, 422.
-func (c *contract) check(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(e echo.Context) error {
-		op := c.operation(e)
-		if op == nil {
-			return next(e)
-		}
-		var body []byte
-		var err error
-		if op.body != nil {
-			if body, err = readBody(e.Request(), e.Response()); err != nil {
-				return err
-			}
-		}
-		if err := c.checkHeaders(op, e); err != nil {
+func (c *contract) check(op *operation, x *exchange, e echo.Context) (err error) {
+	if op.body != nil {
+		if x.body, err = readBody(e.Request(), e.Response()); err != nil {
 			return err
 		}
-		var faults []api.Fault
-		if len(op.query) > 0 {
-			if faults, err = c.checkQuery(op, e.Request().URL.RawQuery); err != nil {
-				return err
-			}
-		}
-		if len(body) > 0 || op.bodyRequired {
-			value, err := decode(body)
-			if err != nil {
-				return err
-			}
-			found, err := c.faults(op.body, value)
-			if err != nil {
-				return err
-			}
-			faults = append(faults, found...)
-			e.Set(bodyKey, body)
-		}
-		if len(faults) > 0 {
-			return &requestError{Code: api.ProblemCodeInvalidRequest, Faults: faults[:min(len(faults), maxFaults)]}
-		}
-		return next(e)
 	}
+	if err := c.checkHeaders(op, e); err != nil {
+		return err
+	}
+	var faults []api.Fault
+	if len(op.query) > 0 {
+		if faults, err = c.checkQuery(op, e.Request().URL.RawQuery); err != nil {
+			return err
+		}
+	}
+	if len(x.body) > 0 || op.bodyRequired {
+		value, err := decode(x.body)
+		if err != nil {
+			return err
+		}
+		found, err := c.faults(op.body, value)
+		if err != nil {
+			return err
+		}
+		faults = append(faults, found...)
+	}
+	if len(faults) > 0 {
+		return &requestError{Code: api.ProblemCodeInvalidRequest, Faults: faults[:min(len(faults), maxFaults)]}
+	}
+	return nil
 }
 
 // faults says what is wrong with a value in a request, in the order of the pointers.
@@ -249,7 +232,7 @@ func Check(schema string, value any, faulty func(member, wanted string)) error {
 // checkHeaders joins the lines of a list (RFC 9110 §5.3) and checks it.
 func (c *contract) checkHeaders(op *operation, e echo.Context) error {
 	header := e.Request().Header
-	for _, name := range slices.Sorted(maps.Keys(op.headers)) {
+	for _, name := range op.headerNames {
 		lines, sent := header[name]
 		if !sent {
 			continue
@@ -311,15 +294,12 @@ func (c *contract) checkParameter(schema *openapi3.Schema, values []string) ([]a
 	return c.faults(schema, max(-math.MaxFloat64, min(number, math.MaxFloat64)))
 }
 
-const bodyKey = "body"
-
 // binder gives the generated server the body that check has passed.
 type binder struct{}
 
 // Bind implements echo.Binder. io.EOF: there is no body.
 func (binder) Bind(into any, e echo.Context) error {
-	body, _ := e.Get(bodyKey).([]byte)
-	return bind(body, into)
+	return bind(current(e.Request().Context()).body, into)
 }
 
 // checkEmail adds to the pattern what a pattern cannot say (RFC 5321 §4.5.3.1.1).

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -31,17 +30,14 @@ func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// limit gives a request an end to its waiting, and its refusal none for a body.
-func (s *Server) limit(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		ctx, cancel := context.WithTimeout(c.Request().Context(), s.RequestTimeout)
-		defer cancel()
-		c.SetRequest(c.Request().WithContext(ctx))
-		if c.Request().ContentLength != 0 {
-			// Until readBody has read it: without this, net/http waits for the body before it answers.
-			c.Response().Header().Set(echo.HeaderConnection, "close")
-		}
-		return next(c)
+// closed is the header line that ends a connection with the answer.
+var closed = []string{"close"}
+
+// doNotWaitForBody has a refusal sent although the body has not arrived: net/http would
+// wait for it, unless the connection ends with the answer. readBody takes it back.
+func doNotWaitForBody(c echo.Context) {
+	if c.Request().ContentLength != 0 {
+		c.Response().Header()[echo.HeaderConnection] = closed
 	}
 }
 

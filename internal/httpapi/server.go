@@ -48,7 +48,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.writeProblem
 	e.IPExtractor = clientAddress(s.TrustedProxies)
-	e.Use(measure(s.Metrics), s.observe, s.limit, recoverPanic, contract.route, s.authenticate(contract), contract.check)
+	e.Use(measure(s.Metrics), s.exchanges(contract))
 
 	api.RegisterHandlers(headRouter{e}, api.NewStrictHandler(s, nil))
 	if err := contract.covers(e.Routes()); err != nil {

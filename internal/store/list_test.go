@@ -154,10 +154,13 @@ func TestOlderUsersAreCounted(t *testing.T) {
 		_, err := db.ExecContext(t.Context(), addUsers, values...)
 		require.NoError(t, err)
 	}
+	_, err = db.ExecContext(t.Context(), `INSERT INTO events VALUES (7, 1, 3, 'n', 2, 'e', 'updateUser', 'phone', 'r')`)
+	require.NoError(t, err)
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.EqualValues(t, 5, version)
+	require.EqualValues(t, 6, version)
 	requireCounts(t, db)
+	require.Equal(t, []string{"7 1 3 n 2 e updateUser phone r"}, read(t, db, `SELECT * FROM events`), "the audit is kept")
 	require.Len(t, read(t, db, `SELECT * FROM user_counts WHERE enterprise_id = '' AND role = 'user'`), 13)
 }
 
@@ -221,7 +224,7 @@ func TestNothingScansOrSorts(t *testing.T) {
 	})
 	for found, filter := range map[string]directory.EventFilter{
 		"events USING INTEGER PRIMARY KEY (rowid>?)":              {},
-		"events USING INDEX events_target (target_id=? AND id>?)": {TargetID: 300},
+		"events USING INDEX events_target (target_id=? AND rowid>?)": {TargetID: 300},
 	} {
 		requirePlans(found, func() error {
 			_, err := kept.EventsAfter(t.Context(), filter, 1, 10)

@@ -32,8 +32,9 @@ func exec(t *testing.T, path string, statements ...string) error {
 	return nil
 }
 
-// toSchema4 takes back what migration 5 does.
+// toSchema4 takes back what migrations 5 and 6 do.
 var toSchema4 = []string{
+	`DROP INDEX events_target`, `CREATE INDEX events_target ON events (target_id, id)`,
 	`DROP TRIGGER users_inserted`, `DROP TRIGGER users_deleted`, `DROP TRIGGER users_moved`, `DROP TABLE user_counts`,
 	`DROP INDEX users_administrators`, `DROP INDEX users_all_administrators`,
 	`CREATE INDEX users_role ON users (role, enterprise_id)`,
@@ -45,7 +46,7 @@ func TestMigrateMakesAPrivateFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?c=d#e%41&f.db")
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.Equal(t, int64(5), version)
+	require.Equal(t, int64(6), version)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
@@ -75,7 +76,7 @@ func TestOlderUsersAreFound(t *testing.T) {
 			(1, 'a', 'a', 'e', 'user', 'BÜRO Weiß', 0), (1, 'ꭰ', 'Ꭰ', 'e', 'user', '', 0)`))
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.Equal(t, int64(5), version)
+	require.Equal(t, int64(6), version)
 	kept, err := store.Open(t.Context(), path)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, kept.Close()) }()
@@ -153,7 +154,7 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, exec(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`))
 	_, err = store.Open(t.Context(), path)
-	require.ErrorContains(t, err, "schema 99999 and this userapi knows 5: run a newer userapi")
+	require.ErrorContains(t, err, "schema 99999 and this userapi knows 6: run a newer userapi")
 	_, err = store.Migrate(t.Context(), path)
 	require.ErrorContains(t, err, "run a newer userapi")
 }

@@ -29,7 +29,9 @@ type writer struct {
 	connection *connection
 	pool       *sql.DB // of the same connection, for GORM
 	session    session // on both; nothing ends its statements
+	turn       sync.Mutex
 	queue      chan *unit
+	ready      chan struct{} // has one if some may wait; closed by close
 	stopped    chan struct{} // closed when the last unit has been answered
 
 	mutex  sync.RWMutex
@@ -56,7 +58,7 @@ func newWriter(c *connection, cache *principals) (*writer, error) {
 	session.cache = cache
 	w := &writer{
 		connection: c, pool: pool, session: session,
-		queue: make(chan *unit, maxWaiting), stopped: make(chan struct{}),
+		queue: make(chan *unit, maxWaiting), ready: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	go w.work()
 	return w, nil
@@ -76,7 +78,10 @@ func (same) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 // a batch is carried out. CodeUnavailable: too many wait.
 func (w *writer) do(ctx context.Context, fn func(session) error) error {
 	u := &unit{ctx: ctx, run: fn, done: make(chan struct{})}
-	if err := w.enqueue(u); err != nil {
+	w.mutex.RLock()
+	err := w.accept(u)
+	w.mutex.RUnlock()
+	if err != nil {
 		return err
 	}
 	select {
@@ -92,25 +97,34 @@ func (w *writer) do(ctx context.Context, fn func(session) error) error {
 
 func waitError(ctx context.Context) error { return fmt.Errorf("wait to write: %w", ctx.Err()) }
 
-func (w *writer) enqueue(u *unit) error {
-	w.mutex.RLock()
-	defer w.mutex.RUnlock()
+// accept lets a unit wait, or carries it out if nobody writes: to wake another goroutine
+// would take longer than most of its statements.
+func (w *writer) accept(u *unit) error {
 	if w.closed {
 		return &directory.Error{Code: directory.CodeUnavailable, Err: errors.New("the store is closed")}
 	}
+	if len(w.queue) == 0 && w.turn.TryLock() {
+		defer w.turn.Unlock()
+		w.commit(joined([]*unit{u}))
+		return nil
+	}
 	select {
 	case w.queue <- u:
-		return nil
 	default:
 		return &directory.Error{Code: directory.CodeUnavailable, Err: fmt.Errorf("%d writes are waiting", maxWaiting)}
 	}
+	select {
+	case w.ready <- struct{}{}:
+	default: // the writer knows
+	}
+	return nil
 }
 
 // close carries out what was accepted, takes no more, and ends the connection.
 func (w *writer) close() error {
 	w.mutex.Lock()
 	w.closed = true
-	close(w.queue)
+	close(w.ready)
 	w.mutex.Unlock()
 	<-w.stopped
 	return errors.Join(w.connection.close(), w.pool.Close())
@@ -122,37 +136,37 @@ func (w *writer) work() {
 	look := time.NewTicker(cacheLook)
 	defer look.Stop()
 	batch := make([]*unit, 0, maxBatch)
-	for {
+	for open := true; open; {
 		select {
-		case u, open := <-w.queue:
-			if !open {
-				return
+		case _, open = <-w.ready:
+			for len(w.queue) > 0 {
+				w.turn.Lock()
+				w.commit(joined(w.gather(batch)))
+				w.turn.Unlock()
+				clear(batch[:maxBatch])
 			}
-			batch = w.gather(append(batch[:0], u))
-			w.commit(batch)
-			clear(batch)
 		case <-look.C:
+			w.turn.Lock()
 			w.look()
+			w.turn.Unlock()
 		}
 	}
 }
 
-// gather adds what waits, and takes out those whose requests have ended.
+// gather takes what waits, as much as a batch holds.
 func (w *writer) gather(batch []*unit) []*unit {
 	for len(batch) < maxBatch {
 		select {
-		case u, open := <-w.queue:
-			if !open {
-				return joined(batch)
-			}
+		case u := <-w.queue:
 			batch = append(batch, u)
 		default:
-			return joined(batch)
+			return batch
 		}
 	}
-	return joined(batch)
+	return batch
 }
 
+// joined takes out those whose requests have ended.
 func joined(waiting []*unit) []*unit {
 	batch := waiting[:0]
 	for _, u := range waiting {
@@ -174,6 +188,9 @@ func (u *unit) answer(err error) {
 
 // commit carries out a batch and answers all of it.
 func (w *writer) commit(batch []*unit) {
+	if len(batch) == 0 {
+		return
+	}
 	err := w.transact(batch)
 	w.session.cache.settle()
 	for _, u := range batch {
@@ -187,9 +204,15 @@ func (w *writer) transact(batch []*unit) error {
 		return err
 	}
 	w.look()
-	for _, u := range batch {
-		if err := w.carryOut(u); err != nil {
-			return errors.Join(err, w.rollBack())
+	if len(batch) == 1 { // a savepoint for the one would save nothing
+		if batch[0].err = w.run(batch[0]); batch[0].err != nil {
+			return w.rollBack()
+		}
+	} else {
+		for _, u := range batch {
+			if err := w.carryOut(u); err != nil {
+				return errors.Join(err, w.rollBack())
+			}
 		}
 	}
 	if err := w.connection.run("COMMIT"); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -41,5 +42,14 @@ func tendMemory(ctx context.Context) {
 			metrics.Read(used)
 			debug.SetMemoryLimit(max(leastMemory, memoryFactor*int64(used[0].Value.Uint64()+used[1].Value.Uint64())))
 		}
+	}
+}
+
+// useCores lets one thread more than there are cores run Go: the writer's is in C, and
+// waits for the disk there while the runtime takes it for busy. The runtime's own
+// variable, GOMAXPROCS, goes before.
+func useCores() {
+	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 }

@@ -1,0 +1,68 @@
+package store_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/directory"
+)
+
+// toggle is a plan as that of an update of is_active by one who may.
+func toggle(facts directory.Facts) (directory.Change, error) {
+	changed := facts.Target
+	changed.Version++
+	active := changed.Version%2 == 0
+	changed.IsActive = &active
+	return directory.Change{
+		User: changed, Fields: []directory.Field{directory.FieldIsActive}, EndTokens: !active,
+		Event: &directory.Event{
+			At: time.Now(), ActorID: 1, TokenName: "operator", TargetID: changed.ID, EnterpriseID: changed.EnterpriseID,
+			Operation: directory.OperationUpdateUser, Fields: []directory.Field{directory.FieldIsActive}, RequestID: "QG5D7YB4OPZ5AYPRQIVXYDGPIZ",
+		},
+	}, nil
+}
+
+// An update that is on disk, of one client and of 64 who share commits.
+func BenchmarkChange(b *testing.B) {
+	const users = 1000
+	for name, clients := range map[string]int{"clients=1": 1, "clients=64": 64} {
+		b.Run(name, func(b *testing.B) {
+			kept, beside := openBeside(b)
+			_, err := beside.ExecContext(b.Context(), addUsers, 1, users, 1, "")
+			require.NoError(b, err)
+			var number atomic.Int64
+			b.ReportAllocs()
+			b.SetParallelism(clients)
+			if clients > 1 {
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						id := directory.UserID(1 + number.Add(7919)%users)
+						if _, err := kept.Change(b.Context(), directory.Operator(), id, toggle); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+				return
+			}
+			for b.Loop() {
+				_, err := kept.Change(b.Context(), directory.Operator(), directory.UserID(1+number.Add(7919)%users), toggle)
+				require.NoError(b, err)
+			}
+		})
+	}
+}
+
+// What every request reads.
+func BenchmarkUser(b *testing.B) {
+	kept, beside := openBeside(b)
+	_, err := beside.ExecContext(b.Context(), addUsers, 1, 1000, 1, "")
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		_, err := kept.User(b.Context(), directory.UserID(1+i*7919%1000))
+		require.NoError(b, err)
+	}
+}
