@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -105,6 +106,34 @@ func BenchmarkKnownAndUnknownName(b *testing.B) {
 				}
 			}
 			compare(b, s.URL, as(usernames[0]), as(usernames[1]))
+		})
+	}
+}
+
+// The path of a request through the server, without the network: what it costs to
+// answer, to write, and to refuse.
+func BenchmarkRequest(b *testing.B) {
+	s := apitest.Start(b, apitest.Config{})
+	s.CreateUser(b, "ada")
+	for _, c := range []struct {
+		name, method, body string
+		status             int
+	}{
+		{"get", "GET", "", 200},
+		{"put", "PUT", `{"is_active":null}`, 200},
+		{"put-nothing", "PUT", `{}`, 200},
+		{"refuse", "PUT", `{"is_actve":null}`, 422},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				request := httptest.NewRequestWithContext(b.Context(), c.method, "/openapi/v1/users/2", strings.NewReader(c.body))
+				request.Header.Set("Authorization", "Bearer "+s.Token)
+				request.Header.Set("Content-Type", "application/json")
+				answer := httptest.NewRecorder()
+				s.Handler.ServeHTTP(answer, request)
+				require.Equal(b, c.status, answer.Code)
+			}
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,21 +98,22 @@ func (w *writer) do(ctx context.Context, fn func(session) error) error {
 
 func waitError(ctx context.Context) error { return fmt.Errorf("wait to write: %w", ctx.Err()) }
 
-// accept lets a unit wait, or carries it out if nobody writes: to wake another goroutine
-// would take longer than most of its statements.
+// accept lets a unit wait. If nobody writes, it has what waits carried out itself: to wake
+// another goroutine would take longer than most statements.
 func (w *writer) accept(u *unit) error {
 	if w.closed {
 		return &directory.Error{Code: directory.CodeUnavailable, Err: errors.New("the store is closed")}
-	}
-	if len(w.queue) == 0 && w.turn.TryLock() {
-		defer w.turn.Unlock()
-		w.commit(joined([]*unit{u}))
-		return nil
 	}
 	select {
 	case w.queue <- u:
 	default:
 		return &directory.Error{Code: directory.CodeUnavailable, Err: fmt.Errorf("%d writes are waiting", maxWaiting)}
+	}
+	runtime.Gosched() // whoever is about to come joins the batch
+	if w.turn.TryLock() {
+		w.commit(w.gather(make([]*unit, 0, maxBatch)))
+		w.turn.Unlock()
+		return nil
 	}
 	select {
 	case w.ready <- struct{}{}:
@@ -140,8 +142,9 @@ func (w *writer) work() {
 		select {
 		case _, open = <-w.ready:
 			for len(w.queue) > 0 {
+				runtime.Gosched() // whoever is about to come joins the batch
 				w.turn.Lock()
-				w.commit(joined(w.gather(batch)))
+				w.commit(w.gather(batch))
 				w.turn.Unlock()
 				clear(batch[:maxBatch])
 			}
@@ -153,29 +156,20 @@ func (w *writer) work() {
 	}
 }
 
-// gather takes what waits, as much as a batch holds.
+// gather takes what waits, as much as a batch holds, but for those whose requests have ended.
 func (w *writer) gather(batch []*unit) []*unit {
 	for len(batch) < maxBatch {
 		select {
 		case u := <-w.queue:
-			batch = append(batch, u)
+			switch {
+			case !u.gone.CompareAndSwap(false, true):
+			case u.ctx.Err() != nil:
+				u.answer(waitError(u.ctx))
+			default:
+				batch = append(batch, u)
+			}
 		default:
 			return batch
-		}
-	}
-	return batch
-}
-
-// joined takes out those whose requests have ended.
-func joined(waiting []*unit) []*unit {
-	batch := waiting[:0]
-	for _, u := range waiting {
-		switch {
-		case !u.gone.CompareAndSwap(false, true):
-		case u.ctx.Err() != nil:
-			u.answer(waitError(u.ctx))
-		default:
-			batch = append(batch, u)
 		}
 	}
 	return batch

@@ -53,6 +53,7 @@ type Server struct {
 	Database string // the file
 	Token    string // of user 1, a system administrator
 	Service  *directory.Service
+	Handler  http.Handler // what is served at URL
 	Log      *Log
 
 	kept    *store.Store
@@ -103,6 +104,7 @@ func Start(t testing.TB, config Config) *Server {
 		RequestTimeout: config.RequestTimeout, TrustedProxies: proxies, RateLimit: config.RateLimit,
 	}).Handler()
 	require.NoError(t, err)
+	s.Handler = handler
 	server := httpapi.NewHTTPServer(handler, logger)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
