@@ -45,7 +45,9 @@ and else a new one, written to the admin token file. SIGTERM ends the server cle
 // database: a port that is taken changes nothing.
 func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	signal.Ignore(syscall.SIGPIPE) // the server outlives the reader of its log
-	logger := telemetry.NewLogger(std.stderr, c.logLevel, c.LogFormat)
+	log := telemetry.NewLogBuffer(std.stderr)
+	defer func() { _ = log.Close() }() // whoever reads it may be gone
+	logger := telemetry.NewLogger(log, c.logLevel, c.LogFormat)
 	public, ops, err := c.listen(ctx)
 	if err != nil {
 		return err

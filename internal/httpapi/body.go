@@ -18,6 +18,9 @@ import (
 	"userapi/gen/api"
 )
 
+// shortBody is up to which length memory is kept ready for a body before it arrives.
+const shortBody = 4 << 10
+
 // readBody returns the body; nil if it is empty, however that is said. Its media type
 // is looked at before it is read, and only if it is not empty.
 func readBody(r *http.Request, w http.ResponseWriter) ([]byte, error) {
@@ -46,6 +49,13 @@ func readWhole(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, &requestError{Code: api.ProblemCodeContentTooLarge}
 	}
+	if 0 < r.ContentLength && r.ContentLength <= shortBody {
+		body := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(sent, body); err != nil {
+			return nil, malformedBody(err)
+		}
+		return body, nil
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, sent, maxBody))
 	if err != nil {
 		return nil, readError(err)
@@ -61,7 +71,12 @@ func readError(err error) error {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return &requestError{Code: api.ProblemCodeContentTooLarge}
 	}
-	// The connection broke or timed out, or the chunks are malformed (RFC 9112 §7.1).
+	return malformedBody(err)
+}
+
+// malformedBody is for a connection that broke or timed out, or for malformed chunks
+// (RFC 9112 §7.1).
+func malformedBody(err error) error {
 	return &requestError{Code: api.ProblemCodeMalformedJSON, Detail: "The body did not arrive whole, or not in time.", Err: err}
 }
 

@@ -49,15 +49,21 @@ func findFacts(tx session, p directory.Principal, id directory.UserID) (facts di
 	if row.PasswordHash != nil {
 		facts.PasswordHash = *row.PasswordHash
 	}
-	facts.LastAdministrator = func() (bool, error) {
-		if facts.Target.Role != directory.RoleAdministrator || !facts.Target.Active() {
-			return false, nil
-		}
+	facts.LastAdministrator = row.lastAdministrator(tx)
+	return facts, nil
+}
+
+// lastAdministrator tells whether the user is the only active administrator of its enterprise.
+func (row User) lastAdministrator(tx session) func() (bool, error) {
+	id, enterprise := row.ID, row.EnterpriseID
+	if row.Role != string(directory.RoleAdministrator) || row.IsActive == nil || !*row.IsActive {
+		return func() (bool, error) { return false, nil }
+	}
+	return func() (bool, error) {
 		others, err := exists(tx.Model(&User{}).Where(
-			"enterprise_id = ? AND role = 'administrator' AND is_active AND id <> ?", row.EnterpriseID, row.ID))
+			"enterprise_id = ? AND role = 'administrator' AND is_active AND id <> ?", enterprise, id))
 		return !others, err
 	}
-	return facts, nil
 }
 
 // carryOut writes a change: the user, the end of tokens, a new one, the audit.

@@ -52,18 +52,22 @@ func (c *connection) run(text string, arguments ...driver.Value) error {
 	return rows.Close()
 }
 
-// start prepares SQL unless it is, and takes its first step, which is the only one of a
-// statement that writes. The driver needs fewer calls of C for a query than for an
-// execution, so it is one.
+// step runs SQL that has no arguments and returns no rows.
+func (c *connection) step(text string) error {
+	statement, err := c.prepare(text)
+	if err == nil {
+		_, err = statement.ExecContext(context.Background(), nil)
+	}
+	return err
+}
+
+// start takes the first step of a statement, which is the only one if it writes. The
+// driver needs fewer calls of C for a query with arguments than for an execution, so it
+// is one.
 func (c *connection) start(text string, arguments []driver.Value) (driver.Rows, error) {
-	statement := c.prepared[text]
-	if statement == nil {
-		prepared, err := c.driver.Prepare(text)
-		if err != nil {
-			return nil, err
-		}
-		statement = prepared.(*sqlite3.SQLiteStmt)
-		c.prepared[text] = statement
+	statement, err := c.prepare(text)
+	if err != nil {
+		return nil, err
 	}
 	c.arguments = c.arguments[:0]
 	for i, argument := range arguments {
@@ -73,6 +77,19 @@ func (c *connection) start(text string, arguments []driver.Value) (driver.Rows, 
 	rows, err := statement.QueryContext(context.Background(), c.arguments)
 	clear(c.arguments)
 	return rows, err
+}
+
+func (c *connection) prepare(text string) (*sqlite3.SQLiteStmt, error) {
+	if statement := c.prepared[text]; statement != nil {
+		return statement, nil
+	}
+	prepared, err := c.driver.Prepare(text)
+	if err != nil {
+		return nil, err
+	}
+	statement := prepared.(*sqlite3.SQLiteStmt)
+	c.prepared[text] = statement
+	return statement, nil
 }
 
 // close ends the statements first: one that is left would keep the log's file.

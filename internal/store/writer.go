@@ -194,7 +194,7 @@ func (w *writer) commit(batch []*unit) {
 
 // transact runs the units in one transaction. An error means that none is carried out.
 func (w *writer) transact(batch []*unit) error {
-	if err := w.connection.run("BEGIN IMMEDIATE"); err != nil {
+	if err := w.connection.step("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	w.look()
@@ -209,7 +209,7 @@ func (w *writer) transact(batch []*unit) error {
 			}
 		}
 	}
-	if err := w.connection.run("COMMIT"); err != nil {
+	if err := w.connection.step("COMMIT"); err != nil {
 		return errors.Join(err, w.rollBack())
 	}
 	return nil
@@ -218,16 +218,16 @@ func (w *writer) transact(batch []*unit) error {
 // carryOut runs a unit and undoes what has failed. An error means that the transaction
 // cannot go on.
 func (w *writer) carryOut(u *unit) error {
-	if err := w.connection.run("SAVEPOINT unit"); err != nil {
+	if err := w.connection.step("SAVEPOINT unit"); err != nil {
 		return err
 	}
 	if u.err = w.run(u); u.err != nil {
 		// SQLite ends the transaction itself when the disk is full, say. There is nothing to return to then.
-		if err := w.connection.run("ROLLBACK TO unit"); err != nil {
+		if err := w.connection.step("ROLLBACK TO unit"); err != nil {
 			return fmt.Errorf("another unit has ended the transaction: %v", u.err) //nolint:errorlint // its code is not theirs
 		}
 	}
-	return w.connection.run("RELEASE unit")
+	return w.connection.step("RELEASE unit")
 }
 
 // run runs a unit; a panic in it is an error of its own.
@@ -245,7 +245,7 @@ func (w *writer) rollBack() error {
 	if w.connection.driver.AutoCommit() {
 		return nil
 	}
-	return w.connection.run("ROLLBACK")
+	return w.connection.step("ROLLBACK")
 }
 
 // look finds out whether another process has written since the last look.

@@ -1,9 +1,7 @@
-// Package telemetry makes the log and serves metrics and profiles to the operator.
+// Package telemetry makes the log, and serves metrics and profiles to the operator.
 package telemetry
 
 import (
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/pprof"
 
@@ -11,21 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
-
-// Formats of the log.
-const (
-	FormatText = "text"
-	FormatJSON = "json"
-)
-
-// NewLogger writes a line for each record of this level and above.
-func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
-	if format == FormatJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
-}
 
 // NewRegistry returns a registry with the figures of the process.
 func NewRegistry() *prometheus.Registry {
