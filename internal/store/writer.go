@@ -109,7 +109,7 @@ func (w *writer) accept(u *unit) error {
 	default:
 		return &directory.Error{Code: directory.CodeUnavailable, Err: fmt.Errorf("%d writes are waiting", maxWaiting)}
 	}
-	runtime.Gosched() // whoever is about to come joins the batch
+	w.wait()
 	if w.turn.TryLock() {
 		w.commit(w.gather(make([]*unit, 0, maxBatch)))
 		w.turn.Unlock()
@@ -120,6 +120,14 @@ func (w *writer) accept(u *unit) error {
 	default: // the writer knows
 	}
 	return nil
+}
+
+// wait lets those who are about to come join the batch, as long as they do come.
+func (w *writer) wait() {
+	for before := 0; len(w.queue) > before && len(w.queue) < maxBatch; {
+		before = len(w.queue)
+		runtime.Gosched()
+	}
 }
 
 // close carries out what was accepted, takes no more, and ends the connection.
@@ -142,7 +150,7 @@ func (w *writer) work() {
 		select {
 		case _, open = <-w.ready:
 			for len(w.queue) > 0 {
-				runtime.Gosched() // whoever is about to come joins the batch
+				w.wait()
 				w.turn.Lock()
 				w.commit(w.gather(batch))
 				w.turn.Unlock()
