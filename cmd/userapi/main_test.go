@@ -136,23 +136,28 @@ func (s *server) end(t *testing.T, signal os.Signal) (int, string) {
 // send may be called from any goroutine.
 func (s *server) send(t *testing.T, token, method, path, body string) (status int, answer string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+	status, answer, err := s.try(t, token, method, path, body)
 	if err != nil {
 		t.Error(err)
-		return 0, ""
+	}
+	return status, answer
+}
+
+// try is send to a server that may be gone.
+func (s *server) try(t *testing.T, token, method, path, body string) (status int, answer string, err error) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Content-Type", "application/json")
 	response, err := s.client.Do(request)
 	if err != nil {
-		t.Error(err)
-		return 0, ""
+		return 0, "", err
 	}
 	content, err := io.ReadAll(response.Body)
-	if err := errors.Join(err, response.Body.Close()); err != nil {
-		t.Error(err)
-	}
-	return response.StatusCode, string(content)
+	return response.StatusCode, string(content), errors.Join(err, response.Body.Close())
 }
 
 // requireEnded waits until the server has noticed that the command line, a moment ago,

@@ -17,8 +17,9 @@ import (
 // failed log-ins are for a server only.
 func newService(kept *store.Store, tokenLife time.Duration, loginLimit int) *directory.Service {
 	return &directory.Service{
-		Store:     kept,
-		Hasher:    password.NewGate(password.Params(), runtime.GOMAXPROCS(0)),
+		Store: kept,
+		// Half of the cores are for those who hash nothing.
+		Hasher:    password.NewGate(password.Params(), max(1, runtime.GOMAXPROCS(0)/2)),
 		Now:       time.Now,
 		Random:    rand.Reader,
 		TokenLife: tokenLife,

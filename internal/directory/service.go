@@ -39,7 +39,8 @@ type Store interface {
 	Tokens(ctx context.Context, user UserID) ([]Token, error)
 }
 
-// Hasher hashes passwords, slowly on purpose. Both methods wait for their turn until ctx ends.
+// Hasher hashes passwords, slowly on purpose. Both methods wait for their turn until ctx
+// ends. CodeUnavailable: too many wait.
 type Hasher interface {
 	Hash(ctx context.Context, password string) (hash string, err error)
 	// Verify reports whether the hash is the password's. With "" as the hash it works

@@ -8,6 +8,7 @@ import (
 	"github.com/alexedwards/argon2id"
 	"github.com/stretchr/testify/require"
 
+	"userapi/internal/directory"
 	"userapi/internal/password"
 )
 
@@ -56,6 +57,34 @@ func TestVerifyWaitsForAPlace(t *testing.T) {
 	defer cancel()
 	_, err := password.NewGate(cheap(), 0).Verify(ctx, "correct horse", "")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// A few may wait, of them half to verify; who comes then is told at once, and has a place
+// again when those have left.
+func TestFewMayWait(t *testing.T) {
+	gate := password.NewGate(cheap(), 0)
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan error)
+	enter := func(number int, wait func() error) {
+		for range number {
+			go func() { left <- wait() }()
+		}
+	}
+	hash := func() error { _, err := gate.Hash(ctx, "correct horse"); return err }
+	verify := func() error { _, err := gate.Verify(ctx, "correct horse", ""); return err }
+	enter(8+3, verify)
+	for range 3 {
+		require.True(t, directory.IsCode(<-left, directory.CodeUnavailable), "one too many to verify")
+	}
+	enter(8+3, hash)
+	for range 3 {
+		require.True(t, directory.IsCode(<-left, directory.CodeUnavailable), "one too many to hash")
+	}
+	leave()
+	for range 16 {
+		require.ErrorIs(t, <-left, context.Canceled)
+	}
+	require.ErrorIs(t, verify(), context.Canceled, "there is room again")
 }
 
 func TestVerify(t *testing.T) {
