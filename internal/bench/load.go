@@ -18,7 +18,7 @@ import (
 type traffic struct {
 	address string
 	clients int
-	request func(client, number int) (method, path, body string)
+	request requester
 	busy    bool // 503 is no failure
 
 	sent []int // by each client, in all rounds
@@ -28,7 +28,6 @@ type traffic struct {
 type result struct {
 	perSecond       float64
 	p50, p99, worst time.Duration
-	busy            int // answers with 503
 }
 
 // warmUp is how long requests are sent before they count.
@@ -42,13 +41,13 @@ func (t *traffic) run(ctx context.Context, length time.Duration) (r result, err 
 	transport := &http.Transport{MaxIdleConnsPerHost: t.clients}
 	defer transport.CloseIdleConnections()
 	begin := time.Now().Add(warmUp)
-	results := make([]answers, t.clients)
+	took := make([][]time.Duration, t.clients)
 	var group errgroup.Group
-	for client := range results {
+	for client := range took {
 		group.Go(func() error {
 			for ; time.Since(begin) < length && ctx.Err() == nil; t.sent[client]++ {
 				method, path, body := t.request(client, t.sent[client])
-				if err := t.send(ctx, transport, method, path, body, begin, &results[client]); err != nil {
+				if err := t.send(ctx, transport, method, path, body, begin, &took[client]); err != nil {
 					return err
 				}
 			}
@@ -58,11 +57,7 @@ func (t *traffic) run(ctx context.Context, length time.Duration) (r result, err 
 	if err := group.Wait(); err != nil {
 		return result{}, err
 	}
-	var all []time.Duration
-	for _, a := range results {
-		all = append(all, a.took...)
-		r.busy += a.busy
-	}
+	all := slices.Concat(took...)
 	if len(all) == 0 {
 		return result{}, fmt.Errorf("%s answered nothing", t.address)
 	}
@@ -72,14 +67,25 @@ func (t *traffic) run(ctx context.Context, length time.Duration) (r result, err 
 	return r, nil
 }
 
-// answers is what one client got.
-type answers struct {
-	took []time.Duration
-	busy int
+// runBeside is run while other traffic is there, if that is not nil.
+func (t *traffic) runBeside(ctx context.Context, length time.Duration, other *traffic) (r result, err error) {
+	if other == nil {
+		return t.run(ctx, length)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		r, err = t.run(ctx, length)
+		return err
+	})
+	group.Go(func() error {
+		_, err := other.run(ctx, length)
+		return err
+	})
+	return r, group.Wait()
 }
 
-// send sends a request and counts its answer if the warm-up is over.
-func (t *traffic) send(ctx context.Context, transport http.RoundTripper, method, path, body string, begin time.Time, a *answers) error {
+// send sends a request and keeps how long its answer took if the warm-up is over.
+func (t *traffic) send(ctx context.Context, transport http.RoundTripper, method, path, body string, begin time.Time, all *[]time.Duration) error {
 	sent := time.Now()
 	answer, err := exchange(ctx, transport, method, "http://"+t.address+path, body)
 	took := time.Since(sent)
@@ -88,11 +94,8 @@ func (t *traffic) send(ctx context.Context, transport http.RoundTripper, method,
 		return err
 	case answer/100 != 2 && (answer != http.StatusServiceUnavailable || !t.busy):
 		return fmt.Errorf("%s %s %s was answered %d", method, path, body, answer)
-	case sent.Before(begin):
-	case answer/100 == 2:
-		a.took = append(a.took, took)
-	default:
-		a.busy++
+	case answer/100 == 2 && sent.After(begin):
+		*all = append(*all, took)
 	}
 	return nil
 }

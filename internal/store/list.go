@@ -71,7 +71,13 @@ func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, pa
 	text := directory.Fold(filter.Text)
 	query := selectUsers(s.searching.with(ctx).DB, filter).
 		Where("(instr(nick_name_folded, ?) OR instr(lower(email), ?) OR instr(phone_folded, ?))", text, text, text)
-	return list[User](query, page)
+	var rows []User
+	var total int64
+	err := aside(func() (err error) {
+		rows, total, err = list[User](query, page)
+		return err
+	})
+	return rows, total, err
 }
 
 // selectUsers selects what the filter selects, but for its text.

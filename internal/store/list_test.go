@@ -223,7 +223,7 @@ func TestNothingScansOrSorts(t *testing.T) {
 		return err
 	})
 	for found, filter := range map[string]directory.EventFilter{
-		"events USING INTEGER PRIMARY KEY (rowid>?)":              {},
+		"events USING INTEGER PRIMARY KEY (rowid>?)":                 {},
 		"events USING INDEX events_target (target_id=? AND rowid>?)": {TargetID: 300},
 	} {
 		requirePlans(found, func() error {

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// requester makes the requests of clients, which are numbered from 0, as their requests are.
+type requester func(client, number int) (method, path, body string)
+
+// put changes users that no other client changes, in an order that looks like none, and
+// each to what it was not: SQLite does not write what is there already.
+func put(users int) requester {
+	each := max(1, (users-1)/clients)
+	return func(client, number int) (method, path, body string) {
+		user := 2 + client + clients*(number*7919%each)
+		if user%hundred == 0 {
+			user++ // not the only administrator of an enterprise
+		}
+		path = "/openapi/v1/users/" + strconv.Itoa(min(user, users))
+		if number/each%2 == 0 {
+			return http.MethodPut, path, `{"is_active":null}`
+		}
+		return http.MethodPut, path, `{"is_active":true}`
+	}
+}
+
+// putPassword gives users new passwords.
+func putPassword(client, number int) (method, path, body string) {
+	return http.MethodPut, fmt.Sprintf("/openapi/v1/users/%d", 2+client), fmt.Sprintf(`{"password":"correct horse %d"}`, number)
+}
+
+// get reads the users that put changes.
+func get(users int) requester {
+	put := put(users)
+	return func(client, number int) (method, path, body string) {
+		_, path, _ = put(client, number)
+		return http.MethodGet, path, ""
+	}
+}
+
+// list lists users.
+func list(query string) requester {
+	return func(int, int) (method, path, body string) { return http.MethodGet, "/openapi/v1/users?" + query, "" }
+}
