@@ -11,7 +11,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run build test fuzz lint lint-contract compatible changelog clients docs verify generate generate-typescript npm chromium compiler
+.PHONY: help run build test fuzz bench pieces lint lint-contract compatible changelog clients docs verify generate generate-typescript npm chromium compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,14 @@ test: compiler ## Run all tests with the race detector; needs Go and a C compile
 
 fuzz: compiler ## Send many more generated requests; CASES=N valid and N broken ones for each operation
 	RAPID_CHECKS=$(CASES) go test -count=1 -timeout 0 -v ./internal/httpapi -run '^TestFuzz'
+
+bench: compiler ## Measure the server beside two floors, and with up to a million users
+	@mkdir -p bin
+	go build -trimpath -o bin/ ./cmd/userapi ./internal/bench/...
+	bin/bench
+
+pieces: compiler ## Measure its pieces; benchstat compares what two commits print
+	go test ./internal/... -run '^$$' -bench . -benchmem -count=6
 
 lint: compiler ## Run the linters; those of the contract need npm
 	go run $(GOLANGCI_LINT) run

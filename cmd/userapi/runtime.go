@@ -40,7 +40,8 @@ func tendMemory(ctx context.Context) {
 			return
 		case <-again.C:
 			metrics.Read(used)
-			debug.SetMemoryLimit(max(leastMemory, memoryFactor*int64(used[0].Value.Uint64()+used[1].Value.Uint64())))
+			inUse := used[0].Value.Uint64() + used[1].Value.Uint64()
+			debug.SetMemoryLimit(max(leastMemory, memoryFactor*int64(inUse))) //nolint:gosec // memory does not overflow it
 		}
 	}
 }

@@ -32,7 +32,7 @@ func startFloor(ctx context.Context, program string, args ...string) (*process, 
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, address, exec.CommandContext(ctx, program, append([]string{address}, args...)...))
+	return start(ctx, address, exec.CommandContext(ctx, program, append([]string{address}, args...)...)) //nolint:gosec // from the command line
 }
 
 // startServer starts userapi with its own settings on a database. Its log goes to a file.
@@ -46,7 +46,7 @@ func startServer(ctx context.Context, program, database string) (*process, error
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	command := exec.CommandContext(ctx, program, "serve", "--listen="+address, "--ops-listen=off", "--database="+database)
+	command := exec.CommandContext(ctx, program, "serve", "--listen="+address, "--ops-listen=off", "--database="+database) //nolint:gosec // likewise
 	command.Env = append(os.Environ(), "USERAPI_ADMIN_TOKEN="+operatorToken)
 	command.Stderr = log
 	return start(ctx, address, command)

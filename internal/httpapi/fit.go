@@ -60,7 +60,7 @@ func textFitter(schema *openapi3.Schema) func(value any) bool {
 		if !ok || err != nil {
 			return false
 		}
-		length := uint64(utf8.RuneCountInString(text))
+		length := uint64(utf8.RuneCountInString(text)) //nolint:gosec // it is not negative
 		return length >= schema.MinLength && (schema.MaxLength == nil || length <= *schema.MaxLength) &&
 			pattern.MatchString(text) && (schema.Format != "email" || checkEmail(text) == nil)
 	}

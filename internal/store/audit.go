@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"strings"
 	"time"
@@ -61,21 +62,24 @@ func (row Event) event() directory.Event {
 
 // Events implements directory.Store.
 func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page directory.Page) ([]directory.Event, int64, error) {
-	rows, total, err := list[Event](s.selectEvents(ctx, filter), page)
+	rows, total, err := list[Event](s.selectEvents(ctx, filter, 0), page)
 	return events(rows), total, err
 }
 
 // EventsAfter implements directory.Store.
 func (s *Store) EventsAfter(ctx context.Context, filter directory.EventFilter, id int64, limit int) ([]directory.Event, error) {
 	var rows []Event
-	err := s.selectEvents(ctx, filter).Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error
+	err := s.selectEvents(ctx, filter, id).Order("id").Limit(limit).Find(&rows).Error
 	return events(rows), translate(err)
 }
 
-func (s *Store) selectEvents(ctx context.Context, filter directory.EventFilter) *gorm.DB {
+// selectEvents selects the events behind this number.
+func (s *Store) selectEvents(ctx context.Context, filter directory.EventFilter, after int64) *gorm.DB {
 	query := s.reading.with(ctx).Model(&Event{})
 	if filter.TargetID != 0 {
-		query = query.Where("target_id = ?", filter.TargetID)
+		query = query.Where(eventsOf, sql.Named("target", filter.TargetID), sql.Named("after", after))
+	} else {
+		query = query.Where("id > ?", after)
 	}
 	if filter.EnterpriseID != "" {
 		query = query.Where("enterprise_id = ?", filter.EnterpriseID)

@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"math"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -23,7 +24,25 @@ type connection struct {
 
 // row runs SQL that returns one row at most and gives it to read, which must not keep
 // the slice. sql.ErrNoRows: there is none.
-func (c *connection) row(text string, read func([]driver.Value), arguments ...driver.Value) (err error) {
+func (c *connection) row(text string, read func([]driver.Value), arguments ...driver.Value) error {
+	found := 0
+	err := c.each(text, 1, func(values []driver.Value) {
+		read(values)
+		found++
+	}, arguments)
+	if err == nil && found == 0 {
+		err = sql.ErrNoRows
+	}
+	return err
+}
+
+// rows is row for any number of them.
+func (c *connection) rows(text string, read func([]driver.Value), arguments ...driver.Value) error {
+	return c.each(text, math.MaxInt, read, arguments)
+}
+
+// each reads up to this many rows.
+func (c *connection) each(text string, most int, read func([]driver.Value), arguments []driver.Value) (err error) {
 	rows, err := c.start(text, arguments)
 	if err != nil {
 		return err
@@ -34,12 +53,14 @@ func (c *connection) row(text string, read func([]driver.Value), arguments ...dr
 	}
 	values := c.values[:len(rows.Columns())]
 	defer clear(values)
-	if err := rows.Next(values); errors.Is(err, io.EOF) {
-		return sql.ErrNoRows
-	} else if err != nil {
-		return err
+	for range most {
+		if err := rows.Next(values); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		read(values)
 	}
-	read(values)
 	return nil
 }
 
@@ -131,6 +152,16 @@ func (all connections) row(text string, read func([]driver.Value), arguments ...
 	}
 	defer func() { all <- c }()
 	return c.row(text, read, arguments...)
+}
+
+// rows is connection.rows on one of them.
+func (all connections) rows(text string, read func([]driver.Value), arguments ...driver.Value) error {
+	c, open := <-all
+	if !open {
+		return sql.ErrConnDone
+	}
+	defer func() { all <- c }()
+	return c.rows(text, read, arguments...)
 }
 
 // run is connection.run on one of them.

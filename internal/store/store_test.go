@@ -34,7 +34,7 @@ func exec(t *testing.T, path string, statements ...string) error {
 
 // toSchema4 takes back what migrations 5 and 6 do.
 var toSchema4 = []string{
-	`DROP INDEX events_target`, `CREATE INDEX events_target ON events (target_id, id)`,
+	`DROP TABLE event_targets`, `DROP TABLE event_progress`, `CREATE INDEX events_target ON events (target_id, id)`,
 	`DROP TRIGGER users_inserted`, `DROP TRIGGER users_deleted`, `DROP TRIGGER users_moved`, `DROP TABLE user_counts`,
 	`DROP INDEX users_administrators`, `DROP INDEX users_all_administrators`,
 	`CREATE INDEX users_role ON users (role, enterprise_id)`,

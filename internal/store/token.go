@@ -52,7 +52,7 @@ func (row Token) token() directory.Token {
 
 // read reads the columns but for the hash, in the order of the fields.
 func (row *Token) read(values []driver.Value) {
-	row.ID, row.UserID = values[0].(int64), int32(values[1].(int64))
+	row.ID, row.UserID = values[0].(int64), int32(values[1].(int64)) //nolint:gosec // it is a user's
 	row.Name, row.Kind, row.Created = values[2].(string), values[3].(string), values[4].(int64)
 	row.Expires = unlessNull[int64](values[5])
 }

@@ -82,7 +82,7 @@ func (row User) user() (directory.User, error) {
 // read reads all columns in the order of the fields. The tables are STRICT: a column has
 // the type that it was declared with.
 func (row *User) read(values []driver.Value) {
-	row.ID, row.Version = int32(values[0].(int64)), values[1].(int64)
+	row.ID, row.Version = int32(values[0].(int64)), values[1].(int64) //nolint:gosec // at most 2147483647, by a CHECK
 	row.NickName, row.NickNameFolded = values[2].(string), values[3].(string)
 	row.EnterpriseID, row.Role = values[4].(string), values[5].(string)
 	row.PasswordHash, row.Email = unlessNull[string](values[6]), unlessNull[string](values[7])

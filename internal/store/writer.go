@@ -35,6 +35,9 @@ type writer struct {
 	ready      chan struct{} // has one if some may wait; closed by close
 	stopped    chan struct{} // closed when the last unit has been answered
 
+	runLength int64 // see indexEvents
+	written   int64 // units since its last run; at first, some may wait from before
+
 	mutex  sync.RWMutex
 	closed bool // no unit is taken any more
 }
@@ -48,6 +51,10 @@ type unit struct {
 	err  error
 }
 
+func newUnit(ctx context.Context, run func(session) error) *unit {
+	return &unit{ctx: ctx, run: run, done: make(chan struct{})}
+}
+
 // newWriter starts a writer on a connection, which it closes.
 func newWriter(c *connection, cache *principals) (*writer, error) {
 	pool := sql.OpenDB(same{c.driver})
@@ -58,7 +65,7 @@ func newWriter(c *connection, cache *principals) (*writer, error) {
 	}
 	session.cache = cache
 	w := &writer{
-		connection: c, pool: pool, session: session,
+		connection: c, pool: pool, session: session, runLength: runLength, written: runLength,
 		queue: make(chan *unit, maxWaiting), ready: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	go w.work()
@@ -78,7 +85,7 @@ func (same) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 // returns an error. Whose ctx ends while the unit waits leaves; a unit that has joined
 // a batch is carried out. CodeUnavailable: too many wait.
 func (w *writer) do(ctx context.Context, fn func(session) error) error {
-	u := &unit{ctx: ctx, run: fn, done: make(chan struct{})}
+	u := newUnit(ctx, fn)
 	w.mutex.RLock()
 	err := w.accept(u)
 	w.mutex.RUnlock()
@@ -193,6 +200,11 @@ func (w *writer) commit(batch []*unit) {
 	if len(batch) == 0 {
 		return
 	}
+	if w.written += int64(len(batch)); w.written >= w.runLength {
+		// If it fails, the next run is longer.
+		batch = append(batch, newUnit(context.Background(), func(tx session) error { return indexEvents(tx, w.runLength) }))
+		w.written = 0
+	}
 	err := w.transact(batch)
 	w.session.cache.settle()
 	for _, u := range batch {
@@ -258,7 +270,7 @@ func (w *writer) rollBack() error {
 
 // look finds out whether another process has written since the last look.
 func (w *writer) look() {
-	began, version := time.Now(), int64(0)
-	err := w.connection.row("PRAGMA data_version", func(values []driver.Value) { version = values[0].(int64) })
+	began := time.Now()
+	version, err := number(w.session, "PRAGMA data_version")
 	w.session.cache.see(began, version, err == nil)
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"log"
 	"os"
@@ -23,7 +24,7 @@ func main() {
 		log.Fatal(err)
 	}
 	db.SetMaxOpenConns(1) // more of them would only wait for each other
-	update, err := db.Prepare(`UPDATE users SET is_active = ? WHERE id = ?`)
+	update, err := db.PrepareContext(context.Background(), `UPDATE users SET is_active = ? WHERE id = ?`)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/directory"
+)
+
+// Whatever of it is in the index, the audit of a user has all events of the user, once
+// and in their order; also when two processes write it, and commits fail.
+func TestAuditWhileItIsIndexed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	_, err := Migrate(t.Context(), path)
+	require.NoError(t, err)
+	var stores []*Store
+	failing := false
+	open := func() *Store {
+		s, err := Open(t.Context(), path)
+		require.NoError(t, err)
+		s.writer.runLength = 8
+		s.writer.connection.driver.RegisterCommitHook(func() int {
+			if failing {
+				return 1
+			}
+			return 0
+		})
+		return s
+	}
+	for range 2 {
+		stores = append(stores, open())
+	}
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	want := map[directory.UserID][]int64{}
+	number := int64(0)
+	for range 500 {
+		i := random.IntN(2)
+		targets := make([]directory.UserID, 1+random.IntN(3))
+		for j := range targets {
+			targets[j] = directory.UserID(1 + random.IntN(5))
+		}
+		failing = random.IntN(10) == 0
+		err := stores[i].writer.do(t.Context(), func(tx session) error {
+			for _, target := range targets {
+				if err := insertEvent(tx, directory.Event{At: time.Now(), TargetID: target}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		require.Equal(t, failing, err != nil)
+		for _, target := range targets {
+			if !failing {
+				number++
+				want[target] = append(want[target], number)
+			}
+		}
+		failing = false
+		requireEvents(t, stores[0], want)
+		if random.IntN(100) == 0 {
+			require.NoError(t, stores[i].Close())
+			stores[i] = open()
+		}
+	}
+	for _, s := range stores {
+		require.NoError(t, s.Close())
+	}
+}
+
+// requireEvents fails unless these are the numbers of the events of each user.
+func requireEvents(t *testing.T, s *Store, want map[directory.UserID][]int64) {
+	t.Helper()
+	for target, numbers := range want {
+		filter := directory.EventFilter{TargetID: target}
+		found, total, err := s.Events(t.Context(), filter, directory.Page{Number: 1, Size: 1000})
+		require.NoError(t, err)
+		require.EqualValues(t, len(numbers), total)
+		var got []int64
+		for _, e := range found {
+			got = append(got, e.ID)
+		}
+		require.Equal(t, numbers, got)
+		half := numbers[len(numbers)/2]
+		behind, err := s.EventsAfter(t.Context(), filter, half, 1000)
+		require.NoError(t, err)
+		require.Equal(t, found[len(numbers)/2+1:], behind)
+	}
+}
+
+// Events are put into the index in runs, and few wait.
+func TestEventsAreIndexed(t *testing.T) {
+	s := open(t)
+	s.writer.runLength = 100
+	for i := range 1000 {
+		require.NoError(t, s.writer.do(t.Context(), func(tx session) error {
+			return insertEvent(tx, directory.Event{At: time.Now(), TargetID: directory.UserID(1 + i*7%50)})
+		}))
+	}
+	var indexed int
+	require.NoError(t, s.reading.Raw("SELECT COUNT(*) FROM event_targets").Scan(&indexed).Error)
+	require.Greater(t, indexed, 800, "no more than two runs wait")
+}
