@@ -15,7 +15,7 @@ const (
 	gcPercent = 400
 	// leastMemory is what the Go runtime may use before it collects more often, in bytes:
 	// a password that was hashed leaves 19 MiB.
-	leastMemory = 56 << 20
+	leastMemory = 50 << 20
 	// memoryFactor is the limit as a multiple of what is in use, where that is more:
 	// a limit that is too near would have the runtime do nothing but collect.
 	memoryFactor = 2

@@ -3,8 +3,6 @@ package store
 import (
 	"runtime"
 	"syscall"
-
-	"userapi/internal/telemetry"
 )
 
 // niceness is how far those who look at every row stand behind everyone else where there
@@ -20,14 +18,7 @@ func aside(do func() error) error {
 			// Elsewhere it would be the priority of the process. To give way is always allowed.
 			_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness)
 		}
-		var err error
-		defer func() { done <- err }()
-		defer func() {
-			if value := recover(); value != nil {
-				err = telemetry.NewPanicError(value)
-			}
-		}()
-		err = do()
+		done <- guarded(do)
 	}()
 	return <-done
 }

@@ -34,7 +34,7 @@ func TestAuditWhileItIsIndexed(t *testing.T) {
 	for range 2 {
 		stores = append(stores, open())
 	}
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same each time
 	want := map[directory.UserID][]int64{}
 	number := int64(0)
 	for range 500 {

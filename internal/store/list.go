@@ -73,6 +73,12 @@ func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, pa
 		Where("(instr(nick_name_folded, ?) OR instr(lower(email), ?) OR instr(phone_folded, ?))", text, text, text)
 	var rows []User
 	var total int64
+	select {
+	case s.search <- struct{}{}:
+		defer func() { <-s.search }()
+	case <-ctx.Done():
+		return nil, 0, ctx.Err()
+	}
 	err := aside(func() (err error) {
 		rows, total, err = list[User](query, page)
 		return err

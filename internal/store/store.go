@@ -17,11 +17,12 @@ import (
 // Store is a directory.Store in one SQLite file.
 type Store struct {
 	writer    *writer
-	readers   connections // for what every request needs
-	listers   *sql.DB     // for lists
-	searchers *sql.DB     // for lists that have to look at all rows; one connection
-	reading   session     // on readers and listers
-	searching session     // on readers and searchers
+	readers   connections   // for what every request needs
+	listers   *sql.DB       // for lists
+	searcher  *sql.DB       // for lists that have to look at all rows; one connection
+	search    chan struct{} // who has put something in uses searcher
+	reading   session       // on readers and listers
+	searching session       // on readers and searcher
 	cache     *principals
 }
 
@@ -32,7 +33,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database at %s: run 'userapi serve' or 'userapi migrate' first", path)
 	}
-	s := &Store{cache: newPrincipals()}
+	s := &Store{cache: newPrincipals(), search: make(chan struct{}, 1)}
 	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -54,11 +55,11 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	if s.readers, err = openAll(ctx, reading, readers()); err != nil {
 		return err
 	}
-	s.listers, s.searchers = reading.pool(readers()), reading.pool(1)
+	s.listers, s.searcher = reading.pool(readers()), reading.pool(1)
 	if s.reading, err = newSession(s.listers, s.readers); err != nil {
 		return err
 	}
-	s.searching, err = newSession(s.searchers, s.readers)
+	s.searching, err = newSession(s.searcher, s.readers)
 	return err
 }
 
@@ -66,7 +67,7 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 // log into the database file.
 func (s *Store) Close() error {
 	var errs []error
-	for _, pool := range []*sql.DB{s.listers, s.searchers} {
+	for _, pool := range []*sql.DB{s.listers, s.searcher} {
 		if pool != nil {
 			errs = append(errs, pool.Close())
 		}

@@ -120,7 +120,9 @@ func (w *writer) accept(u *unit) error {
 	if w.turn.TryLock() {
 		w.commit(w.gather(make([]*unit, 0, maxBatch)))
 		w.turn.Unlock()
-		return nil
+		if len(w.queue) == 0 {
+			return nil
+		}
 	}
 	select {
 	case w.ready <- struct{}{}:
@@ -218,16 +220,8 @@ func (w *writer) transact(batch []*unit) error {
 		return err
 	}
 	w.look()
-	if len(batch) == 1 { // a savepoint for the one would save nothing
-		if batch[0].err = w.run(batch[0]); batch[0].err != nil {
-			return w.rollBack()
-		}
-	} else {
-		for _, u := range batch {
-			if err := w.carryOut(u); err != nil {
-				return errors.Join(err, w.rollBack())
-			}
-		}
+	if err := guarded(func() error { return w.runAll(batch) }); err != nil {
+		return errors.Join(err, w.rollBack())
 	}
 	if err := w.connection.step("COMMIT"); err != nil {
 		return errors.Join(err, w.rollBack())
@@ -235,29 +229,40 @@ func (w *writer) transact(batch []*unit) error {
 	return nil
 }
 
-// carryOut runs a unit and undoes what has failed. An error means that the transaction
+// runAll runs the units and undoes those that fail. An error means that the transaction
 // cannot go on.
-func (w *writer) carryOut(u *unit) error {
-	if err := w.connection.step("SAVEPOINT unit"); err != nil {
-		return err
+func (w *writer) runAll(batch []*unit) error {
+	if len(batch) == 1 { // a savepoint for the one would save nothing
+		batch[0].err = w.run(batch[0])
+		return batch[0].err
 	}
-	if u.err = w.run(u); u.err != nil {
-		// SQLite ends the transaction itself when the disk is full, say. There is nothing to return to then.
-		if err := w.connection.step("ROLLBACK TO unit"); err != nil {
-			return fmt.Errorf("another unit has ended the transaction: %v", u.err) //nolint:errorlint // its code is not theirs
+	for _, u := range batch {
+		if err := w.connection.step("SAVEPOINT unit"); err != nil {
+			return err
+		}
+		if u.err = w.run(u); u.err != nil {
+			// SQLite ends the transaction itself when the disk is full, say. There is nothing to return to then.
+			if err := w.connection.step("ROLLBACK TO unit"); err != nil {
+				return fmt.Errorf("another unit has ended the transaction: %v", u.err) //nolint:errorlint // its code is not theirs
+			}
+		}
+		if err := w.connection.step("RELEASE unit"); err != nil {
+			return err
 		}
 	}
-	return w.connection.step("RELEASE unit")
+	return nil
 }
 
-// run runs a unit; a panic in it is an error of its own.
-func (w *writer) run(u *unit) (err error) {
+func (w *writer) run(u *unit) error { return guarded(func() error { return u.run(w.session) }) }
+
+// guarded makes a panic an error: whoever else is in the batch has to be answered.
+func guarded(do func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = telemetry.NewPanicError(value)
 		}
 	}()
-	return u.run(w.session)
+	return do()
 }
 
 // rollBack ends the transaction unless SQLite has ended it.

@@ -220,6 +220,17 @@ func TestQueueIsBounded(t *testing.T) {
 	require.Len(t, written(t, s), maxWaiting+1)
 }
 
+// Who carries out what waits may have come behind more than a batch: then the own unit is
+// left to the writer.
+func TestLeaderBehindAFullBatch(t *testing.T) {
+	s := open(t)
+	for range maxBatch {
+		s.writer.queue <- newUnit(t.Context(), writing("before"))
+	}
+	require.NoError(t, s.writer.do(t.Context(), writing("own")))
+	require.Len(t, written(t, s), maxBatch+1)
+}
+
 // Closing drops nothing that was accepted, and accepts nothing more.
 func TestCloseCarriesOutWhatWasAccepted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
