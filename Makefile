@@ -32,7 +32,7 @@ fuzz: compiler ## Send many more generated requests; CASES=N valid and N broken 
 bench: compiler ## Measure the server beside two floors, and with up to a million users
 	@mkdir -p bin
 	go build -trimpath -o bin/ ./cmd/userapi ./internal/bench/...
-	bin/bench
+	bin/bench $(BENCHFLAGS)
 
 pieces: compiler ## Measure its pieces; benchstat compares what two commits print
 	go test ./internal/... -run '^$$' -bench . -benchmem -count=6

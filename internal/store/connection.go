@@ -7,7 +7,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"math"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -24,25 +23,7 @@ type connection struct {
 
 // row runs SQL that returns one row at most and gives it to read, which must not keep
 // the slice. sql.ErrNoRows: there is none.
-func (c *connection) row(text string, read func([]driver.Value), arguments ...driver.Value) error {
-	found := 0
-	err := c.each(text, 1, func(values []driver.Value) {
-		read(values)
-		found++
-	}, arguments)
-	if err == nil && found == 0 {
-		err = sql.ErrNoRows
-	}
-	return err
-}
-
-// rows is row for any number of them.
-func (c *connection) rows(text string, read func([]driver.Value), arguments ...driver.Value) error {
-	return c.each(text, math.MaxInt, read, arguments)
-}
-
-// each reads up to this many rows.
-func (c *connection) each(text string, most int, read func([]driver.Value), arguments []driver.Value) (err error) {
+func (c *connection) row(text string, read func([]driver.Value), arguments ...driver.Value) (err error) {
 	rows, err := c.start(text, arguments)
 	if err != nil {
 		return err
@@ -53,14 +34,12 @@ func (c *connection) each(text string, most int, read func([]driver.Value), argu
 	}
 	values := c.values[:len(rows.Columns())]
 	defer clear(values)
-	for range most {
-		if err := rows.Next(values); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		read(values)
+	if err := rows.Next(values); errors.Is(err, io.EOF) {
+		return sql.ErrNoRows
+	} else if err != nil {
+		return err
 	}
+	read(values)
 	return nil
 }
 
@@ -144,34 +123,24 @@ func openAll(ctx context.Context, a access, number int) (connections, error) {
 	return all, nil
 }
 
-// row is connection.row on one of them.
-func (all connections) row(text string, read func([]driver.Value), arguments ...driver.Value) error {
+// use has one of them used, as soon as one is free.
+func (all connections) use(do func(*connection) error) error {
 	c, open := <-all
 	if !open {
 		return sql.ErrConnDone
 	}
 	defer func() { all <- c }()
-	return c.row(text, read, arguments...)
+	return do(c)
 }
 
-// rows is connection.rows on one of them.
-func (all connections) rows(text string, read func([]driver.Value), arguments ...driver.Value) error {
-	c, open := <-all
-	if !open {
-		return sql.ErrConnDone
-	}
-	defer func() { all <- c }()
-	return c.rows(text, read, arguments...)
+// row is connection.row on one of them.
+func (all connections) row(text string, read func([]driver.Value), arguments ...driver.Value) error {
+	return all.use(func(c *connection) error { return c.row(text, read, arguments...) })
 }
 
 // run is connection.run on one of them.
 func (all connections) run(text string, arguments ...driver.Value) error {
-	c, open := <-all
-	if !open {
-		return sql.ErrConnDone
-	}
-	defer func() { all <- c }()
-	return c.run(text, arguments...)
+	return all.use(func(c *connection) error { return c.run(text, arguments...) })
 }
 
 // close waits for those that are in use.

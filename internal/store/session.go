@@ -23,7 +23,6 @@ type session struct {
 // runner runs statements that are prepared once.
 type runner interface {
 	row(text string, read func([]driver.Value), arguments ...driver.Value) error
-	rows(text string, read func([]driver.Value), arguments ...driver.Value) error
 	run(text string, arguments ...driver.Value) error
 }
 
