@@ -22,7 +22,7 @@ const (
 )
 
 // tendMemory sets how the Go runtime collects garbage, until ctx ends. The runtime's own
-// variables, GOGC and GOMEMLIMIT, go before.
+// variables, GOGC and GOMEMLIMIT, take precedence.
 func tendMemory(ctx context.Context) {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
@@ -46,9 +46,9 @@ func tendMemory(ctx context.Context) {
 	}
 }
 
-// useCores lets one thread more than there are cores run Go: the writer's is in C, and
-// waits for the disk there while the runtime takes it for busy. The runtime's own
-// variable, GOMAXPROCS, goes before.
+// useCores raises GOMAXPROCS by one: a thread that waits for the disk in SQLite holds on to
+// its share for a while. The runtime no longer follows changes of a container's share
+// then. Its own variable, GOMAXPROCS, takes precedence.
 func useCores() {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)

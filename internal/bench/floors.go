@@ -40,31 +40,33 @@ func (b bench) floors(ctx context.Context) (err error) {
 	measure := func(name string, p *process, clients int, request requester) *measurement {
 		return &measurement{name: name, traffic: &traffic{address: p.address, clients: clients, request: request}}
 	}
+	floor := measure("constant", constant, clients, put(few))
+	update := measure("durable UPDATE", durable, clients, put(few))
+	single := measure("durable UPDATE, 1 client", durable, 1, put(few))
 	measured := []*measurement{
-		measure("constant", constant, clients, put(few)),
-		measure("durable UPDATE", durable, clients, put(few)),
+		floor, update,
 		measure("userapi PUT", server, clients, put(few)),
 		measure("userapi GET", server, clients, get(few)),
-		measure("durable UPDATE, 1 client", durable, 1, put(few)),
+		single,
 		measure("userapi PUT, 1 client", server, 1, put(few)),
 	}
 	if err := alternate(ctx, b.rounds, b.length, measured); err != nil {
 		return err
 	}
+	measured[2].base, measured[5].base = update, single
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "\trequests/s\tp50\tp99\tworst\tof constant\tof durable\tp99 of constant's\t")
-	for i, m := range measured {
-		floor := measured[1]
-		if i >= 4 {
-			floor = measured[4]
+	for _, m := range measured {
+		to := floor
+		if m.traffic.clients == 1 {
+			to = nil
 		}
-		fmt.Fprintf(table, "%s\t%.0f\t%s\t%s\t%s\t%.2f\t%.2f\t%.2f\t\n", m.name, m.median(perSecond),
-			milliseconds(m.median(p50)), milliseconds(m.median(p99)), milliseconds(m.median(worst)),
-			m.ratio(measured[0], perSecond), m.ratio(floor, perSecond), m.ratio(measured[0], p99))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", m.name, m.columns(), m.ratio(to, perSecond), m.ratio(m.base, perSecond), m.ratio(to, p99))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	fmt.Println()
 	return b.hashing(ctx, server)
 }
 
@@ -76,14 +78,10 @@ func (b bench) hashing(ctx context.Context, server *process) error {
 	}
 	updates := func() *traffic { return &traffic{address: server.address, clients: clients, request: put(few)} }
 	flood := &traffic{address: server.address, clients: 16, request: putPassword, busy: true}
-	alone := &measurement{name: "PUT", traffic: updates()}
-	beside := &measurement{name: "PUT beside password changes", traffic: updates(), beside: flood}
-	if err := alternate(ctx, b.rounds, b.length, []*measurement{alone, beside}); err != nil {
+	if err := b.interfere(ctx, "PUT", "16 clients that change passwords", updates, flood); err != nil {
 		return err
 	}
 	_, peak, err := server.memory()
-	fmt.Printf("\nPUT beside 16 clients that change passwords: %.2f of PUT without (p99 %s)\n",
-		beside.ratio(alone, perSecond), milliseconds(beside.median(p99)))
-	fmt.Printf("memory of userapi: %.0f MB in the load, at most %.0f MB, hashing included\n", load, peak)
+	fmt.Printf("memory of userapi (VmRSS): %.0f MB after the load, at most %.0f MB, hashing included\n", load, peak)
 	return err
 }

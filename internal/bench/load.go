@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,9 +20,10 @@ type traffic struct {
 	address string
 	clients int
 	request requester
-	busy    bool // 503 is no failure
+	busy    bool // 503 is no failure, but counted
 
-	sent []int // by each client, in all rounds
+	refused atomic.Int64 // answers with 503
+	sent    []int        // by each client, in all rounds
 }
 
 // result is what came of it, in answers with a status of 2xx.
@@ -59,7 +61,7 @@ func (t *traffic) run(ctx context.Context, length time.Duration) (r result, err 
 	}
 	all := slices.Concat(took...)
 	if len(all) == 0 {
-		return result{}, fmt.Errorf("%s answered nothing", t.address)
+		return result{}, nil
 	}
 	slices.Sort(all)
 	r.perSecond = float64(len(all)) / length.Seconds()
@@ -67,21 +69,19 @@ func (t *traffic) run(ctx context.Context, length time.Duration) (r result, err 
 	return r, nil
 }
 
-// runBeside is run while other traffic is there, if that is not nil.
-func (t *traffic) runBeside(ctx context.Context, length time.Duration, other *traffic) (r result, err error) {
-	if other == nil {
-		return t.run(ctx, length)
-	}
+// runBoth runs this traffic and other traffic at the same time.
+func (t *traffic) runBoth(ctx context.Context, length time.Duration, other *traffic) (r, beside result, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		r, err = t.run(ctx, length)
 		return err
 	})
-	group.Go(func() error {
-		_, err := other.run(ctx, length)
+	group.Go(func() (err error) {
+		beside, err = other.run(ctx, length)
 		return err
 	})
-	return r, group.Wait()
+	err = group.Wait()
+	return r, beside, err
 }
 
 // send sends a request and keeps how long its answer took if the warm-up is over.
@@ -94,7 +94,9 @@ func (t *traffic) send(ctx context.Context, transport http.RoundTripper, method,
 		return err
 	case answer/100 != 2 && (answer != http.StatusServiceUnavailable || !t.busy):
 		return fmt.Errorf("%s %s %s was answered %d", method, path, body, answer)
-	case answer/100 == 2 && sent.After(begin):
+	case answer == http.StatusServiceUnavailable:
+		t.refused.Add(1)
+	case sent.After(begin):
 		*all = append(*all, took)
 	}
 	return nil

@@ -1,6 +1,6 @@
 // Command bench measures userapi beside two floors: a server that answers a constant,
-// and one that does one durable UPDATE a request; then with more and more users. All of
-// them and the clients are processes of this machine, and one is under load at a time.
+// and one that does one durable UPDATE a request; then with more and more users. Each is
+// a process of this machine, as are the clients together, and one is under load at a time.
 package main
 
 import (
@@ -26,6 +26,10 @@ func main() {
 	flag.DurationVar(&b.length, "length", 2*time.Second, "how long one measurement takes")
 	flag.StringVar(&b.programs, "programs", "bin", "the folder with userapi, constant and durable")
 	flag.Parse()
+	if b.rounds < 1 || b.length <= 0 {
+		fmt.Fprintln(os.Stderr, "bench: -rounds has to be 1 or more, and -length longer than nothing")
+		os.Exit(2)
+	}
 	if err := b.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -44,8 +48,11 @@ func (b bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.folder)) }()
-	fmt.Printf("%s, %s, %d cores, %d clients on them unless it says otherwise, medians of %d rounds of %s\n\n",
-		time.Now().UTC().Format(time.DateOnly), cpu(), runtime.NumCPU(), clients, b.rounds, b.length)
+	fmt.Printf(`%s, %s, %d cores, which the clients share. Medians of %d rounds of %s, ratios of the same round.
+%d clients unless it says otherwise, each of which waits for its answer. A PUT changes is_active.
+constant decodes the body and answers always the same; durable UPDATE commits each request on its own.
+
+`, time.Now().UTC().Format(time.DateOnly), cpu(), runtime.NumCPU(), b.rounds, b.length, clients)
 	if err := b.floors(ctx); err != nil {
 		return err
 	}

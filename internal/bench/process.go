@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -32,7 +31,8 @@ func startFloor(ctx context.Context, program string, args ...string) (*process, 
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, address, exec.CommandContext(ctx, program, append([]string{address}, args...)...)) //nolint:gosec // from the command line
+	command := exec.CommandContext(ctx, program, append([]string{address}, args...)...) //nolint:gosec // from the command line
+	return start(ctx, command, address, "/", http.StatusNotFound)
 }
 
 // startServer starts userapi with its own settings on a database. Its log goes to a file.
@@ -41,7 +41,7 @@ func startServer(ctx context.Context, program, database string) (*process, error
 	if err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(filepath.Dir(database), "log"))
+	log, err := os.OpenFile(database+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -49,10 +49,11 @@ func startServer(ctx context.Context, program, database string) (*process, error
 	command := exec.CommandContext(ctx, program, "serve", "--listen="+address, "--ops-listen=off", "--database="+database) //nolint:gosec // likewise
 	command.Env = append(os.Environ(), "USERAPI_ADMIN_TOKEN="+operatorToken)
 	command.Stderr = log
-	return start(ctx, address, command)
+	return start(ctx, command, address, "/readyz", http.StatusOK)
 }
 
-func start(ctx context.Context, address string, command *exec.Cmd) (*process, error) {
+// start waits until the program answers this path with this status.
+func start(ctx context.Context, command *exec.Cmd, address, path string, status int) (*process, error) {
 	if command.Stderr == nil {
 		command.Stderr = os.Stderr
 	}
@@ -63,7 +64,7 @@ func start(ctx context.Context, address string, command *exec.Cmd) (*process, er
 	}
 	p := &process{command: command, address: address}
 	for time.Since(begin) < time.Minute && ctx.Err() == nil {
-		if _, err := exchange(ctx, http.DefaultTransport, http.MethodGet, "http://"+address+"/healthz", ""); err == nil {
+		if got, err := exchange(ctx, http.DefaultTransport, http.MethodGet, "http://"+address+path, ""); err == nil && got == status {
 			p.started = time.Since(begin)
 			return p, nil
 		}
@@ -82,13 +83,13 @@ func freeAddress(ctx context.Context) (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// stop ends the process and waits for it. How a floor ends does not matter.
+// stop ends the process and waits for it. A floor ends by the signal, userapi by itself.
 func (p *process) stop() error {
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
 	err := p.command.Wait()
-	if _, ended := errors.AsType[*exec.ExitError](err); ended {
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok && !ended.Exited() {
 		err = nil
 	}
 	return err

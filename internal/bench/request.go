@@ -9,8 +9,9 @@ import (
 // requester makes the requests of clients, which are numbered from 0, as their requests are.
 type requester func(client, number int) (method, path, body string)
 
-// put changes users that no other client changes, in an order that looks like none, and
-// each to what it was not: SQLite does not write what is there already.
+// put changes users, hardly ever two clients the same, in an order that looks like none,
+// and each time to what is not there: SQLite would not write what is (to userapi it makes
+// no difference, as it raises the version).
 func put(users int) requester {
 	each := max(1, (users-1)/clients)
 	return func(client, number int) (method, path, body string) {

@@ -15,7 +15,7 @@ import (
 // secret is the password of all users that are seeded.
 const secret = "correct horse"
 
-// hundred is how many users an enterprise has; the one with the last number is its administrator.
+// hundred is how many users an enterprise has; the first of them is its administrator.
 const hundred = 100
 
 // seed makes a database with this many users, numbered from 1. User 1 is a system

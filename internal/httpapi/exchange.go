@@ -75,7 +75,7 @@ func (s *Server) exchanges(contract *contract) echo.MiddlewareFunc {
 }
 
 // carryOut takes the steps of a request in the order of the statuses that they can end
-// with. Routes that are not operations of the contract have but the last. A panic is an
+// with; of a route that is no operation of the contract only the last. A panic is an
 // error that shows no value.
 func (s *Server) carryOut(contract *contract, limiter tokenLimiter, x *exchange, c echo.Context, next echo.HandlerFunc) (err error) {
 	defer func() {
@@ -103,7 +103,7 @@ func (s *Server) carryOut(contract *contract, limiter tokenLimiter, x *exchange,
 
 // log writes a line: never a path, a query or a body, which may hold secrets.
 func (s *Server) log(c echo.Context, x *exchange, took time.Duration) {
-	attributes := [...]slog.Attr{
+	attributes := append(make([]slog.Attr, 0, 8),
 		slog.String("request_id", x.requestID),
 		slog.String("method", knownMethod(c.Request().Method)),
 		slog.String("route", c.Path()),
@@ -111,13 +111,11 @@ func (s *Server) log(c echo.Context, x *exchange, took time.Duration) {
 		slog.Duration("duration", took),
 		slog.String("address", x.address.String()),
 		slog.Int64("user_id", int64(x.userID)),
-		slog.String("problem", string(x.problem)),
+	)
+	if x.problem != "" {
+		attributes = append(attributes, slog.String("problem", string(x.problem)))
 	}
-	logged := attributes[:]
-	if x.problem == "" {
-		logged = logged[:len(logged)-1]
-	}
-	s.Logger.LogAttrs(x, slog.LevelInfo, "request", logged...)
+	s.Logger.LogAttrs(x, slog.LevelInfo, "request", attributes...)
 }
 
 // knownMethod keeps methods that a client invented out of logs and metrics.

@@ -5,15 +5,15 @@ import (
 	"syscall"
 )
 
-// niceness is how far those who look at every row stand behind everyone else where there
-// is too much to do (nice(2)): they get a quarter of what others get.
+// niceness is that of a thread that looks at every row (nice(2)): where there is too much
+// to do, it gets a third of the time that another thread gets.
 const niceness = 5
 
 // aside runs what takes long on a thread of its own and of lower priority.
 func aside(do func() error) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // for ever: the thread ends with this function
+		runtime.LockOSThread() // and never unlock it: so the thread ends with this function
 		if runtime.GOOS == "linux" {
 			// Elsewhere it would be the priority of the process. To give way is always allowed.
 			_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness)

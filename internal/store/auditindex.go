@@ -4,7 +4,7 @@ import "database/sql/driver"
 
 // runLength is how many events wait until they are put into event_targets. Who asks for
 // those of a user has the ones that wait looked through, and who waits for the writer
-// waits until they are put in: both takes milliseconds.
+// waits until they are put in: both take milliseconds.
 const runLength = 8192
 
 // indexEvents puts the events that wait into event_targets, if they are as many as that.
@@ -17,7 +17,7 @@ func indexEvents(tx session, runLength int64) error {
 	if err != nil || last-indexed < runLength {
 		return err
 	}
-	err = tx.run("INSERT INTO event_targets SELECT target_id, id FROM events WHERE id > ? AND id <= ? ORDER BY target_id, id", indexed, last)
+	err = tx.run("INSERT OR IGNORE INTO event_targets SELECT target_id, id FROM events WHERE id > ? AND id <= ? ORDER BY target_id, id", indexed, last)
 	if err != nil {
 		return err
 	}
@@ -30,8 +30,8 @@ func number(tx session, text string) (n int64, err error) {
 	return n, err
 }
 
-// eventsOf selects the numbers of a target's events behind a number: those in the index,
-// and those that wait.
+// eventsOf selects the events of a target after a number: those in the index, and those
+// that wait.
 const eventsOf = `id IN (
 	SELECT event_id FROM event_targets WHERE target_id = @target AND event_id > @after
 	UNION ALL

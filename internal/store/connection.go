@@ -61,9 +61,9 @@ func (c *connection) step(text string) error {
 	return err
 }
 
-// start takes the first step of a statement, which is the only one if it writes. The
-// driver needs fewer calls of C for a query with arguments than for an execution, so it
-// is one.
+// start takes the first step of a statement, which is the only one if it writes. To the
+// driver it is a query, also if it writes: go-sqlite3 takes the first step of a query at
+// once, and needs fewer calls of C for it than for an execution.
 func (c *connection) start(text string, arguments []driver.Value) (driver.Rows, error) {
 	statement, err := c.prepare(text)
 	if err != nil {
@@ -73,7 +73,7 @@ func (c *connection) start(text string, arguments []driver.Value) (driver.Rows, 
 	for i, argument := range arguments {
 		c.arguments = append(c.arguments, driver.NamedValue{Ordinal: i + 1, Value: argument})
 	}
-	// Without an end, a context costs nothing: what runs here takes microseconds.
+	// A context that can end would cost a goroutine: what runs here takes microseconds.
 	rows, err := statement.QueryContext(context.Background(), c.arguments)
 	clear(c.arguments)
 	return rows, err
@@ -92,7 +92,7 @@ func (c *connection) prepare(text string) (*sqlite3.SQLiteStmt, error) {
 	return statement, nil
 }
 
-// close ends the statements first: one that is left would keep the log's file.
+// close ends the statements first: one that is left would keep the WAL's file.
 func (c *connection) close() error { return errors.Join(c.endStatements(), c.driver.Close()) }
 
 func (c *connection) endStatements() error {

@@ -39,8 +39,7 @@ const blockBits = 12
 // What user_counts says of an enterprise or, without one, of all.
 const (
 	countUsers = `SELECT COALESCE(SUM(total), 0) FROM user_counts WHERE enterprise_id = ? AND role IN ?`
-	// findBlock finds the block that has the user before whom there are as many as are
-	// given, and how many are before the block.
+	// findBlock finds the block that has the user at this offset, and how many are before the block.
 	findBlock = `
 		SELECT block, through - users AS before FROM (
 			SELECT block, SUM(total) AS users, SUM(SUM(total)) OVER (ORDER BY block ROWS UNBOUNDED PRECEDING) AS through

@@ -24,8 +24,8 @@ type principals struct {
 	mutex   sync.RWMutex
 	users   map[directory.UserID][]holder
 	hashes  map[directory.TokenHash]directory.UserID
-	changes int       // how often anything was forgotten
-	looked  time.Time // when no other process had written
+	changes int       // raised whenever anything may have been forgotten
+	looked  time.Time // when the last look began at whether another process has written
 
 	// Of the writer alone:
 	version int64              // of the database, as other processes have left it

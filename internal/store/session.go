@@ -39,8 +39,8 @@ func (s session) known(p directory.Principal) (directory.Principal, bool) {
 	return s.cache.current(p)
 }
 
-// with returns a session whose statements end with ctx. Those of the runner do not: they
-// are over in microseconds.
+// with returns a session whose statements end with ctx. Those of the runner do not, nor
+// does their wait for a connection: they are over in microseconds.
 func (s session) with(ctx context.Context) session {
 	s.DB = s.WithContext(ctx)
 	return s

@@ -57,10 +57,18 @@ func (row *Token) read(values []driver.Value) {
 	row.Expires = unlessNull[int64](values[5])
 }
 
+// The conditions that select a token.
+var (
+	tokenByID   = &condition{"id = ?"}
+	tokenByHash = &condition{"hash = ?"}
+)
+
+type condition struct{ sql string }
+
 // findPrincipal returns the token that the condition selects, and its owner.
-func findPrincipal(tx session, condition string, argument driver.Value) (directory.Principal, error) {
+func findPrincipal(tx session, by *condition, argument driver.Value) (directory.Principal, error) {
 	var row Token
-	text := tx.sql(condition, func(db *gorm.DB) *gorm.DB { return db.Omit("hash").Find(&Token{}, condition, 0) })
+	text := tx.sql(by, func(db *gorm.DB) *gorm.DB { return db.Omit("hash").Find(&Token{}, by.sql, 0) })
 	err := translate(tx.row(text, row.read, argument))
 	var owner directory.User
 	if err == nil {
@@ -78,7 +86,7 @@ func (s *Store) Principal(_ context.Context, hash directory.TokenHash) (director
 	if found {
 		return p, nil
 	}
-	p, err := findPrincipal(s.reading, "hash = ?", hash[:])
+	p, err := findPrincipal(s.reading, tokenByHash, hash[:])
 	if err == nil {
 		s.cache.keep(hash, p, changes)
 	}
@@ -93,7 +101,7 @@ func findActor(tx session, p directory.Principal) (directory.Principal, error) {
 	actor, known := tx.known(p)
 	if !known {
 		var err error
-		if actor, err = findPrincipal(tx, "id = ?", p.Token.ID); err != nil {
+		if actor, err = findPrincipal(tx, tokenByID, p.Token.ID); err != nil {
 			return directory.Principal{}, err
 		}
 	}
@@ -103,8 +111,9 @@ func findActor(tx session, p directory.Principal) (directory.Principal, error) {
 
 // endTokens ends the tokens of a user but for the one that is used and the operator's.
 func endTokens(tx session, user directory.UserID, used int64) error {
-	const condition = "user_id = ? AND id <> ? AND kind <> ?"
-	text := tx.sql(condition, func(db *gorm.DB) *gorm.DB { return db.Delete(&Token{}, condition, 0, 0, "") })
+	text := tx.sql("end tokens", func(db *gorm.DB) *gorm.DB {
+		return db.Delete(&Token{}, "user_id = ? AND id <> ? AND kind <> ?", 0, 0, "")
+	})
 	return tx.run(text, int64(user), used, string(directory.TokenOperator))
 }
 

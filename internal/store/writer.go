@@ -25,7 +25,8 @@ const (
 
 // writer carries out all writes of this process, on one connection. It takes the units
 // that wait, runs them one after another in one transaction, each in a savepoint of its
-// own, commits once, and only then answers all of them: they share the wait for the disk.
+// own, commits once, and only then answers all of them (group commit): they share the
+// wait for the disk.
 type writer struct {
 	connection *connection
 	pool       *sql.DB // of the same connection, for GORM
@@ -46,7 +47,7 @@ type writer struct {
 type unit struct {
 	ctx  context.Context // of the request; it counts until the unit joins a batch
 	run  func(session) error
-	gone atomic.Bool   // from the queue: it has joined a batch, or its request has left, whoever was first
+	gone atomic.Bool   // it has joined a batch, or its request has left, whichever was first
 	done chan struct{} // closed when err is final
 	err  error
 }
@@ -82,8 +83,8 @@ func (s same) Connect(context.Context) (driver.Conn, error) { return s.Conn, nil
 func (same) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
 // do has fn carried out: all of it is on disk when do returns nil, none of it when do
-// returns an error. Whose ctx ends while the unit waits leaves; a unit that has joined
-// a batch is carried out. CodeUnavailable: too many wait.
+// returns an error. If ctx ends before the unit has joined a batch, the unit is dropped,
+// afterwards it is carried out all the same. CodeUnavailable: too many wait.
 func (w *writer) do(ctx context.Context, fn func(session) error) error {
 	u := newUnit(ctx, fn)
 	w.mutex.RLock()
@@ -146,7 +147,7 @@ func (w *writer) close() error {
 	close(w.ready)
 	w.mutex.Unlock()
 	<-w.stopped
-	return errors.Join(w.connection.close(), w.pool.Close())
+	return errors.Join(w.connection.close(), w.pool.Close()) // which has nothing left to close
 }
 
 // work is the writer's loop.
@@ -203,7 +204,7 @@ func (w *writer) commit(batch []*unit) {
 		return
 	}
 	if w.written += int64(len(batch)); w.written >= w.runLength {
-		// If it fails, the next run is longer.
+		// If it fails, the next run is longer: nobody waits for it.
 		batch = append(batch, newUnit(context.Background(), func(tx session) error { return indexEvents(tx, w.runLength) }))
 		w.written = 0
 	}
@@ -232,7 +233,7 @@ func (w *writer) transact(batch []*unit) error {
 // runAll runs the units and undoes those that fail. An error means that the transaction
 // cannot go on.
 func (w *writer) runAll(batch []*unit) error {
-	if len(batch) == 1 { // a savepoint for the one would save nothing
+	if len(batch) == 1 { // the transaction is its savepoint
 		batch[0].err = w.run(batch[0])
 		return batch[0].err
 	}

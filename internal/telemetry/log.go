@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"bufio"
 	"io"
 	"log/slog"
 	"sync"
@@ -30,37 +29,49 @@ const (
 )
 
 // LogBuffer gathers lines: to write each on its own takes as long as to make it. What
-// has waited for a tenth of a second is written, and so is a full buffer.
+// has waited for a tenth of a second is written, and so is a full buffer, by whole lines.
+// What cannot be written is lost, but not what follows it.
 type LogBuffer struct {
-	mutex   sync.Mutex
-	buffer  *bufio.Writer
-	timer   *time.Timer
-	waiting bool // for the timer
+	mutex sync.Mutex
+	to    io.Writer
+	lines []byte
+	timer *time.Timer
 }
 
 // NewLogBuffer returns a buffer before w. Close has to be called at the end.
 func NewLogBuffer(w io.Writer) *LogBuffer {
-	b := &LogBuffer{buffer: bufio.NewWriterSize(w, logBuffer)}
-	b.timer = time.AfterFunc(logDelay, func() { _ = b.flush() }) // nobody would learn that the log fails
+	b := &LogBuffer{to: w}
+	b.timer = time.AfterFunc(logDelay, func() { _ = b.flush() }) // there is nobody to tell
 	return b
 }
 
-// Write implements io.Writer.
+// Write implements io.Writer. It takes whole lines.
 func (b *LogBuffer) Write(line []byte) (int, error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	if !b.waiting {
-		b.waiting = true
+	if len(b.lines) == 0 {
 		b.timer.Reset(logDelay)
 	}
-	return b.buffer.Write(line)
+	b.lines = append(b.lines, line...)
+	if len(b.lines) < logBuffer {
+		return len(line), nil
+	}
+	return len(line), b.write()
 }
 
 func (b *LogBuffer) flush() error {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	b.waiting = false
-	return b.buffer.Flush()
+	return b.write()
+}
+
+func (b *LogBuffer) write() error {
+	if len(b.lines) == 0 {
+		return nil
+	}
+	_, err := b.to.Write(b.lines)
+	b.lines = b.lines[:0]
+	return err
 }
 
 // Close writes what waits.

@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -16,12 +17,16 @@ type output struct {
 	mutex   sync.Mutex
 	text    bytes.Buffer
 	written chan struct{}
+	failing bool
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	defer func() { o.written <- struct{}{} }()
+	if o.failing {
+		return 0, errors.New("no space left")
+	}
 	return o.text.Write(p)
 }
 
@@ -43,11 +48,18 @@ func TestLogBuffer(t *testing.T) {
 		<-to.written // when they have waited
 	}
 	require.Equal(t, "a\nb\na\nb\n", to.String())
-	_, err := b.Write([]byte(strings.Repeat("x", 100_000)))
-	require.NoError(t, err)
-	<-to.written // what is long does not wait
-	_, err = b.Write([]byte("end\n"))
+	to.failing = true
+	long := strings.Repeat("x", 1000) + "\n"
+	for range 40 {
+		_, _ = b.Write([]byte(long))
+	}
+	<-to.written // a full buffer does not wait
+	to.failing = false
+	_, err := b.Write([]byte("end\n"))
 	require.NoError(t, err)
 	require.NoError(t, b.Close())
-	require.True(t, strings.HasSuffix(to.String(), "xend\n"))
+	require.True(t, strings.HasSuffix(to.String(), "\nend\n"), "a failure is not for ever")
+	for _, line := range strings.SplitAfter(to.String(), "\n") {
+		require.Contains(t, []string{"a\n", "b\n", long, "end\n", ""}, line, "lines are whole")
+	}
 }
