@@ -54,5 +54,5 @@ func (s *Service) UserEvents(ctx context.Context, p Principal, id UserID, page P
 // EventsAfter lists the changes after the one with the number id, the oldest first, for
 // the command line: of a user or, for 0, of all. There are limit of them unless they are the last.
 func (s *Service) EventsAfter(ctx context.Context, user UserID, id int64, limit int) ([]Event, error) {
-	return s.Store.EventsAfter(ctx, EventFilter{TargetID: user}, id, limit)
+	return s.Store.EventsAfter(ctx, user, id, limit)
 }

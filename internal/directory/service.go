@@ -22,8 +22,9 @@ type Store interface {
 	Users(ctx context.Context, filter UserFilter, page Page) (users []User, total int64, err error)
 	// Events lists events by number, and counts them all. Both are of the same moment.
 	Events(ctx context.Context, filter EventFilter, page Page) (events []Event, total int64, err error)
-	// EventsAfter lists events that have higher numbers than id, by number: limit of them, or all if there are fewer.
-	EventsAfter(ctx context.Context, filter EventFilter, id int64, limit int) ([]Event, error)
+	// EventsAfter lists the events of a target or, for 0, of all that have higher numbers
+	// than id, by number: limit of them, or all if there are fewer.
+	EventsAfter(ctx context.Context, target UserID, id int64, limit int) ([]Event, error)
 	// Facts reads the facts about the principal and the user with this number, who need
 	// not exist; 0 is for a user to be created. CodeUnauthenticated: the token has ended since.
 	Facts(ctx context.Context, p Principal, id UserID) (Facts, error)

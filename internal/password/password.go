@@ -21,30 +21,37 @@ func Params() *argon2id.Params {
 	return &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 }
 
-// waitingForPlace is how many may wait for each place: half a second, at the real cost.
-const waitingForPlace = 16
+// waitingForPlace is how many of a kind may wait for each place: two seconds, at the real cost.
+const waitingForPlace = 64
 
 // Gate hashes at most as many passwords at once as it has places: each costs memory
-// and a core for tens of milliseconds. A few more may wait; of them half at most want to
-// log in, so that strangers leave room to those who have a token.
+// and a core for tens of milliseconds. A few more may wait. Those who want to log in,
+// strangers perhaps, and those who have a password hashed do not take each other's room.
 type Gate struct {
-	params     *argon2id.Params
-	places     *semaphore.Weighted
-	waiting    atomic.Int64
-	maxWaiting int64
-	nobody     string // a hash of the same cost that is no password's
+	params             *argon2id.Params
+	places             *semaphore.Weighted
+	hashing, verifying queue
+	nobody             string // a hash of the same cost that is no password's
+}
+
+// queue counts who waits.
+type queue struct {
+	most    int64
+	waiting atomic.Int64
 }
 
 // NewGate returns a gate with this many places, 1 or more.
 func NewGate(params *argon2id.Params, places int) *Gate {
 	encoded := func(n uint32) string { return base64.RawStdEncoding.EncodeToString(make([]byte, n)) }
-	return &Gate{
-		params:     params,
-		places:     semaphore.NewWeighted(int64(places)),
-		maxWaiting: waitingForPlace * max(1, int64(places)),
+	g := &Gate{
+		params: params,
+		places: semaphore.NewWeighted(int64(places)),
 		nobody: fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, params.Memory, params.Iterations,
 			params.Parallelism, encoded(params.SaltLength), encoded(params.KeyLength)),
 	}
+	g.hashing.most = waitingForPlace * max(1, int64(places))
+	g.verifying.most = g.hashing.most
+	return g
 }
 
 // Hash returns the password's hash in PHC form, with a salt of its own. It waits for
@@ -52,7 +59,7 @@ func NewGate(params *argon2id.Params, places int) *Gate {
 // wait. The password is brought to Unicode NFC first, so that it does not depend on the
 // keyboard (RFC 8265 §4.2.2).
 func (g *Gate) Hash(ctx context.Context, password string) (hash string, err error) {
-	err = g.enter(ctx, g.maxWaiting, func() (err error) {
+	err = g.enter(ctx, &g.hashing, func() (err error) {
 		hash, err = argon2id.CreateHash(norm.NFC.String(password), g.params)
 		return err
 	})
@@ -65,7 +72,7 @@ func (g *Gate) Verify(ctx context.Context, password, hash string) (matches bool,
 	if hash == "" {
 		hash = g.nobody
 	}
-	err = g.enter(ctx, g.maxWaiting/2, func() (err error) {
+	err = g.enter(ctx, &g.verifying, func() (err error) {
 		matches, err = argon2id.ComparePasswordAndHash(norm.NFC.String(password), hash)
 		return err
 	})
@@ -73,9 +80,9 @@ func (g *Gate) Verify(ctx context.Context, password, hash string) (matches bool,
 }
 
 // enter does the work when there is a place, unless as many wait already as may.
-func (g *Gate) enter(ctx context.Context, maxWaiting int64, work func() error) error {
+func (g *Gate) enter(ctx context.Context, q *queue, work func() error) error {
 	if !g.places.TryAcquire(1) {
-		if err := g.wait(ctx, maxWaiting); err != nil {
+		if err := g.wait(ctx, q); err != nil {
 			return err
 		}
 	}
@@ -86,10 +93,10 @@ func (g *Gate) enter(ctx context.Context, maxWaiting int64, work func() error) e
 	return nil
 }
 
-func (g *Gate) wait(ctx context.Context, maxWaiting int64) error {
-	defer g.waiting.Add(-1)
-	if g.waiting.Add(1) > maxWaiting {
-		return &directory.Error{Code: directory.CodeUnavailable, Err: fmt.Errorf("%d wait to hash a password", maxWaiting)}
+func (g *Gate) wait(ctx context.Context, q *queue) error {
+	defer q.waiting.Add(-1)
+	if q.waiting.Add(1) > q.most {
+		return &directory.Error{Code: directory.CodeUnavailable, Err: fmt.Errorf("%d wait to hash a password", q.most)}
 	}
 	if err := g.places.Acquire(ctx, 1); err != nil {
 		return fmt.Errorf("wait to hash a password: %w", err)

@@ -59,29 +59,25 @@ func TestVerifyWaitsForAPlace(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// A few may wait, of them half to verify; who comes then is told at once, and has a place
-// again when those have left.
+// A few of each kind may wait; who comes then is told at once, and has room again when
+// those have left.
 func TestFewMayWait(t *testing.T) {
+	const most = 64
 	gate := password.NewGate(cheap(), 0)
 	ctx, leave := context.WithCancel(t.Context())
 	left := make(chan error)
-	enter := func(number int, wait func() error) {
-		for range number {
-			go func() { left <- wait() }()
-		}
-	}
 	hash := func() error { _, err := gate.Hash(ctx, "correct horse"); return err }
 	verify := func() error { _, err := gate.Verify(ctx, "correct horse", ""); return err }
-	enter(8+3, verify)
-	for range 3 {
-		require.True(t, directory.IsCode(<-left, directory.CodeUnavailable), "one too many to verify")
-	}
-	enter(8+3, hash)
-	for range 3 {
-		require.True(t, directory.IsCode(<-left, directory.CodeUnavailable), "one too many to hash")
+	for _, wait := range []func() error{verify, hash} {
+		for range most + 3 {
+			go func() { left <- wait() }()
+		}
+		for range 3 {
+			require.True(t, directory.IsCode(<-left, directory.CodeUnavailable), "one too many")
+		}
 	}
 	leave()
-	for range 16 {
+	for range 2 * most {
 		require.ErrorIs(t, <-left, context.Canceled)
 	}
 	require.ErrorIs(t, verify(), context.Canceled, "there is room again")

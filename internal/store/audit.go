@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"math"
 	"strings"
 	"time"
 
@@ -62,22 +63,38 @@ func (row Event) event() directory.Event {
 
 // Events implements directory.Store.
 func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page directory.Page) ([]directory.Event, int64, error) {
-	rows, total, err := list[Event](s.selectEvents(ctx, filter, 0), page)
+	reading := s.reading.with(ctx).DB
+	if filter.TargetID == 0 || filter.EnterpriseID != "" {
+		rows, total, err := list[Event](selectEvents(reading, filter, 0, math.MaxInt64, 0), page)
+		return events(rows), total, err
+	}
+	var rows []Event
+	var total int64
+	err := atOneMoment(reading, func(tx *gorm.DB) error {
+		count := tx.Raw("SELECT COUNT(*) FROM ("+eventsOf+")", sql.Named("target", filter.TargetID), sql.Named("after", 0))
+		if err := count.Scan(&total).Error; err != nil || page.Offset() >= total {
+			return err
+		}
+		return selectEvents(tx, filter, 0, page.Size, page.Offset()).Order("id").Find(&rows).Error
+	})
 	return events(rows), total, err
 }
 
 // EventsAfter implements directory.Store.
-func (s *Store) EventsAfter(ctx context.Context, filter directory.EventFilter, id int64, limit int) ([]directory.Event, error) {
+func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int64, limit int) ([]directory.Event, error) {
 	var rows []Event
-	err := s.selectEvents(ctx, filter, id).Order("id").Limit(limit).Find(&rows).Error
+	query := selectEvents(s.reading.with(ctx).DB, directory.EventFilter{TargetID: target}, id, int64(limit), 0)
+	err := query.Order("id").Limit(limit).Find(&rows).Error
 	return events(rows), translate(err)
 }
 
-// selectEvents selects the events behind this number.
-func (s *Store) selectEvents(ctx context.Context, filter directory.EventFilter, after int64) *gorm.DB {
-	query := s.reading.with(ctx).Model(&Event{})
+// selectEvents selects the events after this number. Of those of a target it takes at
+// most this many, behind the first ones.
+func selectEvents(tx *gorm.DB, filter directory.EventFilter, after, limit, offset int64) *gorm.DB {
+	query := tx.Model(&Event{})
 	if filter.TargetID != 0 {
-		query = query.Where(eventsOf, sql.Named("target", filter.TargetID), sql.Named("after", after))
+		query = query.Where("id IN ("+eventsOf+" ORDER BY 1 LIMIT @limit OFFSET @offset)",
+			sql.Named("target", filter.TargetID), sql.Named("after", after), sql.Named("limit", limit), sql.Named("offset", offset))
 	} else {
 		query = query.Where("id > ?", after)
 	}

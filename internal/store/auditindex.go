@@ -30,9 +30,9 @@ func number(tx session, text string) (n int64, err error) {
 	return n, err
 }
 
-// eventsOf selects the events of a target after a number: those in the index, and those
-// that wait.
-const eventsOf = `id IN (
+// eventsOf selects the numbers of a target's events after a number: those in the index,
+// and those that wait.
+const eventsOf = `
 	SELECT event_id FROM event_targets WHERE target_id = @target AND event_id > @after
 	UNION ALL
-	SELECT id FROM events WHERE id > max(@after, (SELECT indexed FROM event_progress)) AND target_id = @target)`
+	SELECT id FROM events WHERE id > max(@after, (SELECT indexed FROM event_progress)) AND target_id = @target`

@@ -222,15 +222,19 @@ func TestNothingScansOrSorts(t *testing.T) {
 		require.True(t, last)
 		return err
 	})
-	for found, filter := range map[string]directory.EventFilter{
-		"events USING INTEGER PRIMARY KEY (rowid>?)":                   {},
-		"event_targets USING PRIMARY KEY (target_id=? AND event_id>?)": {TargetID: 300},
+	for found, target := range map[string]directory.UserID{
+		"events USING INTEGER PRIMARY KEY (rowid>?)":                   0,
+		"event_targets USING PRIMARY KEY (target_id=? AND event_id>?)": 300,
 	} {
 		requirePlans(found, func() error {
-			_, err := kept.EventsAfter(t.Context(), filter, 1, 10)
+			_, err := kept.EventsAfter(t.Context(), target, 1, 10)
 			return err
 		})
 	}
+	requirePlans("event_targets USING PRIMARY KEY (target_id=? AND event_id>?)", func() error {
+		_, _, err := kept.Events(t.Context(), directory.EventFilter{TargetID: 300}, directory.Page{Number: 1, Size: 10})
+		return err
+	})
 }
 
 // The time of a page depends neither on how many users there are nor on how many are before it.

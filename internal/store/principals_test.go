@@ -1,6 +1,10 @@
 package store
 
 import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,19 +76,8 @@ func TestPrincipalsAreBounded(t *testing.T) {
 // What a unit has changed, the units behind it in the batch see.
 func TestActorsAreReadAnewInABatch(t *testing.T) {
 	s := open(t)
-	hash, p := holderOf(1, 1)
-	active := true
-	require.NoError(t, s.writer.do(t.Context(), func(tx session) error {
-		user, err := insertUser(tx, directory.User{
-			Version: 1, NickName: "ada", EnterpriseID: "default", Role: directory.RoleUser, IsActive: &active, CreateTime: time.Now(),
-		}, "")
-		if err != nil {
-			return err
-		}
-		token := p.Token
-		token.UserID, token.Name, token.Kind, token.Created = user.ID, "t", directory.TokenMade, time.Now()
-		return insertToken(tx, directory.NewToken{Token: token, Hash: hash})
-	}))
+	hash := directory.TokenHash{1}
+	insertHolder(t, s, "ada", hash)
 	p, err := s.Principal(t.Context(), hash)
 	require.NoError(t, err)
 	_, found, _ := s.cache.find(hash)
@@ -118,5 +111,139 @@ func TestActorsAreReadAnewInABatch(t *testing.T) {
 	require.NoError(t, errs[0])
 	require.True(t, directory.IsCode(errs[1], directory.CodeUnauthenticated), "%v", errs[1])
 	_, err = s.Principal(t.Context(), hash)
+	require.True(t, directory.IsCode(err, directory.CodeUnauthenticated))
+}
+
+// insertHolder stores an active user with a token.
+func insertHolder(t *testing.T, s *Store, name string, hash directory.TokenHash) directory.UserID {
+	t.Helper()
+	active := true
+	var id directory.UserID
+	require.NoError(t, s.writer.do(t.Context(), func(tx session) error {
+		user, err := insertUser(tx, directory.User{
+			Version: 1, NickName: name, EnterpriseID: "default", Role: directory.RoleUser, IsActive: &active, CreateTime: time.Now(),
+		}, "")
+		if err != nil {
+			return err
+		}
+		id = user.ID
+		return insertToken(tx, newHolderToken(id, hash))
+	}))
+	return id
+}
+
+func newHolderToken(user directory.UserID, hash directory.TokenHash) directory.NewToken {
+	return directory.NewToken{Hash: hash, Token: directory.Token{UserID: user, Name: "t", Kind: directory.TokenMade, Created: time.Now()}}
+}
+
+// Whoever is answered first of a batch that ends tokens: once its end is acknowledged, a
+// token has ended.
+func TestEndedTokensHaveEnded(t *testing.T) {
+	s := open(t)
+	const rounds, users = 20, 50
+	var ids []directory.UserID
+	for i := range users {
+		ids = append(ids, insertHolder(t, s, fmt.Sprint("user", i), directory.TokenHash{byte(i)}))
+	}
+	change := func(id directory.UserID, c directory.Change) error {
+		_, err := s.Change(t.Context(), directory.Operator(), id, func(f directory.Facts) (directory.Change, error) {
+			c.User, c.Event = f.Target, &directory.Event{At: time.Now()}
+			return c, nil
+		})
+		return err
+	}
+	for round := range rounds {
+		var ending sync.WaitGroup
+		for i, id := range ids {
+			hash := directory.TokenHash{byte(i), byte(round), 1}
+			token := newHolderToken(id, hash)
+			require.NoError(t, change(id, directory.Change{Token: &token}))
+			_, err := s.Principal(t.Context(), hash)
+			require.NoError(t, err)
+		}
+		release := hold(s)
+		for i, id := range ids {
+			ending.Go(func() {
+				if err := change(id, directory.Change{EndTokens: true}); err != nil {
+					t.Error(err)
+				}
+				if _, err := s.Principal(t.Context(), directory.TokenHash{byte(i), byte(round), 1}); err == nil {
+					t.Error("it lives on")
+				}
+			})
+		}
+		for len(s.writer.queue) < users {
+			runtime.Gosched()
+		}
+		release()
+		ending.Wait()
+	}
+}
+
+// A token and its owner are read as they were at one moment: here, the owner is active
+// only without this token.
+func TestPrincipalIsOfOneMoment(t *testing.T) {
+	s := open(t)
+	id := insertHolder(t, s, "ada", directory.TokenHash{})
+	set := func(active bool, token *directory.NewToken) {
+		_, err := s.Change(t.Context(), directory.Operator(), id, func(f directory.Facts) (directory.Change, error) {
+			user := f.Target
+			user.IsActive = &active
+			user.Version++
+			return directory.Change{
+				User: user, Fields: []directory.Field{directory.FieldIsActive}, EndTokens: true, Token: token, Event: &directory.Event{At: time.Now()},
+			}, nil
+		})
+		require.NoError(t, err)
+	}
+	var hash atomic.Pointer[directory.TokenHash]
+	var done atomic.Bool
+	var reading sync.WaitGroup
+	for range 3 {
+		reading.Go(func() {
+			for !done.Load() {
+				if h := hash.Load(); h != nil {
+					if p, err := findPrincipal(s.reading, tokenByHash, h[:]); err == nil && p.User.Active() {
+						t.Error("it never was so")
+						return
+					}
+				}
+			}
+		})
+	}
+	for round := range 100 {
+		token := newHolderToken(id, directory.TokenHash{byte(round), byte(round >> 8), 1})
+		set(false, &token)
+		hash.Store(&token.Hash)
+		set(true, nil)
+	}
+	done.Store(true)
+	reading.Wait()
+}
+
+// A start that ends the operator's token of the last one ends it in the cache, too.
+func TestStartForgetsPrincipals(t *testing.T) {
+	s := open(t)
+	active := true
+	start := func(hash directory.TokenHash) {
+		token := newHolderToken(1, hash)
+		token.Kind = directory.TokenOperator
+		_, err := s.Start(t.Context(), directory.Start{
+			At: time.Now(), Operator: &token, Event: directory.Event{At: time.Now(), TargetID: 1},
+			Admin: directory.User{
+				ID: 1, Version: 1, NickName: "admin", EnterpriseID: "default",
+				Role: directory.RoleSystemAdministrator, IsActive: &active, CreateTime: time.Now(),
+			},
+		})
+		require.NoError(t, err)
+	}
+	first := directory.TokenHash{1}
+	start(first)
+	_, err := s.Principal(t.Context(), first)
+	require.NoError(t, err)
+	_, found, _ := s.cache.find(first)
+	require.True(t, found)
+	start(directory.TokenHash{2})
+	_, err = s.Principal(t.Context(), first)
 	require.True(t, directory.IsCode(err, directory.CodeUnauthenticated))
 }

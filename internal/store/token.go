@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -50,34 +52,40 @@ func (row Token) token() directory.Token {
 	return t
 }
 
-// read reads the columns but for the hash, in the order of the fields.
-func (row *Token) read(values []driver.Value) {
-	row.ID, row.UserID = values[0].(int64), int32(values[1].(int64)) //nolint:gosec // it is a user's
-	row.Name, row.Kind, row.Created = values[2].(string), values[3].(string), values[4].(int64)
-	row.Expires = unlessNull[int64](values[5])
-}
-
 // The conditions that select a token.
 var (
-	tokenByID   = &condition{"id = ?"}
-	tokenByHash = &condition{"hash = ?"}
+	tokenByID   = &condition{"tokens.id = ?"}
+	tokenByHash = &condition{"tokens.hash = ?"}
 )
 
 type condition struct{ sql string }
 
-// findPrincipal returns the token that the condition selects, and its owner.
+// tokenColumns are those of a token but for the hash, in the order of the fields.
+const tokenColumns = "tokens.id, tokens.user_id, tokens.name, tokens.kind, tokens.created, tokens.expires"
+
+// findPrincipal returns the token that the condition selects, and its owner, both of the
+// same moment.
 func findPrincipal(tx session, by *condition, argument driver.Value) (directory.Principal, error) {
 	var row Token
-	text := tx.sql(by, func(db *gorm.DB) *gorm.DB { return db.Omit("hash").Find(&Token{}, by.sql, 0) })
-	err := translate(tx.row(text, row.read, argument))
-	var owner directory.User
-	if err == nil {
-		owner, err = findUser(tx, directory.UserID(row.UserID))
-	}
-	if directory.IsCode(err, directory.CodeNotFound) {
+	var owner User
+	text := tx.sql(by, func(db *gorm.DB) *gorm.DB {
+		return db.Table("tokens").Select(tokenColumns+", "+userColumns).
+			Joins("JOIN users ON users.id = tokens.user_id").Where(by.sql, 0).Find(&[]map[string]any{})
+	})
+	err := tx.row(text, func(values []driver.Value) {
+		row.ID, row.UserID = values[0].(int64), int32(values[1].(int64)) //nolint:gosec // it is a user's
+		row.Name, row.Kind, row.Created = values[2].(string), values[3].(string), values[4].(int64)
+		row.Expires = unlessNull[int64](values[5])
+		owner.read(values[6:])
+	}, argument)
+	if errors.Is(err, sql.ErrNoRows) {
 		err = &directory.Error{Code: directory.CodeUnauthenticated}
 	}
-	return directory.Principal{User: owner, Token: row.token()}, err
+	if err != nil {
+		return directory.Principal{}, translate(err)
+	}
+	user, err := owner.user()
+	return directory.Principal{User: user, Token: row.token()}, err
 }
 
 // Principal implements directory.Store.

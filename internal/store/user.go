@@ -79,6 +79,10 @@ func (row User) user() (directory.User, error) {
 	return u, nil
 }
 
+// userColumns are all columns, in the order of the fields.
+const userColumns = "users.id, users.version, users.nick_name, users.nick_name_folded, users.enterprise_id, users.role, " +
+	"users.password_hash, users.email, users.phone, users.phone_folded, users.is_active, users.origion, users.client_ip, users.create_time"
+
 // read reads all columns in the order of the fields. The tables are STRICT: a column has
 // the type that it was declared with.
 func (row *User) read(values []driver.Value) {
@@ -170,11 +174,7 @@ func insertUser(tx session, u directory.User, passwordHash string) (directory.Us
 
 // updatable has the columns that an update may write, in the order of their names, as
 // GORM writes them.
-var updatable = []struct {
-	name  string
-	field directory.Field
-	value func(directory.Change) driver.Value
-}{
+var updatable = []updatableColumn{
 	{"email", directory.FieldEmail, func(c directory.Change) driver.Value { return orNull(c.User.Email) }},
 	{"enterprise_id", directory.FieldEnterpriseID, func(c directory.Change) driver.Value { return c.User.EnterpriseID }},
 	{"is_active", directory.FieldIsActive, func(c directory.Change) driver.Value { return orNull(c.User.IsActive) }},
@@ -182,6 +182,12 @@ var updatable = []struct {
 	{"phone", directory.FieldPhone, func(c directory.Change) driver.Value { return c.User.Phone }},
 	{"phone_folded", directory.FieldPhone, func(c directory.Change) driver.Value { return directory.Fold(c.User.Phone) }},
 	{"role", directory.FieldRole, func(c directory.Change) driver.Value { return string(c.User.Role) }},
+}
+
+type updatableColumn struct {
+	name  string
+	field directory.Field
+	value func(directory.Change) driver.Value
 }
 
 func orNull[T any](value *T) driver.Value {
@@ -197,6 +203,11 @@ type combination uint8
 // updateUser writes the named columns and the version, no other, of a user whose row was
 // read in this unit.
 func updateUser(tx session, c directory.Change) error {
+	for _, field := range c.Fields {
+		if !slices.ContainsFunc(updatable, func(column updatableColumn) bool { return column.field == field }) {
+			return fmt.Errorf("update of user %d: %s is not written", c.User.ID, field)
+		}
+	}
 	var named combination
 	arguments := make([]driver.Value, 0, len(updatable)+2)
 	for i, column := range updatable {

@@ -87,10 +87,7 @@ func (same) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 // afterwards it is carried out all the same. CodeUnavailable: too many wait.
 func (w *writer) do(ctx context.Context, fn func(session) error) error {
 	u := newUnit(ctx, fn)
-	w.mutex.RLock()
-	err := w.accept(u)
-	w.mutex.RUnlock()
-	if err != nil {
+	if err := w.accept(u); err != nil {
 		return err
 	}
 	select {
@@ -109,6 +106,8 @@ func waitError(ctx context.Context) error { return fmt.Errorf("wait to write: %w
 // accept lets a unit wait. If nobody writes, it has what waits carried out itself: to wake
 // another goroutine would take longer than most statements.
 func (w *writer) accept(u *unit) error {
+	w.mutex.RLock()
+	defer w.mutex.RUnlock()
 	if w.closed {
 		return &directory.Error{Code: directory.CodeUnavailable, Err: errors.New("the store is closed")}
 	}
@@ -119,8 +118,7 @@ func (w *writer) accept(u *unit) error {
 	}
 	w.wait()
 	if w.turn.TryLock() {
-		w.commit(w.gather(make([]*unit, 0, maxBatch)))
-		w.turn.Unlock()
+		w.commitWaiting(make([]*unit, 0, maxBatch))
 		if len(w.queue) == 0 {
 			return nil
 		}
@@ -162,8 +160,7 @@ func (w *writer) work() {
 			for len(w.queue) > 0 {
 				w.wait()
 				w.turn.Lock()
-				w.commit(w.gather(batch))
-				w.turn.Unlock()
+				w.commitWaiting(batch)
 				clear(batch[:maxBatch])
 			}
 		case <-look.C:
@@ -172,6 +169,12 @@ func (w *writer) work() {
 			w.turn.Unlock()
 		}
 	}
+}
+
+// commitWaiting carries out a batch of what waits, and ends the turn.
+func (w *writer) commitWaiting(batch []*unit) {
+	defer w.turn.Unlock()
+	w.commit(w.gather(batch))
 }
 
 // gather takes what waits, as much as a batch holds, but for those whose requests have ended.

@@ -163,6 +163,25 @@ func TestFailedCommitFailsItsBatch(t *testing.T) {
 	require.Equal(t, []string{"c", "d"}, written(t, s))
 }
 
+// A commit that fails may leave the transaction open, as one that breaks a foreign key
+// does: it is undone, alone and in a batch, and the next ones are not in it.
+func TestFailedCommitIsUndone(t *testing.T) {
+	s := open(t)
+	orphan := func(tx session) error {
+		if err := tx.run("PRAGMA defer_foreign_keys = ON"); err != nil {
+			return err
+		}
+		return tx.run("INSERT INTO tokens (hash, user_id, name, kind, created) VALUES (zeroblob(32), 77, 'x', 'made', 0)")
+	}
+	require.Error(t, s.writer.do(t.Context(), orphan))
+	require.NoError(t, s.writer.do(t.Context(), writing("a")))
+	for i, err := range batch(t, s, writing("b"), orphan, writing("c")) {
+		require.Error(t, err, i)
+	}
+	require.NoError(t, s.writer.do(t.Context(), writing("d")))
+	require.Equal(t, []string{"a", "d"}, written(t, s))
+}
+
 // A transaction that SQLite itself has ended fails all, also those that were done, and
 // those that come behind do not commit one by one.
 func TestEndedTransactionFailsItsBatch(t *testing.T) {
