@@ -61,7 +61,7 @@ var (
 type condition struct{ sql string }
 
 // tokenColumns are those of a token but for the hash, in the order of the fields.
-const tokenColumns = "tokens.id, tokens.user_id, tokens.name, tokens.kind, tokens.created, tokens.expires"
+const tokenColumns = "tokens.id, tokens.user_id, tokens.name, tokens.kind, tokens.created, tokens.expires" //nolint:gosec // it is none
 
 // findPrincipal returns the token that the condition selects, and its owner, both of the
 // same moment.
