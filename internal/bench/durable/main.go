@@ -19,11 +19,14 @@ type user struct {
 }
 
 func main() {
-	db, err := sql.Open("sqlite3", "file:"+os.Args[2]+"?_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_busy_timeout=2000&_txlock=immediate")
+	db, err := sql.Open("sqlite3", "file:"+os.Args[2]+"?_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_busy_timeout=2000&_txlock=immediate&_mutex=no")
 	if err != nil {
 		log.Fatal(err)
 	}
 	db.SetMaxOpenConns(1) // more of them would only wait for each other
+	if _, err := db.ExecContext(context.Background(), `PRAGMA wal_autocheckpoint = 4000`); err != nil {
+		log.Fatal(err)
+	}
 	update, err := db.PrepareContext(context.Background(), `UPDATE users SET is_active = ? WHERE id = ?`)
 	if err != nil {
 		log.Fatal(err)
