@@ -62,8 +62,16 @@ constant decodes the body and answers always the same; durable UPDATE commits ea
 // program is the path of one of the programs.
 func (b bench) program(name string) string { return filepath.Join(b.programs, name) }
 
-// seeded makes a database with this many users and returns its path.
+// seeded makes a database with this many users and returns its path. It is on disk: else
+// the first wait of a server for the disk would be for all of it.
 func (b bench) seeded(ctx context.Context, name string, users int) (string, error) {
 	path := filepath.Join(b.folder, name+".db")
-	return path, seed(ctx, path, users)
+	if err := seed(ctx, path, users); err != nil {
+		return "", err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return "", err
+	}
+	return path, errors.Join(file.Sync(), file.Close())
 }
