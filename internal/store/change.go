@@ -49,19 +49,18 @@ func findFacts(tx session, p directory.Principal, id directory.UserID) (facts di
 	if row.PasswordHash != nil {
 		facts.PasswordHash = *row.PasswordHash
 	}
-	facts.LastAdministrator = row.lastAdministrator(tx)
+	facts.LastAdministrator = lastAdministrator(tx, facts.Target)
 	return facts, nil
 }
 
 // lastAdministrator tells whether the user is the only active administrator of its enterprise.
-func (row User) lastAdministrator(tx session) func() (bool, error) {
-	id, enterprise := row.ID, row.EnterpriseID
-	if row.Role != string(directory.RoleAdministrator) || row.IsActive == nil || !*row.IsActive {
-		return func() (bool, error) { return false, nil }
-	}
+func lastAdministrator(tx session, user directory.User) func() (bool, error) {
 	return func() (bool, error) {
+		if user.Role != directory.RoleAdministrator || !user.Active() {
+			return false, nil
+		}
 		others, err := exists(tx.Model(&User{}).Where(
-			"enterprise_id = ? AND role = 'administrator' AND is_active AND id <> ?", enterprise, id))
+			"enterprise_id = ? AND role = 'administrator' AND is_active AND id <> ?", user.EnterpriseID, user.ID))
 		return !others, err
 	}
 }

@@ -52,15 +52,6 @@ func (c *connection) run(text string, arguments ...driver.Value) error {
 	return rows.Close()
 }
 
-// step runs SQL that has no arguments and returns no rows.
-func (c *connection) step(text string) error {
-	statement, err := c.prepare(text)
-	if err == nil {
-		_, err = statement.ExecContext(context.Background(), nil)
-	}
-	return err
-}
-
 // start takes the first step of a statement, which is the only one if it writes. To the
 // driver it is a query, also if it writes: go-sqlite3 takes the first step of a query at
 // once, and needs fewer calls of C for it than for an execution.

@@ -107,7 +107,7 @@ func (a access) open(ctx context.Context) (*connection, error) {
 	}
 	c := &connection{driver: opened.(*sqlite3.SQLiteConn), prepared: map[string]*sqlite3.SQLiteStmt{}}
 	for _, setting := range a.settings {
-		if err := c.step(setting); err != nil {
+		if err := c.run(setting); err != nil {
 			return nil, errors.Join(fmt.Errorf("open %s: %w", a.path, err), c.close())
 		}
 	}

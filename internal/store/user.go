@@ -109,7 +109,7 @@ func unlessNull[T any](value driver.Value) *T {
 
 // findRow returns the row of a user.
 func findRow(tx session, id directory.UserID) (row User, err error) {
-	text := tx.sql("user", func(db *gorm.DB) *gorm.DB { return db.Find(&User{}, "id = ?", 0) })
+	text := tx.sql("user", func(db *gorm.DB) *gorm.DB { return db.Select(userColumns).Find(&User{}, "id = ?", 0) })
 	err = tx.row(text, row.read, int64(id))
 	return row, translate(err)
 }

@@ -220,14 +220,14 @@ func (w *writer) commit(batch []*unit) {
 
 // transact runs the units in one transaction. An error means that none is carried out.
 func (w *writer) transact(batch []*unit) error {
-	if err := w.connection.step("BEGIN IMMEDIATE"); err != nil {
+	if err := w.connection.run("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	w.look()
 	if err := guarded(func() error { return w.runAll(batch) }); err != nil {
 		return errors.Join(err, w.rollBack())
 	}
-	if err := w.connection.step("COMMIT"); err != nil {
+	if err := w.connection.run("COMMIT"); err != nil {
 		return errors.Join(err, w.rollBack())
 	}
 	return nil
@@ -241,16 +241,16 @@ func (w *writer) runAll(batch []*unit) error {
 		return batch[0].err
 	}
 	for _, u := range batch {
-		if err := w.connection.step("SAVEPOINT unit"); err != nil {
+		if err := w.connection.run("SAVEPOINT unit"); err != nil {
 			return err
 		}
 		if u.err = w.run(u); u.err != nil {
 			// SQLite ends the transaction itself when the disk is full, say. There is nothing to return to then.
-			if err := w.connection.step("ROLLBACK TO unit"); err != nil {
+			if err := w.connection.run("ROLLBACK TO unit"); err != nil {
 				return fmt.Errorf("another unit has ended the transaction: %v", u.err) //nolint:errorlint // its code is not theirs
 			}
 		}
-		if err := w.connection.step("RELEASE unit"); err != nil {
+		if err := w.connection.run("RELEASE unit"); err != nil {
 			return err
 		}
 	}
@@ -274,7 +274,7 @@ func (w *writer) rollBack() error {
 	if w.connection.driver.AutoCommit() {
 		return nil
 	}
-	return w.connection.step("ROLLBACK")
+	return w.connection.run("ROLLBACK")
 }
 
 // look finds out whether another process has written since the last look.
