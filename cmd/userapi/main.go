@@ -22,13 +22,13 @@ const (
 	exitUsage  = 2 // wrong arguments or settings; nothing was started
 )
 
-// lastMoment is when a command ends after a signal, whatever holds it: a log that
+// forceExitAfter is when a command ends after a signal, whatever holds it: a log that
 // nobody reads, say.
-const lastMoment = 9500 * time.Millisecond
+const forceExitAfter = 9500 * time.Millisecond
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, func() { time.AfterFunc(lastMoment, func() { os.Exit(exitFailed) }) })
+	context.AfterFunc(ctx, func() { time.AfterFunc(forceExitAfter, func() { os.Exit(exitFailed) }) })
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	if err == nil {

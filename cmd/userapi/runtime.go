@@ -21,9 +21,9 @@ const (
 	memoryFactor = 2
 )
 
-// tendMemory sets how the Go runtime collects garbage, until ctx ends. The runtime's own
+// tuneGC sets how the Go runtime collects garbage, until ctx ends. The runtime's own
 // variables, GOGC and GOMEMLIMIT, take precedence.
-func tendMemory(ctx context.Context) {
+func tuneGC(ctx context.Context) {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -46,10 +46,10 @@ func tendMemory(ctx context.Context) {
 	}
 }
 
-// useCores raises GOMAXPROCS by one: a thread that waits for the disk in SQLite holds on to
+// setMaxProcs raises GOMAXPROCS by one: a thread that waits for the disk in SQLite holds on to
 // its share for a while. The runtime no longer follows changes of a container's share
 // then. Its own variable, GOMAXPROCS, takes precedence.
-func useCores() {
+func setMaxProcs() {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}

@@ -23,11 +23,11 @@ import (
 // requestTimeout is how long a request waits for its turn before it is answered 503.
 const requestTimeout = 15 * time.Second
 
-// After SIGTERM, accepted requests have grace to end. Those that still wait for a turn
-// are then answered 503, and what is left after lastGrace is cut.
+// After SIGTERM, accepted requests have drainTimeout to end. Those that still wait for a turn
+// are then answered 503, and what is left after abortTimeout is cut.
 const (
-	grace     = 5 * time.Second
-	lastGrace = 3 * time.Second
+	drainTimeout = 5 * time.Second
+	abortTimeout = 3 * time.Second
 )
 
 type serveCommand struct {
@@ -53,19 +53,19 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer closeListeners(public, ops)
-	kept, err := openForServing(ctx, c.path())
+	db, err := openForServing(ctx, c.path())
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, kept.Close()) }()
-	service := newService(kept, c.tokenTTL, c.loginLimit)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	service := newService(db, c.tokenTTL, c.loginLimit)
 	if err := c.start(ctx, service, logger); err != nil {
 		return err
 	}
 	metrics := telemetry.NewRegistry()
 	handler, err := (&httpapi.Server{
 		Directory:      service,
-		Ready:          kept.Ready,
+		Ready:          db.Ready,
 		Logger:         logger,
 		Metrics:        metrics,
 		RequestTimeout: requestTimeout,
@@ -76,8 +76,8 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 
-	go tendMemory(ctx)
-	useCores()
+	go tuneGC(ctx)
+	setMaxProcs()
 	servers, ctx := errgroup.WithContext(ctx)
 	servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), public) })
 	if ops != nil {
@@ -186,11 +186,11 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
-	if shutdown(server, grace) {
+	if shutdown(server, drainTimeout) {
 		return nil
 	}
 	cancel(httpapi.ErrStopping)
-	if shutdown(server, lastGrace) {
+	if shutdown(server, abortTimeout) {
 		return nil
 	}
 	// Clients that are this slow have no answer yet: nothing that was acknowledged is lost.

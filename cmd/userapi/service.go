@@ -15,26 +15,26 @@ import (
 
 // newService puts a directory together. The life of a log-in token and the limit of
 // failed log-ins are for a server only.
-func newService(kept *store.Store, tokenLife time.Duration, loginLimit int) *directory.Service {
+func newService(db *store.Store, tokenLife time.Duration, loginLimit int) *directory.Service {
 	return &directory.Service{
-		Store: kept,
+		Store: db,
 		// Half of the cores are for those who hash nothing.
-		Hasher:    password.NewGate(password.Params(), max(1, runtime.GOMAXPROCS(0)/2)),
-		Now:       time.Now,
-		Random:    rand.Reader,
-		TokenLife: tokenLife,
-		Attempts:  directory.NewAttempts(loginLimit, time.Now),
+		Hasher:        password.NewGate(password.Params(), max(1, runtime.GOMAXPROCS(0)/2)),
+		Now:           time.Now,
+		Random:        rand.Reader,
+		TokenLife:     tokenLife,
+		LoginThrottle: directory.NewLoginThrottle(loginLimit, time.Now),
 	}
 }
 
 // withService runs do on a database that exists.
 func withService(ctx context.Context, path string, do func(*directory.Service) error) (err error) {
-	kept, err := store.Open(ctx, path)
+	db, err := store.Open(ctx, path)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, kept.Close()) }()
-	err = do(newService(kept, 0, 0))
+	defer func() { err = errors.Join(err, db.Close()) }()
+	err = do(newService(db, 0, 0))
 	if directory.IsCode(err, directory.CodeUnavailable) {
 		err = fmt.Errorf("%s is busy: try again (%w)", path, err)
 	}

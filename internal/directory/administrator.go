@@ -11,7 +11,7 @@ func (s *Service) CreateAdministrator(ctx context.Context, p Principal, id UserI
 		if err := facts.allow(now, OperationCreateAdministrator, FieldRole); err != nil {
 			return Change{}, err
 		}
-		if err := allowIn(OperationCreateAdministrator, actor, enterprise, FieldEID); err != nil {
+		if err := allowInEnterprise(OperationCreateAdministrator, actor, enterprise, FieldEID); err != nil {
 			return Change{}, err
 		}
 		switch {

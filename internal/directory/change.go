@@ -15,9 +15,9 @@ type Facts struct {
 	LastAdministrator func() (bool, error)
 }
 
-// Plan decides a change. It may be asked more than once: before a password is hashed,
+// Decide decides a change. It may be asked more than once: before a password is hashed,
 // and in the unit.
-type Plan func(Facts) (Change, error)
+type Decide func(Facts) (Change, error)
 
 // Change is what an allowed request comes to. Without an event it is nothing, and
 // nothing is written.

@@ -43,13 +43,13 @@ type creation struct {
 	Now          func() time.Time // read in the unit
 }
 
-// plan is a Plan. It fails with CodeUnauthenticated or CodeForbidden.
-func (c creation) plan(facts Facts) (Change, error) {
+// decide is a Decide. It fails with CodeUnauthenticated or CodeForbidden.
+func (c creation) decide(facts Facts) (Change, error) {
 	now, actor, fields := c.Now(), facts.Actor, c.User.fields()
 	if err := actor.valid(now); err != nil {
 		return Change{}, err
 	}
-	if err := allowIn(OperationCreateUser, actor.User, c.User.EnterpriseID, FieldEnterpriseID); err != nil {
+	if err := allowInEnterprise(OperationCreateUser, actor.User, c.User.EnterpriseID, FieldEnterpriseID); err != nil {
 		return Change{}, err
 	}
 	if err := allowFields(OperationCreateUser, actor.User, fields); err != nil {
@@ -83,7 +83,7 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User,
 		return User{}, err
 	}
 	// Hashing is expensive: it is done only for what would be allowed now. The unit decides again.
-	if _, err := c.plan(facts); err != nil {
+	if _, err := c.decide(facts); err != nil {
 		return User{}, err
 	}
 	hash, err := s.Hasher.Hash(ctx, n.Password)
@@ -91,5 +91,5 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User,
 		return User{}, err
 	}
 	c.PasswordHash = hash
-	return s.Store.Change(ctx, p, 0, c.plan)
+	return s.Store.Change(ctx, p, 0, c.decide)
 }

@@ -20,7 +20,7 @@ type UserFilter struct {
 
 // listFilter selects what the actor sees in a list. CodeForbidden: the role never has it.
 func listFilter(op Operation, actor User) (UserFilter, error) {
-	if err := never(op, actor); err != nil {
+	if err := checkRole(op, actor); err != nil {
 		return UserFilter{}, err
 	}
 	switch policy[op][actor.Role].Scope {
@@ -53,7 +53,7 @@ func (s *Service) Administrators(ctx context.Context, p Principal, enterprise st
 	}
 	filter.Roles = []Role{RoleAdministrator}
 	if enterprise != "" {
-		if err := allowIn(OperationListAdministrators, p.User, enterprise); err != nil {
+		if err := allowInEnterprise(OperationListAdministrators, p.User, enterprise); err != nil {
 			return nil, 0, err
 		}
 		filter.EnterpriseID = enterprise

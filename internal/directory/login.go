@@ -40,14 +40,14 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 	if err != nil && !IsCode(err, CodeNotFound) {
 		return "", Token{}, err
 	}
-	attempt, err := s.Attempts.begin(name.key(), account.User.ID, p.Address)
+	reserved, err := s.LoginThrottle.reserve(name.key(), account.User.ID, p.Address)
 	if err != nil {
 		return "", Token{}, err
 	}
-	defer func() { attempt.end(IsCode(err, CodeInvalidCredentials)) }()
+	defer func() { reserved.end(IsCode(err, CodeInvalidCredentials)) }()
 	// An account that is not there costs the same work: the answer's time tells nothing.
 	hash := account.PasswordHash
-	if attempt.blind {
+	if reserved.blind {
 		hash = ""
 	}
 	matches, err := s.Hasher.Verify(ctx, password, hash)

@@ -69,8 +69,8 @@ func (s Scope) includes(actor, target User) bool {
 	return false
 }
 
-// sees has the users that a role can know of. All others are to it as if they did not exist.
-var sees = map[Role]Scope{
+// visibility has the users that a role can know of. All others are to it as if they did not exist.
+var visibility = map[Role]Scope{
 	RoleUser:                ScopeOneself,
 	RoleAdministrator:       ScopeEnterprise,
 	RoleSystemAdministrator: ScopeEveryone,
@@ -163,8 +163,8 @@ func RuleOf(op Operation, role Role) (rule Rule, listed bool) {
 	return rule, listed
 }
 
-// never returns CodeForbidden if the role of the actor never has the operation.
-func never(op Operation, actor User) error {
+// checkRole returns CodeForbidden if the role of the actor never has the operation.
+func checkRole(op Operation, actor User) error {
 	if _, listed := RuleOf(op, actor.Role); !listed {
 		return &Error{Code: CodeForbidden}
 	}
@@ -176,10 +176,10 @@ func never(op Operation, actor User) error {
 // CodeForbidden for what the role never has, CodeNotFound for a target that it does not
 // see, CodeForbidden for one outside the scope, and CodeForbidden with the fields at fault.
 func allow(op Operation, actor, target User, fields ...Field) error {
-	if err := never(op, actor); err != nil {
+	if err := checkRole(op, actor); err != nil {
 		return err
 	}
-	if target.ID == 0 || !sees[actor.Role].includes(actor, target) {
+	if target.ID == 0 || !visibility[actor.Role].includes(actor, target) {
 		return &Error{Code: CodeNotFound}
 	}
 	if !policy[op][actor.Role].Scope.includes(actor, target) {
@@ -188,10 +188,10 @@ func allow(op Operation, actor, target User, fields ...Field) error {
 	return allowFields(op, actor, fields)
 }
 
-// allowIn is allow for what is done in an enterprise and not to a user. An enterprise
+// allowInEnterprise is allow for what is done in an enterprise and not to a user. An enterprise
 // outside the scope is CodeForbidden with the field that names it, if one does.
-func allowIn(op Operation, actor User, enterprise string, named ...Field) error {
-	if err := never(op, actor); err != nil {
+func allowInEnterprise(op Operation, actor User, enterprise string, named ...Field) error {
+	if err := checkRole(op, actor); err != nil {
 		return err
 	}
 	if !policy[op][actor.Role].Scope.includes(actor, User{EnterpriseID: enterprise}) {

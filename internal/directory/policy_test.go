@@ -53,13 +53,13 @@ func policyPage() string {
 # Who may do what
 
 Each role, and to whom it may do what. Outside of that, the answer is 404 for whom the role does not see, as if there
-were no such user, and 403 for whom it sees. *Never* is 403 for everyone. "Own enterprise" leaves system administrators out.
+were no such user, and 403 for whom it visibility. *Never* is 403 for everyone. "Own enterprise" leaves system administrators out.
 What counts is the role at the moment of the change, not the one when the request came in.
 
 `)
 	row("", func(r Role) string { return names[r] })
 	row("---", func(Role) string { return "---" })
-	row("*sees*", func(r Role) string { return string(sees[r]) })
+	row("*visibility*", func(r Role) string { return string(visibility[r]) })
 	for _, op := range operations {
 		row("`"+string(op)+"`", func(r Role) string {
 			rule, listed := RuleOf(op, r)

@@ -28,10 +28,10 @@ type Store interface {
 	// Facts reads the facts about the principal and the user with this number, who need
 	// not exist; 0 is for a user to be created. CodeUnauthenticated: the token has ended since.
 	Facts(ctx context.Context, p Principal, id UserID) (Facts, error)
-	// Change reads the facts, asks the plan and carries the change out; it returns the
+	// Change reads the facts, asks decide and carries the change out; it returns the
 	// user as stored. CodeUnauthenticated, CodeEmailTaken, CodeNickNameTaken,
-	// CodeUnavailable, and what the plan answers.
-	Change(ctx context.Context, p Principal, id UserID, plan Plan) (User, error)
+	// CodeUnavailable, and what decide answers.
+	Change(ctx context.Context, p Principal, id UserID, decide Decide) (User, error)
 	// Start prepares the directory for a server, see Service.Start.
 	Start(ctx context.Context, s Start) (Started, error)
 	// Token returns a token. CodeNotFound: none has this number.
@@ -51,12 +51,12 @@ type Hasher interface {
 
 // Service is the directory. All fields are needed.
 type Service struct {
-	Store     Store
-	Hasher    Hasher
-	Now       func() time.Time
-	Random    io.Reader     // cryptographically strong
-	TokenLife time.Duration // of a log-in token
-	Attempts  *Attempts
+	Store         Store
+	Hasher        Hasher
+	Now           func() time.Time
+	Random        io.Reader     // cryptographically strong
+	TokenLife     time.Duration // of a log-in token
+	LoginThrottle *LoginThrottle
 }
 
 // Authenticate returns who holds the token. Everyone may call it.

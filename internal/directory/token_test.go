@@ -18,7 +18,7 @@ import (
 // tokenStore takes any token.
 type tokenStore struct{ directory.Store }
 
-func (tokenStore) Change(context.Context, directory.Principal, directory.UserID, directory.Plan) (directory.User, error) {
+func (tokenStore) Change(context.Context, directory.Principal, directory.UserID, directory.Decide) (directory.User, error) {
 	return directory.User{}, nil
 }
 

@@ -14,10 +14,10 @@ type update struct {
 	Now          func() time.Time // read in the unit
 }
 
-// plan is a Plan. It fails with CodeUnauthenticated, CodeNotFound, CodeForbidden,
+// decide is a Decide. It fails with CodeUnauthenticated, CodeNotFound, CodeForbidden,
 // CodeReauthenticationRequired, CodePreconditionFailed, CodeOwnAccount or
 // CodeLastAdministrator, in this order.
-func (u update) plan(facts Facts) (Change, error) {
+func (u update) decide(facts Facts) (Change, error) {
 	now, target, fields := u.Now(), facts.Target, u.Patch.Fields()
 	if err := facts.allow(now, u.Operation, fields...); err != nil {
 		return Change{}, err
@@ -74,7 +74,7 @@ func (s *Service) change(ctx context.Context, p Principal, id UserID, u update) 
 			return User{}, err
 		}
 		// Hashing is expensive: it is done only for what would be allowed now. The unit decides again.
-		change, err := u.plan(facts)
+		change, err := u.decide(facts)
 		if err != nil || change.Event == nil {
 			return change.User, err
 		}
@@ -82,5 +82,5 @@ func (s *Service) change(ctx context.Context, p Principal, id UserID, u update) 
 			return User{}, err
 		}
 	}
-	return s.Store.Change(ctx, p, id, u.plan)
+	return s.Store.Change(ctx, p, id, u.decide)
 }

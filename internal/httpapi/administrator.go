@@ -9,7 +9,7 @@ import (
 
 // ListAdministrators implements api.StrictServerInterface.
 func (s *Server) ListAdministrators(ctx context.Context, r api.ListAdministratorsRequestObject) (api.ListAdministratorsResponseObject, error) {
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	page := newPage(r.Params.Page, r.Params.PageSize)
 	users, total, err := s.Directory.Administrators(ctx, x.principal, optional(r.Params.Eid).Value, page)
 	if err != nil {
@@ -23,7 +23,7 @@ func (s *Server) ListAdministrators(ctx context.Context, r api.ListAdministrator
 
 // CreateAdministrator implements api.StrictServerInterface.
 func (s *Server) CreateAdministrator(ctx context.Context, r api.CreateAdministratorRequestObject) (api.CreateAdministratorResponseObject, error) {
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	if err := s.Directory.CreateAdministrator(ctx, x.principal, directory.ParseUserID(r.Body.UserID), r.Body.Eid); err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (s *Server) CreateAdministrator(ctx context.Context, r api.CreateAdministra
 
 // DeleteAdministrator implements api.StrictServerInterface.
 func (s *Server) DeleteAdministrator(ctx context.Context, r api.DeleteAdministratorRequestObject) (api.DeleteAdministratorResponseObject, error) {
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	if err := s.Directory.DeleteAdministrator(ctx, x.principal, directory.ParseUserID(r.UserID)); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 
 // ListUserEvents implements api.StrictServerInterface.
 func (s *Server) ListUserEvents(ctx context.Context, r api.ListUserEventsRequestObject) (api.ListUserEventsResponseObject, error) {
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	page := newPage(r.Params.Page, r.Params.PageSize)
 	events, total, err := s.Directory.UserEvents(ctx, x.principal, directory.ParseUserID(r.UserID), page)
 	if err != nil {

@@ -303,7 +303,7 @@ type binder struct{}
 
 // Bind implements echo.Binder. io.EOF: there is no body.
 func (binder) Bind(into any, e echo.Context) error {
-	return bind(current(e.Request().Context()).body, into)
+	return bind(exchangeFrom(e.Request().Context()).body, into)
 }
 
 // checkEmail adds to the pattern what a pattern cannot say (RFC 5321 §4.5.3.1.1).

@@ -45,7 +45,7 @@ func (f failingStore) Facts(context.Context, directory.Principal, directory.User
 	return directory.Facts{}, f.err
 }
 
-func (f failingStore) Change(context.Context, directory.Principal, directory.UserID, directory.Plan) (directory.User, error) {
+func (f failingStore) Change(context.Context, directory.Principal, directory.UserID, directory.Decide) (directory.User, error) {
 	return directory.User{}, f.err
 }
 

@@ -38,8 +38,8 @@ func (x *exchange) Value(key any) any {
 	return x.Context.Value(key)
 }
 
-// current returns the exchange that exchanges has begun.
-func current(ctx context.Context) *exchange {
+// exchangeFrom returns the exchange that middleware has begun.
+func exchangeFrom(ctx context.Context) *exchange {
 	return ctx.Value(exchangeKey{}).(*exchange)
 }
 
@@ -49,9 +49,9 @@ var (
 	noSniff = []string{"nosniff"}
 )
 
-// exchanges names each request, gives its waiting an end, sets the headers that every
+// middleware names each request, gives its waiting an end, sets the headers that every
 // answer carries, carries the request out, has errors written, and logs a line.
-func (s *Server) exchanges(contract *contract) echo.MiddlewareFunc {
+func (s *Server) middleware(contract *contract) echo.MiddlewareFunc {
 	limiter := newTokenLimiter(s.RateLimit)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -65,7 +65,7 @@ func (s *Server) exchanges(contract *contract) echo.MiddlewareFunc {
 			header[echo.HeaderXRequestID] = []string{x.requestID}
 			header[echo.HeaderCacheControl] = noStore
 			header[echo.HeaderXContentTypeOptions] = noSniff
-			if err := s.carryOut(contract, limiter, x, c, next); err != nil {
+			if err := s.serve(contract, limiter, x, c, next); err != nil {
 				c.Error(err)
 			}
 			s.log(c, x, time.Since(begin))
@@ -74,10 +74,10 @@ func (s *Server) exchanges(contract *contract) echo.MiddlewareFunc {
 	}
 }
 
-// carryOut takes the steps of a request in the order of the statuses that they can end
+// serve takes the steps of a request in the order of the statuses that they can end
 // with; of a route that is no operation of the contract only the last. A panic is an
 // error that shows no value.
-func (s *Server) carryOut(contract *contract, limiter tokenLimiter, x *exchange, c echo.Context, next echo.HandlerFunc) (err error) {
+func (s *Server) serve(contract *contract, limiter tokenLimiter, x *exchange, c echo.Context, next echo.HandlerFunc) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = telemetry.NewPanicError(value)

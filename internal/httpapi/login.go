@@ -8,7 +8,7 @@ import (
 
 // CreateAuthToken implements api.StrictServerInterface.
 func (s *Server) CreateAuthToken(ctx context.Context, r api.CreateAuthTokenRequestObject) (api.CreateAuthTokenResponseObject, error) {
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	secret, token, err := s.Directory.LogIn(ctx, x.principal, r.Body.Username, r.Body.Password)
 	if err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func (s *Server) CreateAuthToken(ctx context.Context, r api.CreateAuthTokenReque
 
 // DeleteAuthToken implements api.StrictServerInterface.
 func (s *Server) DeleteAuthToken(ctx context.Context, _ api.DeleteAuthTokenRequestObject) (api.DeleteAuthTokenResponseObject, error) {
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	if err := s.Directory.LogOut(ctx, x.principal); err != nil {
 		return nil, err
 	}

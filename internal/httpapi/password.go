@@ -19,7 +19,7 @@ func (s *Server) ChangePassword(ctx context.Context, r api.ChangePasswordRequest
 	if len(faults) > 0 {
 		return nil, &requestError{Code: api.ProblemCodeInvalidRequest, Faults: faults}
 	}
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	if err := s.Directory.ChangePassword(ctx, x.principal, id, r.Body.Password); err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (s *Server) ChangeOwnPassword(ctx context.Context, r api.ChangeOwnPasswordR
 	if faults := repetition(r.Body.Password, r.Body.Password1); len(faults) > 0 {
 		return nil, &requestError{Code: api.ProblemCodeInvalidRequest, Faults: faults}
 	}
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	if err := s.Directory.ChangeOwnPassword(ctx, x.principal, r.Body.Password); err != nil {
 		return nil, err
 	}

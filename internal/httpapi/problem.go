@@ -204,7 +204,7 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	failure := classify(err)
 	described := problems[failure.Code]
 	ctx, header := c.Request().Context(), c.Response().Header()
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	x.problem = failure.Code
 	if clientLeft(ctx, err) {
 		defer func() { c.Response().Status = statusClientClosedRequest }()

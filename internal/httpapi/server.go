@@ -48,7 +48,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.writeProblem
 	e.IPExtractor = clientAddress(s.TrustedProxies)
-	e.Use(measure(s.Metrics), s.exchanges(contract))
+	e.Use(measure(s.Metrics), s.middleware(contract))
 
 	api.RegisterHandlers(headRouter{e}, api.NewStrictHandler(s, nil))
 	if err := contract.covers(e.Routes()); err != nil {

@@ -11,7 +11,7 @@ import (
 
 // UpdateUser implements api.StrictServerInterface.
 func (s *Server) UpdateUser(ctx context.Context, r api.UpdateUserRequestObject) (api.UpdateUserResponseObject, error) {
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	user, err := s.Directory.UpdateUser(ctx, x.principal, directory.ParseUserID(r.UserID), newPatch(r.Body),
 		condition(r.Params.IfMatch, r.Params.IfNoneMatch))
 	if err != nil {
@@ -25,7 +25,7 @@ func (s *Server) UpdateUser(ctx context.Context, r api.UpdateUserRequestObject) 
 
 // GetUser implements api.StrictServerInterface.
 func (s *Server) GetUser(ctx context.Context, r api.GetUserRequestObject) (api.GetUserResponseObject, error) {
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	user, err := s.Directory.User(ctx, x.principal, directory.ParseUserID(r.UserID))
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (s *Server) GetUser(ctx context.Context, r api.GetUserRequestObject) (api.G
 
 // CreateUser implements api.StrictServerInterface.
 func (s *Server) CreateUser(ctx context.Context, r api.CreateUserRequestObject) (api.CreateUserResponseObject, error) {
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	user, err := s.Directory.CreateUser(ctx, x.principal, newUser(r.Body))
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (s *Server) CreateUser(ctx context.Context, r api.CreateUserRequestObject) 
 
 // DeleteUser implements api.StrictServerInterface.
 func (s *Server) DeleteUser(ctx context.Context, r api.DeleteUserRequestObject) (api.DeleteUserResponseObject, error) {
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	err := s.Directory.DeleteUser(ctx, x.principal, directory.ParseUserID(r.UserID),
 		condition(r.Params.IfMatch, r.Params.IfNoneMatch))
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Server) DeleteUser(ctx context.Context, r api.DeleteUserRequestObject) 
 
 // ListUsers implements api.StrictServerInterface.
 func (s *Server) ListUsers(ctx context.Context, r api.ListUsersRequestObject) (api.ListUsersResponseObject, error) {
-	x := current(ctx)
+	x := exchangeFrom(ctx)
 	page := newPage(r.Params.Page, r.Params.PageSize)
 	users, total, err := s.Directory.Users(ctx, x.principal, optional(r.Params.Query).Value, page)
 	if err != nil {

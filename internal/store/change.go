@@ -12,13 +12,13 @@ func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.U
 }
 
 // Change implements directory.Store.
-func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.UserID, plan directory.Plan) (user directory.User, err error) {
+func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.UserID, decide directory.Decide) (user directory.User, err error) {
 	err = s.writer.do(ctx, func(tx session) error {
 		facts, err := findFacts(tx, p, id)
 		if err != nil {
 			return err
 		}
-		change, err := plan(facts)
+		change, err := decide(facts)
 		if err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ type Server struct {
 	Handler  http.Handler // what is served at URL
 	Log      *Log
 
-	kept    *store.Store
+	db      *store.Store
 	metrics http.Handler
 	client  *http.Client
 }
@@ -68,9 +68,9 @@ func Start(t testing.TB, config Config) *Server {
 	version, err := store.Migrate(t.Context(), s.Database)
 	require.NoError(t, err)
 	require.Positive(t, version)
-	kept, err := store.Open(t.Context(), s.Database)
+	db, err := store.Open(t.Context(), s.Database)
 	require.NoError(t, err)
-	s.kept = kept
+	s.db = db
 	if config.Hasher == nil {
 		config.Hasher = CheapGate()
 	}
@@ -84,8 +84,8 @@ func Start(t testing.TB, config Config) *Server {
 		config.Store = func(s directory.Store) directory.Store { return s }
 	}
 	s.Service = &directory.Service{
-		Store: config.Store(kept), Hasher: config.Hasher, Now: config.Now, Random: rand.Reader,
-		TokenLife: TokenLife, Attempts: directory.NewAttempts(config.LogInLimit, config.Now),
+		Store: config.Store(db), Hasher: config.Hasher, Now: config.Now, Random: rand.Reader,
+		TokenLife: TokenLife, LoginThrottle: directory.NewLoginThrottle(config.LogInLimit, config.Now),
 	}
 	_, err = s.Service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })
 	require.NoError(t, err)
@@ -100,7 +100,7 @@ func Start(t testing.TB, config Config) *Server {
 		proxies = append(proxies, prefix)
 	}
 	handler, err := (&httpapi.Server{
-		Directory: s.Service, Ready: kept.Ready, Logger: logger, Metrics: registry,
+		Directory: s.Service, Ready: db.Ready, Logger: logger, Metrics: registry,
 		RequestTimeout: config.RequestTimeout, TrustedProxies: proxies, RateLimit: config.RateLimit,
 	}).Handler()
 	require.NoError(t, err)
@@ -120,7 +120,7 @@ func Start(t testing.TB, config Config) *Server {
 		defer cancel()
 		assert.NoError(t, server.Shutdown(ctx))
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
-		require.NoError(t, kept.Close())
+		require.NoError(t, db.Close())
 	})
 	return s
 }
@@ -227,7 +227,7 @@ func (s *Server) SQL(t testing.TB) *Conn {
 // notice lets the server see what another process has written; it would within a second.
 func (s *Server) notice(t testing.TB) {
 	t.Helper()
-	_, err := s.kept.Change(t.Context(), directory.Operator(), 0, func(directory.Facts) (directory.Change, error) {
+	_, err := s.db.Change(t.Context(), directory.Operator(), 0, func(directory.Facts) (directory.Change, error) {
 		return directory.Change{}, nil
 	})
 	require.NoError(t, err)

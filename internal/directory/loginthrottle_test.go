@@ -13,13 +13,13 @@ import (
 // room, none is forgotten.
 func TestAttemptsAreBounded(t *testing.T) {
 	now := time.Unix(0, 0)
-	a := NewAttempts(1, func() time.Time { return now })
+	a := NewLoginThrottle(1, func() time.Time { return now })
 	address := netip.MustParseAddr("2001:db8::1")
 	fail := func(account string) error {
 		address = address.Next()
 		network := address.As16()
 		network[5], network[6], network[7] = network[13], network[14], network[15] // a /64 of its own
-		begun, err := a.begin(account, 0, netip.AddrFrom16(network))
+		begun, err := a.reserve(account, 0, netip.AddrFrom16(network))
 		if err == nil {
 			begun.end(true)
 		}
@@ -52,11 +52,11 @@ func TestAttemptsAreBounded(t *testing.T) {
 // Room is made by forgetting what no longer counts, as long as there is any of that.
 func TestWhatCountsIsNotForgotten(t *testing.T) {
 	now := time.Unix(0, 0)
-	a := NewAttempts(1, func() time.Time { return now })
+	a := NewLoginThrottle(1, func() time.Time { return now })
 	address := netip.MustParseAddr("198.51.100.1")
 	fail := func(account string) error {
 		address = address.Next()
-		begun, err := a.begin(account, 0, address)
+		begun, err := a.reserve(account, 0, address)
 		if err == nil {
 			begun.end(true)
 		}
@@ -65,7 +65,7 @@ func TestWhatCountsIsNotForgotten(t *testing.T) {
 	for i := range maxCounters/3 - 200 { // each makes three counters: nearly full
 		require.NoError(t, fail("#"+strconv.Itoa(i)))
 	}
-	now = now.Add(attemptWindow)
+	now = now.Add(throttleWindow)
 	for account := range 20 {
 		for range accountFactor {
 			require.NoError(t, fail(strconv.Itoa(account)))
@@ -82,46 +82,46 @@ func TestWhatCountsIsNotForgotten(t *testing.T) {
 
 // What has failed and what is pending count together.
 func TestFailedAndPendingCountTogether(t *testing.T) {
-	a := NewAttempts(3, time.Now)
-	begin := func() (*attempt, error) { return a.begin("ada", 1, netip.MustParseAddr("192.0.2.1")) }
+	a := NewLoginThrottle(3, time.Now)
+	reserve := func() (*reservation, error) { return a.reserve("ada", 1, netip.MustParseAddr("192.0.2.1")) }
 	for range 2 {
-		failed, err := begin()
+		failed, err := reserve()
 		require.NoError(t, err)
 		failed.end(true)
 	}
-	pending, err := begin()
+	pending, err := reserve()
 	require.NoError(t, err)
-	_, err = begin()
+	_, err = reserve()
 	require.Error(t, err)
 	pending.end(false)
-	_, err = begin()
+	_, err = reserve()
 	require.NoError(t, err)
 }
 
 // What is pending is not forgotten, however many others fail.
 func TestPendingAttemptsAreKept(t *testing.T) {
-	a := NewAttempts(1, time.Now)
-	pending, err := a.begin("ada", 1, netip.MustParseAddr("192.0.2.1"))
+	a := NewLoginThrottle(1, time.Now)
+	pending, err := a.reserve("ada", 1, netip.MustParseAddr("192.0.2.1"))
 	require.NoError(t, err)
 	address := netip.MustParseAddr("198.51.100.1")
 	for i := range maxCounters {
 		address = address.Next()
-		begun, err := a.begin(strconv.Itoa(i), 0, address)
+		begun, err := a.reserve(strconv.Itoa(i), 0, address)
 		require.NoError(t, err)
 		begun.end(true)
 	}
-	_, err = a.begin("ada", 1, netip.MustParseAddr("192.0.2.1"))
+	_, err = a.reserve("ada", 1, netip.MustParseAddr("192.0.2.1"))
 	require.Error(t, err)
 	pending.end(false)
-	_, err = a.begin("ada", 1, netip.MustParseAddr("192.0.2.1"))
+	_, err = a.reserve("ada", 1, netip.MustParseAddr("192.0.2.1"))
 	require.NoError(t, err)
 }
 
 // No limit counts nothing.
 func TestNoLimitOfAttempts(t *testing.T) {
-	a := NewAttempts(0, time.Now)
+	a := NewLoginThrottle(0, time.Now)
 	for range 1000 {
-		begun, err := a.begin("ada", 1, netip.Addr{})
+		begun, err := a.reserve("ada", 1, netip.Addr{})
 		require.NoError(t, err)
 		begun.end(true)
 	}
