@@ -1,7 +1,7 @@
 LISTEN ?= 127.0.0.1:8080
 GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 OASDIFF = CGO_ENABLED=0 go run github.com/oasdiff/oasdiff@v1.36.0
-NEWEST = $(lastword $(shell ls internal/httpapi/testdata/released/*.yaml | sort -V))
+NEWEST = $(lastword $(shell ls internal/contract/testdata/released/*.yaml | sort -V))
 NODE_TEST = go test -race -count=1 -v -tags node ./internal/httpapi -run
 GENERATE = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config
 
@@ -70,8 +70,10 @@ verify: generate ## Fail if generated files or go.mod are not up to date
 	@! git ls-files --others --exclude-standard gen | grep . || { echo "These files are generated: add them." >&2; exit 1; }
 
 generate: compiler ## Generate gen/ from openapi.yaml
-	cp openapi.yaml gen/api/
-	{ echo '// Code generated from .oapi-codegen/yaml.go. DO NOT EDIT.'; cat .oapi-codegen/yaml.go; } >gen/api/yaml.go
+	mkdir -p gen/spec
+	cp openapi.yaml gen/spec/
+	{ echo '// Code generated from .oapi-codegen/yaml.go. DO NOT EDIT.'; cat .oapi-codegen/yaml.go; } >gen/spec/yaml.go
+	$(GENERATE) .oapi-codegen/spec.yaml openapi.yaml
 	$(GENERATE) .oapi-codegen/api.yaml openapi.yaml
 	$(GENERATE) .oapi-codegen/client.yaml openapi.yaml
 	go test ./internal/directory -run '^TestPolicyPage$$' -count=1 -update

@@ -1,5 +1,5 @@
 
-package api
+package spec
 
 import _ "embed"
 

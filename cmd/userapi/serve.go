@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"userapi/internal/contract"
 	"userapi/internal/directory"
 	"userapi/internal/httpapi"
 	"userapi/internal/store"
@@ -62,8 +63,13 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	if err := c.start(ctx, service, logger); err != nil {
 		return err
 	}
+	described, err := contract.Load()
+	if err != nil {
+		return err
+	}
 	metrics := telemetry.NewRegistry()
 	handler, err := (&httpapi.Server{
+		Contract:       described,
 		Directory:      service,
 		Ready:          db.Ready,
 		Logger:         logger,

@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/term"
 
+	"userapi/internal/contract"
 	"userapi/internal/directory"
-	"userapi/internal/httpapi"
 )
 
 type userCommands struct {
@@ -39,19 +39,30 @@ func (c createUserCommand) Validate() error {
 			members[member] = *value
 		}
 	}
-	var faults []error
-	err := httpapi.Check("CreateUser", members, func(member, wanted string) {
-		if member == "password" { // it is asked for later
-			return
-		}
+	found, err := checkValue("CreateUser", members)
+	faults := []error{err}
+	for _, fault := range found {
+		member := strings.TrimPrefix(fault.Pointer, "/")
 		flag := "--" + strings.ReplaceAll(member, "_", "-")
-		if _, given := members[member]; !given {
+		_, given := members[member]
+		switch {
+		case member == "password": // it is asked for later
+		case given:
+			faults = append(faults, fmt.Errorf("%s: it needs %s", flag, fault.Expected))
+		default:
 			faults = append(faults, fmt.Errorf("%s: it is needed", flag))
-			return
 		}
-		faults = append(faults, fmt.Errorf("%s: it needs %s", flag, wanted))
-	})
-	return errors.Join(append(faults, err, c.databaseSetting.Validate())...)
+	}
+	return errors.Join(append(faults, c.databaseSetting.Validate())...)
+}
+
+// checkValue checks a value against a schema of the contract.
+func checkValue(schema string, value any) ([]contract.Fault, error) {
+	c, err := contract.Load()
+	if err != nil {
+		return nil, err
+	}
+	return c.CheckValue(schema, value)
 }
 
 func orNil(s string) *string {
@@ -146,11 +157,12 @@ func readPassword(ctx context.Context, std streams) (password string, err error)
 	if !utf8.ValidString(password) {
 		return "", &usageError{errors.New("the password: it needs UTF-8")}
 	}
-	var faults []error
-	err = httpapi.Check("Password", password, func(_, wanted string) {
-		faults = append(faults, &usageError{fmt.Errorf("the password: it needs %s", wanted)})
-	})
-	return password, errors.Join(append(faults, err)...)
+	found, err := checkValue("Password", password)
+	faults := []error{err}
+	for _, fault := range found {
+		faults = append(faults, &usageError{fmt.Errorf("the password: it needs %s", fault.Expected)})
+	}
+	return password, errors.Join(faults...)
 }
 
 func promptTwice(ctx context.Context, std streams) (string, error) {

@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"userapi/internal/httpapi"
+	"userapi/internal/contract"
 )
 
 type versionCommand struct{}
 
 // Run prints the program's version, the contract's, and Go's.
 func (versionCommand) Run(std streams) error {
-	contract, err := httpapi.ContractVersion()
+	described, err := contract.Load()
 	if err != nil {
 		return err
 	}
@@ -19,6 +19,6 @@ func (versionCommand) Run(std streams) error {
 	if !ok {
 		return fmt.Errorf("the program has no build information")
 	}
-	_, err = fmt.Fprintf(std.stdout, "userapi %s, contract %s, %s\n", build.Main.Version, contract, build.GoVersion)
+	_, err = fmt.Fprintf(std.stdout, "userapi %s, contract %s, %s\n", build.Main.Version, described.Version(), build.GoVersion)
 	return err
 }

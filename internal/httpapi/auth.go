@@ -6,13 +6,14 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"userapi/internal/contract"
 	"userapi/internal/directory"
 )
 
 // authenticate finds out who sends the request, before anything of its body is read.
-func (s *Server) authenticate(op *operation, x *exchange, r *http.Request) error {
+func (s *Server) authenticate(op *contract.Operation, x *exchange, r *http.Request) error {
 	x.principal = directory.Anonymous()
-	if !op.open {
+	if !op.Open {
 		token, err := credential(r.Header[echo.HeaderAuthorization])
 		if err != nil {
 			return err

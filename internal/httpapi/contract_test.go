@@ -6,8 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"path"
-	"slices"
 	"strings"
 	"testing"
 
@@ -24,121 +22,6 @@ func eachOperation(t *testing.T, do func(t *testing.T, method, path string, op *
 		for method, op := range item.Operations() {
 			t.Run(op.OperationID, func(t *testing.T) { do(t, method, path, op) })
 		}
-	}
-}
-
-func TestContractIsValid(t *testing.T) {
-	require.NoError(t, apitest.Contract().Validate(t.Context(),
-		openapi3.EnableSchemaFormatValidation(), openapi3.EnableSchemaPatternValidation(), openapi3.EnableExamplesValidation()))
-	require.Equal(t, "/", apitest.Contract().Servers[0].URL)
-	require.Len(t, apitest.Contract().Servers, 1)
-	schemas := apitest.Contract().Components.Schemas
-	twin, password := *schemas["UpdateUser"].Value.Properties["password"].Value, schemas["Password"].Value
-	require.True(t, twin.WriteOnly)
-	require.Equal(t, password.MinLength, twin.MinLength)
-	require.Equal(t, *password.MaxLength, *twin.MaxLength)
-	require.Equal(t, password.Pattern, twin.Pattern)
-}
-
-// Answers are as certain as they can be: their members are always there, and have bounds.
-func TestAnswersAreDescribed(t *testing.T) {
-	requests := map[string]bool{}
-	eachOperation(t, func(_ *testing.T, _, _ string, op *openapi3.Operation) {
-		if op.RequestBody != nil {
-			requests[path.Base(op.RequestBody.Value.Content["application/json"].Schema.Ref)] = true
-		}
-	})
-	for name, schema := range apitest.Contract().Components.Schemas {
-		require.NotEmpty(t, schema.Value.Description, "%s needs a description", name)
-		if requests[name] {
-			continue
-		}
-		for member, property := range schema.Value.Properties {
-			require.NotEmpty(t, property.Value.Description, "%s of %s needs a description", member, name)
-			if name+"."+member != "Fault.parameter" {
-				require.Contains(t, schema.Value.Required, member, "%s: every member is always there", name)
-			}
-			switch {
-			case property.Value.Type.Is("string") && property.Value.Enum == nil:
-				require.NotNil(t, property.Value.MaxLength, "%s of %s needs a maxLength", member, name)
-			case property.Value.Type.Is("array"):
-				require.NotNil(t, property.Value.MaxItems, "%s of %s needs maxItems", member, name)
-			}
-		}
-	}
-	eachOperation(t, func(t *testing.T, _, _ string, op *openapi3.Operation) {
-		for status, answer := range op.Responses.Map() {
-			require.NotEmpty(t, *answer.Value.Description, status)
-			require.Contains(t, answer.Value.Headers, "X-Request-Id", status)
-			for name, header := range answer.Value.Headers {
-				require.NotEmpty(t, header.Value.Description, "%s: %s", status, name)
-			}
-			for mediaType, content := range answer.Value.Content {
-				require.True(t, content.Example != nil || len(content.Examples) > 0, "%s: no example", status)
-				require.Equal(t, status >= "400", mediaType == "application/problem+json", status)
-			}
-			require.Equal(t, status == "204" || status == "304", len(answer.Value.Content) == 0, status)
-		}
-	})
-}
-
-// Each operation is described, and names every error by its status.
-func TestOperationsAreDescribed(t *testing.T) {
-	ids := map[string]bool{}
-	eachOperation(t, func(t *testing.T, _, path string, op *openapi3.Operation) {
-		require.True(t, strings.HasPrefix(path, "/openapi/v1/"))
-		require.NotEmpty(t, op.OperationID)
-		require.False(t, ids[op.OperationID])
-		ids[op.OperationID] = true
-		require.Len(t, op.Tags, 1)
-		require.NotEmpty(t, apitest.Contract().Tags.Get(op.Tags[0]).Description)
-		require.NotEmpty(t, op.Summary)
-		require.NotEmpty(t, op.Description)
-		statuses := slices.Collect(maps.Keys(op.Responses.Map()))
-		require.NotContains(t, statuses, "default")
-		require.Subset(t, statuses, []string{"401", "429", "500", "503"})
-		readsHeaders, readsQuery := false, false
-		for _, p := range slices.Concat(op.Parameters, apitest.Contract().Paths.Value(path).Parameters) {
-			readsHeaders = readsHeaders || p.Value.In == "header"
-			readsQuery = readsQuery || p.Value.In == "query"
-			require.NotEmpty(t, p.Value.Description)
-			// The docs page fills the examples in: a condition is for those who mean it.
-			require.Equal(t, p.Value.In != "header", p.Value.Example != nil, "the example of %s", p.Value.Name)
-			requireBounds(t, p.Value.Name, p.Value.Schema.Value)
-		}
-		require.Equal(t, readsHeaders || op.RequestBody != nil, slices.Contains(statuses, "400"))
-		require.Equal(t, readsQuery || op.RequestBody != nil, slices.Contains(statuses, "422"))
-		require.Equal(t, op.RequestBody != nil, slices.Contains(statuses, "413"))
-		require.Equal(t, op.RequestBody != nil, slices.Contains(statuses, "415"))
-		require.Equal(t, op.OperationID == "createAuthToken", op.Security != nil, "one operation needs no token")
-		require.Equal(t, op.Security != nil, strings.Contains(op.Description, "needs no token"))
-		if op.RequestBody != nil {
-			schema := op.RequestBody.Value.Content["application/json"].Schema.Value
-			require.NotNil(t, schema.AdditionalProperties.Has, "a request schema is closed")
-			require.False(t, *schema.AdditionalProperties.Has)
-			for name, property := range schema.Properties {
-				requireBounds(t, name, property.Value)
-				require.NotNil(t, property.Value.Example, "%s needs an example", name)
-			}
-			require.NotEmpty(t, op.RequestBody.Value.Content["application/json"].Examples)
-		}
-	})
-}
-
-// requireBounds wants an end to all that a stranger can send.
-func requireBounds(t *testing.T, name string, schema *openapi3.Schema) {
-	t.Helper()
-	switch {
-	case schema.Type.Is("string"):
-		require.NotNil(t, schema.MaxLength, "%s needs a maxLength", name)
-	case schema.Type.Is("integer"):
-		require.NotNil(t, schema.Min, "%s needs a minimum", name)
-		require.NotNil(t, schema.Max, "%s needs a maximum", name)
-	case schema.Type.Is("array"):
-		require.NotNil(t, schema.MaxItems, "%s needs maxItems", name)
-		requireBounds(t, name, schema.Items.Value)
-	default:
-		require.True(t, schema.Type.Is("boolean"), name)
 	}
 }
 

@@ -51,7 +51,7 @@ var (
 
 // middleware names each request, gives its waiting an end, sets the headers that every
 // answer carries, carries the request out, has errors written, and logs a line.
-func (s *Server) middleware(contract *contract) echo.MiddlewareFunc {
+func (s *Server) middleware(r routes) echo.MiddlewareFunc {
 	limiter := newTokenLimiter(s.RateLimit)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -65,7 +65,7 @@ func (s *Server) middleware(contract *contract) echo.MiddlewareFunc {
 			header[echo.HeaderXRequestID] = []string{x.requestID}
 			header[echo.HeaderCacheControl] = noStore
 			header[echo.HeaderXContentTypeOptions] = noSniff
-			if err := s.serve(contract, limiter, x, c, next); err != nil {
+			if err := s.serve(r, limiter, x, c, next); err != nil {
 				c.Error(err)
 			}
 			s.log(c, x, time.Since(begin))
@@ -77,14 +77,14 @@ func (s *Server) middleware(contract *contract) echo.MiddlewareFunc {
 // serve takes the steps of a request in the order of the statuses that they can end
 // with; of a route that is no operation of the contract only the last. A panic is an
 // error that shows no value.
-func (s *Server) serve(contract *contract, limiter tokenLimiter, x *exchange, c echo.Context, next echo.HandlerFunc) (err error) {
+func (s *Server) serve(r routes, limiter tokenLimiter, x *exchange, c echo.Context, next echo.HandlerFunc) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = telemetry.NewPanicError(value)
 		}
 	}()
 	doNotWaitForBody(c)
-	if op := contract.operation(c); op != nil {
+	if op := r.operation(c); op != nil {
 		if slices.Contains(c.ParamValues(), "") {
 			return echo.ErrNotFound // Echo takes an empty segment for a parameter
 		}
@@ -94,7 +94,7 @@ func (s *Server) serve(contract *contract, limiter tokenLimiter, x *exchange, c 
 		if err := limiter.allow(x.principal.Token); err != nil {
 			return err
 		}
-		if err := contract.check(op, x, c); err != nil {
+		if err := check(op, x, c); err != nil {
 			return err
 		}
 	}

@@ -13,9 +13,6 @@ import (
 	"userapi/internal/directory"
 )
 
-// maxBody is the longest body that is read, in bytes.
-const maxBody = 64 << 10
-
 // NewHTTPServer returns a server with limits on what a stranger can hold open.
 func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{

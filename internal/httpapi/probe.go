@@ -6,26 +6,18 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"userapi/gen/api"
+	"userapi/gen/spec"
 )
-
-// ContractVersion is the version of openapi.yaml.
-func ContractVersion() (string, error) {
-	spec, err := api.GetSpec()
-	if err != nil {
-		return "", err
-	}
-	return spec.Info.Version, nil
-}
 
 // registerProbes adds what lies outside the API: whether the server is alive, whether
 // its database answers, and the contract. Everyone may ask.
 func (s *Server) registerProbes(r headRouter) error {
-	asJSON, err := api.GetSpecJSON()
+	asJSON, err := spec.GetSpecJSON()
 	if err != nil {
 		return err
 	}
 	r.GET("/openapi.yaml", func(c echo.Context) error {
-		return c.Blob(http.StatusOK, "application/yaml", api.YAML) // RFC 9512
+		return c.Blob(http.StatusOK, "application/yaml", spec.YAML) // RFC 9512
 	})
 	r.GET("/openapi.json", func(c echo.Context) error {
 		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, asJSON)

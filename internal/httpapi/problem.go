@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"userapi/gen/api"
+	"userapi/internal/contract"
 	"userapi/internal/directory"
 )
 
@@ -168,6 +169,9 @@ func classify(err error) *requestError {
 	if domain, ok := errors.AsType[*directory.Error](err); ok {
 		return classifyDomain(domain)
 	}
+	if violation, ok := errors.AsType[*contract.Violation](err); ok {
+		return classifyViolation(violation)
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return &requestError{Code: api.ProblemCodeUnavailable, Err: err}
 	}
@@ -194,6 +198,19 @@ func classifyDomain(err *directory.Error) *requestError {
 		classified.Faults = append(classified.Faults, api.Fault{
 			Pointer: "/" + string(field), Code: described.fault, Detail: described.mend,
 		})
+	}
+	return classified
+}
+
+// classifyViolation keeps the contract's codes and faults.
+func classifyViolation(v *contract.Violation) *requestError {
+	classified := &requestError{Code: api.ProblemCode(v.Code), Detail: v.Detail, Err: v}
+	for _, fault := range v.Faults {
+		answered := api.Fault{Pointer: fault.Pointer, Code: api.FaultCode(fault.Code), Detail: fault.Detail}
+		if fault.Parameter != "" {
+			answered.Parameter = &fault.Parameter
+		}
+		classified.Faults = append(classified.Faults, answered)
 	}
 	return classified
 }

@@ -6,14 +6,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/api"
+	"userapi/internal/contract"
 	"userapi/internal/directory"
 )
 
 // Every code of the contract has its status and words.
 func TestEveryProblemCodeIsDescribed(t *testing.T) {
-	spec, err := api.GetSpec()
+	c, err := contract.Load()
 	require.NoError(t, err)
-	codes := spec.Components.Schemas["ProblemCode"].Value
+	schemas := c.Document().Components.Schemas
+	codes := schemas["ProblemCode"].Value
 	require.Len(t, problems, len(codes.Enum))
 	for _, code := range codes.Enum {
 		described := problems[api.ProblemCode(code.(string))]
@@ -25,7 +27,7 @@ func TestEveryProblemCodeIsDescribed(t *testing.T) {
 	unknown := classify(&directory.Error{Code: "no such code"})
 	require.Equal(t, api.ProblemCodeInternalError, unknown.Code)
 	require.Error(t, unknown.Err)
-	faults := spec.Components.Schemas["FaultCode"].Value
+	faults := schemas["FaultCode"].Value
 	for _, code := range faults.Enum {
 		require.Contains(t, faults.Description, "`"+code.(string)+"`")
 	}

@@ -17,11 +17,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"userapi/gen/api"
+	"userapi/internal/contract"
 	"userapi/internal/directory"
 )
 
 // Server serves a directory. All fields but TrustedProxies and RateLimit are needed.
 type Server struct {
+	Contract  *contract.Contract
 	Directory *directory.Service
 	Ready     func(context.Context) error // nil if the database answers
 	Logger    *slog.Logger
@@ -40,21 +42,18 @@ var _ api.StrictServerInterface = (*Server)(nil)
 // Handler returns everything that is served to the public. It fails if the contract
 // and the routes do not fit together.
 func (s *Server) Handler() (http.Handler, error) {
-	contract, err := newContract()
-	if err != nil {
-		return nil, err
-	}
+	operations := newRoutes(s.Contract)
 	e := echo.New()
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.writeProblem
 	e.IPExtractor = clientAddress(s.TrustedProxies)
-	e.Use(measure(s.Metrics), s.middleware(contract))
+	e.Use(measure(s.Metrics), s.middleware(operations))
 
 	api.RegisterHandlers(headRouter{e}, api.NewStrictHandler(s, nil))
-	if err := contract.covers(e.Routes()); err != nil {
+	if err := operations.covers(e.Routes()); err != nil {
 		return nil, err
 	}
-	for _, route := range contract.leaves() {
+	for _, route := range operations.leaves() {
 		if strings.Contains(path.Base(route), ":") {
 			// Echo lets a parameter at the end swallow further segments, unless there are children.
 			e.RouteNotFound(route+"/*", echo.NotFoundHandler)

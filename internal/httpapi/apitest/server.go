@@ -100,6 +100,7 @@ func Start(t testing.TB, config Config) *Server {
 		proxies = append(proxies, prefix)
 	}
 	handler, err := (&httpapi.Server{
+		Contract: loadContract(),
 		Directory: s.Service, Ready: db.Ready, Logger: logger, Metrics: registry,
 		RequestTimeout: config.RequestTimeout, TrustedProxies: proxies, RateLimit: config.RateLimit,
 	}).Handler()
@@ -146,7 +147,7 @@ func (s *Server) Client(t testing.TB, token string) *client.ClientWithResponses 
 func (s *Server) For(t testing.TB) *Server {
 	t.Helper()
 	part := *s
-	part.client = NewClient(t, s.client.Transport.(*checked).base)
+	part.client = NewClient(t, s.client.Transport.(*checkingTransport).base)
 	return &part
 }
 

@@ -1,6 +1,6 @@
 // Code generated from .oapi-codegen/yaml.go. DO NOT EDIT.
 
-package api
+package spec
 
 import _ "embed"
 

@@ -1,4 +1,4 @@
-package apitest
+package contract
 
 import (
 	"io"
@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	user = `{"user_id":2,"nick_name":"ada","email":null,"phone":"","is_active":null,"enterprise_id":"default",` +
+	userBody = `{"user_id":2,"nick_name":"ada","email":null,"phone":"","is_active":null,"enterprise_id":"default",` +
 		`"origion":null,"create_time":"2026-11-23T12:00:00Z","client_ip":null}`
-	problem = `{"type":"urn:userapi:problem:not_found","title":"Not found","status":404,"detail":"","code":"not_found",` +
+	problemBody = `{"type":"urn:userapi:problem:not_found","title":"Not found","status":404,"detail":"","code":"not_found",` +
 		`"request_id":"4QZ6YKPDXWWWWOOHTCTGXV3JHS","errors":[]}`
 )
 
-// exchange is one that faultOf judges; tests break it in one place.
+// exchange describes an [Exchange]. Tests break it in one place.
 type exchange struct {
 	method, path, sent string
 	status             int
@@ -28,7 +28,7 @@ func getUser() *exchange {
 	return &exchange{"GET", "/openapi/v1/users/2", "", 200, map[string]string{
 		"X-Request-Id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
 		"Content-Type": "application/json", "Etag": `"1"`,
-	}, user}
+	}, userBody}
 }
 
 func updateUser(sent string) *exchange {
@@ -40,7 +40,7 @@ func updateUser(sent string) *exchange {
 
 func refused() *exchange {
 	e := getUser()
-	e.status, e.received = 404, problem
+	e.status, e.received = 404, problemBody
 	e.header["Content-Type"] = "application/problem+json"
 	delete(e.header, "Etag")
 	return e
@@ -51,7 +51,7 @@ func (e *exchange) with(change func(e *exchange)) *exchange {
 	return e
 }
 
-func (e *exchange) fault(t *testing.T) error {
+func (e *exchange) check(t *testing.T) error {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), e.method, "http://localhost"+e.path, strings.NewReader(e.sent))
 	require.NoError(t, err)
@@ -60,10 +60,12 @@ func (e *exchange) fault(t *testing.T) error {
 	for name, value := range e.header {
 		response.Header.Set(name, value)
 	}
-	return faultOf(request, []byte(e.sent), response, []byte(e.received))
+	c, err := Load()
+	require.NoError(t, err)
+	return c.CheckExchange(Exchange{request, []byte(e.sent), response, []byte(e.received)})
 }
 
-// replaced puts one text in the place of another in what was received.
+// replaced replaces one text in the body that was received.
 func replaced(before, after string) func(e *exchange) {
 	return func(e *exchange) { e.received = strings.Replace(e.received, before, after, 1) }
 }
@@ -76,14 +78,14 @@ func header(name, value string) func(e *exchange) {
 	}
 }
 
-// The check on which all other tests lean finds what is not in the contract.
-func TestFaultOf(t *testing.T) {
+// All other tests rely on this check, so it has to find whatever is not in the contract.
+func TestCheckExchange(t *testing.T) {
 	notModified := func(e *exchange) { e.status, e.received = 304, "" }
 	for name, good := range map[string]*exchange{
 		"an answer": getUser(), "an update": updateUser(`{"is_active":null}`), "a problem": refused(),
 		"not modified": getUser().with(notModified).with(header("Content-Type", "")),
 	} {
-		require.NoError(t, good.fault(t), name)
+		require.NoError(t, good.check(t), name)
 	}
 	for name, broken := range map[string]*exchange{
 		"status":              getUser().with(func(e *exchange) { e.status = 202 }),
@@ -117,6 +119,6 @@ func TestFaultOf(t *testing.T) {
 		"trailing":     refused().with(func(e *exchange) { e.received += "}" }),
 		"no problem":   refused().with(func(e *exchange) { e.received = "" }),
 	} {
-		require.Error(t, broken.fault(t), name)
+		require.Error(t, broken.check(t), name)
 	}
 }

@@ -1,0 +1,75 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// decode reads one JSON text strictly (RFC 8259; RFC 7493 §2.1 and §2.3): valid UTF-8
+// without a byte order mark or lone surrogates, no member twice, no data after the text.
+func decode(body []byte) (any, error) {
+	if len(body) == 0 {
+		return nil, malformed(Fault{Code: FaultSyntax, Detail: "Send a body."})
+	}
+	var value any
+	err := json.Unmarshal(body, &value)
+	if _, semantic := errors.AsType[*json.SemanticError](err); semantic {
+		err = json.Unmarshal(body, &value, clampNumbers())
+	}
+	if err == nil {
+		return value, nil
+	}
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok {
+		return nil, err
+	}
+	fault := Fault{
+		Pointer: pointer(syntax.JSONPointer.Tokens()),
+		Code:    FaultSyntax,
+		Detail:  fmt.Sprintf("This is not JSON in UTF-8 at or after byte %d.", syntax.ByteOffset),
+	}
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		fault.Code, fault.Detail = FaultDuplicateMember, "Name this member once."
+	}
+	return nil, malformed(fault)
+}
+
+func malformed(fault Fault) error {
+	return &Violation{Code: CodeMalformedJSON, Faults: []Fault{fault}}
+}
+
+// clampNumbers reads a number that no 64-bit float can hold as the largest float: such a
+// number is JSON (RFC 8259 §6), so the schema has to refuse it.
+func clampNumbers() json.Options {
+	return json.WithUnmarshalers(json.UnmarshalFromFunc(func(from *jsontext.Decoder, into *any) error {
+		if from.PeekKind() != '0' {
+			return errors.ErrUnsupported
+		}
+		number, err := from.ReadValue()
+		value, _ := strconv.ParseFloat(string(number), 64) // infinite if it is too large
+		*into = max(-math.MaxFloat64, min(value, math.MaxFloat64))
+		return err
+	}))
+}
+
+// Unmarshal reads a body that [Operation.Check] has passed into a generated struct. It
+// matches the names of members letter by letter. It returns io.EOF for an empty body.
+func Unmarshal(body []byte, into any) error {
+	if len(body) == 0 {
+		return io.EOF
+	}
+	err := json.Unmarshal(body, into)
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		// The validator accepts 2.0 and 2e0 as integers, OpenAPI 3.0 does not.
+		fault := expect(FaultType, "an integer in digits")
+		fault.Pointer = pointer(semantic.JSONPointer.Tokens())
+		return &Violation{Code: CodeInvalidRequest, Faults: []Fault{fault}}
+	}
+	return err
+}

@@ -1,0 +1,106 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// mediaTypeJSON is the only media type of request bodies.
+const mediaTypeJSON = "application/json"
+
+// Operation is what the contract asks of the requests to one method of one path.
+type Operation struct {
+	Method string
+	Path   string // the template, as in /openapi/v1/users/{user_id}
+	Open   bool   // needs no token
+
+	headers      map[string]*openapi3.Schema // by canonical name
+	headerNames  []string                    // sorted
+	query        map[string]*openapi3.Schema // by name
+	queryNames   []string                    // sorted
+	body         *openapi3.Schema            // nil: the operation reads no body
+	bodyRequired bool
+}
+
+// TakesBody reports whether the operation reads a body.
+func (o *Operation) TakesBody() bool { return o.body != nil }
+
+// Headers returns the canonical names of the headers that the operation reads, sorted.
+func (o *Operation) Headers() []string { return o.headerNames }
+
+// newOperation fails if the operation contains something that [Operation.Check] would not check.
+func newOperation(document *openapi3.T, item *openapi3.PathItem, described *openapi3.Operation) (*Operation, error) {
+	if len(document.Security) == 0 || described.Security != nil && len(*described.Security) > 0 {
+		return nil, errors.New("an operation has either the contract's own security or none at all")
+	}
+	o := &Operation{
+		Open:    described.Security != nil,
+		headers: map[string]*openapi3.Schema{},
+		query:   map[string]*openapi3.Schema{},
+	}
+	for _, parameter := range slices.Concat(item.Parameters, described.Parameters) {
+		if err := o.addParameter(parameter.Value); err != nil {
+			return nil, fmt.Errorf("parameter %s: %w", parameter.Value.Name, err)
+		}
+	}
+	o.headerNames = slices.Sorted(maps.Keys(o.headers))
+	o.queryNames = slices.Sorted(maps.Keys(o.query))
+	if described.RequestBody == nil {
+		return o, nil
+	}
+	return o, o.setBody(described.RequestBody.Value)
+}
+
+func (o *Operation) addParameter(p *openapi3.Parameter) error {
+	schema := p.Schema.Value
+	isText, isInteger := schema.Type.Is(openapi3.TypeString), schema.Type.Is(openapi3.TypeInteger)
+	switch {
+	case p.In == openapi3.ParameterInPath && p.Name == "user_id":
+		return nil // every text is allowed here: one that names no user is 404
+	case p.Required:
+		return errors.New("nothing checks that it is there")
+	case p.In == openapi3.ParameterInHeader && isText && form(schema) != "":
+		o.headers[http.CanonicalHeaderKey(p.Name)] = schema
+		return nil
+	case p.In == openapi3.ParameterInQuery && (isText || isInteger):
+		o.query[p.Name] = schema
+		return checkable(schema)
+	}
+	return errors.New("nothing checks a parameter of this kind")
+}
+
+func (o *Operation) setBody(body *openapi3.RequestBody) error {
+	if len(body.Content) != 1 || body.Content[mediaTypeJSON] == nil {
+		return errors.New("only bodies in application/json are checked")
+	}
+	o.body, o.bodyRequired = body.Content[mediaTypeJSON].Schema.Value, body.Required
+	if closed := o.body.AdditionalProperties.Has; closed == nil || *closed {
+		return errors.New("the schema of the body lets members pass that it does not name")
+	}
+	for name, member := range o.body.Properties {
+		if err := checkable(member.Value); err != nil {
+			return fmt.Errorf("member %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// checkable fails for a schema that [newFault] could not explain.
+func checkable(s *openapi3.Schema) error {
+	combined := s.OneOf != nil || s.AnyOf != nil || s.AllOf != nil || s.Not != nil
+	if combined || s.MultipleOf != nil || s.Enum != nil || s.Items != nil || s.Properties != nil {
+		return errors.New("no fault code says what is wrong with such a value")
+	}
+	if !slices.Contains([]string{"", "int32", "password", "email"}, s.Format) {
+		return fmt.Errorf("nothing checks the format %s", s.Format)
+	}
+	if s.Pattern != "" && form(s) == "" {
+		return errors.New("there is a pattern, but no x-form that says it in words")
+	}
+	return nil
+}
