@@ -9,7 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// ParsePrefix reads an address or a CIDR.
+// ParsePrefix reads an IP address or a CIDR block. An address becomes a block of its own.
 func ParsePrefix(text string) (netip.Prefix, error) {
 	text = strings.TrimSpace(text)
 	if address, err := netip.ParseAddr(text); err == nil {
@@ -17,12 +17,13 @@ func ParsePrefix(text string) (netip.Prefix, error) {
 	}
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is no address or CIDR, as in 10.0.0.0/8", text)
+		return netip.Prefix{}, fmt.Errorf("%q is neither an IP address nor a CIDR block such as 10.0.0.0/8", text)
 	}
 	return prefix, nil
 }
 
-// clientAddress tells who is at the other end: the peer, or what a trusted proxy says.
+// clientAddress returns how to find the client's address: it is the peer's, or the one that a
+// trusted proxy names in X-Forwarded-For.
 func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
 	if len(trusted) == 0 {
 		return echo.ExtractIPDirect()

@@ -10,7 +10,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// authenticate finds out who sends the request, before anything of its body is read.
+// authenticate finds the principal before the server reads any of the body.
 func (s *Server) authenticate(op *contract.Operation, x *exchange, r *http.Request) error {
 	x.principal = directory.Anonymous()
 	if !op.Open {
@@ -27,8 +27,8 @@ func (s *Server) authenticate(op *contract.Operation, x *exchange, r *http.Reque
 	return nil
 }
 
-// credential reads Authorization: the token behind the scheme Bearer in any letter
-// case (RFC 6750 §2.1, RFC 9110 §11.1), or the token alone.
+// credential reads Authorization: a token after the scheme Bearer in any letter case
+// (RFC 6750 §2.1, RFC 9110 §11.1), or a token alone.
 func credential(lines []string) (string, error) {
 	if len(lines) != 1 {
 		return "", &directory.Error{Code: directory.CodeUnauthenticated}

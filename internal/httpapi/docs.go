@@ -22,8 +22,8 @@ var (
 	linked  = regexp.MustCompile(`(?:src|href)="(` + docsPath + `/[^"]+)"`)
 )
 
-// registerDocs adds Swagger UI, on which a person reads the contract and tries it here.
-// It needs nothing from other hosts, and its policy keeps it from asking them.
+// registerDocs serves Swagger UI, where a person reads the contract and sends requests to this
+// server. The page needs no other host, and its policy forbids requests to any.
 func registerDocs(r headRouter) error {
 	ui := v5emb.NewHandlerWithConfig(swgui.Config{
 		Title: "userapi", SwaggerJSON: "/openapi.yaml", BasePath: docsPath,
@@ -43,8 +43,8 @@ func registerDocs(r headRouter) error {
 	}
 	for _, link := range linked.FindAllSubmatch(page.Bytes(), -1) {
 		path := string(link[1])
-		// They are unpacked when they are first asked for. Their handler is not asked again:
-		// it knows conditions and ranges, but no problems.
+		// Each file is unpacked at its first request and then served from memory. The library's
+		// handler cannot serve it every time: it answers conditions and ranges without problems.
 		file := sync.OnceValues(func() (*rendered, error) { return render(ui, path) })
 		r.GET(path, func(c echo.Context) error {
 			f, err := file()
@@ -57,8 +57,9 @@ func registerDocs(r headRouter) error {
 	return nil
 }
 
-// docsPolicy is a Content-Security-Policy (CSP Level 3) that allows what the page has:
-// its own files, the scripts and styles that stand in it, and requests to this server.
+// docsPolicy returns a Content-Security-Policy (CSP Level 3) that allows the page's own files,
+// its inline scripts and styles by their hashes, and requests to this server. It allows nothing
+// else.
 func docsPolicy(page []byte) string {
 	allowed := map[string]string{}
 	for _, text := range inlined.FindAllSubmatch(page, -1) {
@@ -77,7 +78,7 @@ func docsPolicy(page []byte) string {
 	}, "; ")
 }
 
-// rendered is what a handler has written.
+// rendered keeps what a handler writes. It is an http.ResponseWriter.
 type rendered struct {
 	bytes.Buffer
 	header http.Header
@@ -85,7 +86,7 @@ type rendered struct {
 }
 
 func render(h http.Handler, path string) (*rendered, error) {
-	request, err := http.NewRequest(http.MethodGet, path, nil) //nolint:noctx // it goes nowhere
+	request, err := http.NewRequest(http.MethodGet, path, nil) //nolint:noctx // the request only calls a handler in this process
 	if err != nil {
 		return nil, err
 	}

@@ -8,14 +8,14 @@ import (
 	"userapi/internal/directory"
 )
 
-// entityTag matches one entity tag (RFC 9110 §8.8.3) in a header that the contract has passed.
+// entityTag matches one entity tag (RFC 9110 §8.8.3) in a header that the contract allows.
 var entityTag = regexp.MustCompile(`(W/)?("[^"]*")`)
 
-// etag is the strong validator of a version.
+// etag returns the entity tag of a version, a strong one.
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-// comparison is how entity tags are compared (RFC 9110 §8.8.3.2): our own are strong,
-// so a weak one that was sent can match in a weak comparison only.
+// comparison is how to compare entity tags (RFC 9110 §8.8.3.2). Our tags are strong, so a weak
+// tag from a client can match only in a weak comparison.
 type comparison int
 
 const (
@@ -28,7 +28,8 @@ func condition(match, noneMatch *string) directory.Condition {
 	return directory.Condition{Only: versions(match, strong), Except: versions(noneMatch, weak)}
 }
 
-// versions reads If-Match or If-None-Match. A tag that is not ours names no version.
+// versions reads If-Match or If-None-Match; nil means that there is no such header. A tag that
+// this server did not make names no version.
 func versions(header *string, compared comparison) *directory.Versions {
 	if header == nil {
 		return nil

@@ -16,16 +16,16 @@ import (
 	"userapi/internal/telemetry"
 )
 
-// exchange is what is known of a request beside the request itself. It is the context of
-// the request, too: one value where there would be several.
+// exchange is what the server knows about a request. It is also the context of the request, so
+// that the context needs one value instead of several.
 type exchange struct {
 	context.Context
 	requestID string
 	address   netip.Addr
-	principal directory.Principal // zero until the token was checked
-	userID    directory.UserID    // who acts, for the log; 0: not known
-	body      []byte              // that check has passed
-	problem   api.ProblemCode     // of the answer; "": none
+	principal directory.Principal // zero until the token has been checked
+	userID    directory.UserID    // for the log; 0: unknown
+	body      []byte              // as check has passed it
+	problem   api.ProblemCode     // of the answer; "": the answer is not a problem
 }
 
 type exchangeKey struct{}
@@ -38,19 +38,19 @@ func (x *exchange) Value(key any) any {
 	return x.Context.Value(key)
 }
 
-// exchangeFrom returns the exchange that middleware has begun.
+// exchangeFrom returns the exchange of a request. Every request to [Server.Handler] has one.
 func exchangeFrom(ctx context.Context) *exchange {
 	return ctx.Value(exchangeKey{}).(*exchange)
 }
 
-// Header lines that every answer carries.
+// Values of headers that every answer has.
 var (
 	noStore = []string{"no-store"}
 	noSniff = []string{"nosniff"}
 )
 
-// middleware names each request, gives its waiting an end, sets the headers that every
-// answer carries, carries the request out, has errors written, and logs a line.
+// middleware gives each request an id and a deadline for waiting, sets the headers that every
+// answer has, serves the request, writes the problem if that fails, and logs one line.
 func (s *Server) middleware(r routes) echo.MiddlewareFunc {
 	limiter := newTokenLimiter(s.RateLimit)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -74,9 +74,9 @@ func (s *Server) middleware(r routes) echo.MiddlewareFunc {
 	}
 }
 
-// serve takes the steps of a request in the order of the statuses that they can end
-// with; of a route that is no operation of the contract only the last. A panic is an
-// error that shows no value.
+// serve takes the steps of a request in the order of the statuses that they can end with. A route
+// outside the contract, such as a probe, takes only the last step. A panic becomes an error that
+// shows no value of the client.
 func (s *Server) serve(r routes, limiter tokenLimiter, x *exchange, c echo.Context, next echo.HandlerFunc) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -86,7 +86,7 @@ func (s *Server) serve(r routes, limiter tokenLimiter, x *exchange, c echo.Conte
 	doNotWaitForBody(c)
 	if op := r.operation(c); op != nil {
 		if slices.Contains(c.ParamValues(), "") {
-			return echo.ErrNotFound // Echo takes an empty segment for a parameter
+			return echo.ErrNotFound // Echo accepts an empty segment as a parameter
 		}
 		if err := s.authenticate(op, x, c.Request()); err != nil {
 			return err
@@ -101,7 +101,8 @@ func (s *Server) serve(r routes, limiter tokenLimiter, x *exchange, c echo.Conte
 	return next(c)
 }
 
-// log writes a line: never a path, a query or a body, which may hold secrets.
+// log writes one line for a request. It never contains a path, a query or a body, because they
+// may contain secrets.
 func (s *Server) log(c echo.Context, x *exchange, took time.Duration) {
 	attributes := append(make([]slog.Attr, 0, 8),
 		slog.String("request_id", x.requestID),
@@ -118,7 +119,8 @@ func (s *Server) log(c echo.Context, x *exchange, took time.Duration) {
 	s.Logger.LogAttrs(x, slog.LevelInfo, "request", attributes...)
 }
 
-// knownMethod keeps methods that a client invented out of logs and metrics.
+// knownMethod returns the method, or "other" for one that a client has invented: such a text
+// must not reach logs and metrics.
 func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete,

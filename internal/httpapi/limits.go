@@ -13,38 +13,39 @@ import (
 	"userapi/internal/directory"
 )
 
-// NewHTTPServer returns a server with limits on what a stranger can hold open.
+// NewHTTPServer returns a server with limits on the time and the memory that a stranger can use.
 func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:                      h,
-		DisableGeneralOptionsHandler: true, // "OPTIONS *" is for h, too
+		DisableGeneralOptionsHandler: true, // h answers "OPTIONS *" too
 		ReadHeaderTimeout:            5 * time.Second,
 		ReadTimeout:                  10 * time.Second,
 		WriteTimeout:                 30 * time.Second,
 		IdleTimeout:                  2 * time.Minute,
-		MaxHeaderBytes:               12 << 10, // net/http takes 4 KiB more
+		MaxHeaderBytes:               12 << 10, // net/http adds 4 KiB
 		ErrorLog:                     slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 }
 
-// closed is the header line that ends a connection with the answer.
+// closed is the value of Connection that ends the connection after the answer.
 var closed = []string{"close"}
 
-// doNotWaitForBody has a refusal sent although the body has not arrived: net/http would
-// wait for it, unless the connection ends with the answer. readBody takes it back.
+// doNotWaitForBody lets the server send a refusal before the body has arrived: net/http waits
+// for the body unless the connection ends after the answer. readBody removes the header again.
 func doNotWaitForBody(c echo.Context) {
 	if c.Request().ContentLength != 0 {
 		c.Response().Header()[echo.HeaderConnection] = closed
 	}
 }
 
-// tokenLimiter counts the requests of each token. It forgets those that rest, so that
-// its memory is bounded by the tokens in use.
+// tokenLimiter limits the requests of each token. It forgets tokens that are not used for a
+// minute, so the tokens in use bound its memory.
 type tokenLimiter struct {
 	store *middleware.RateLimiterMemoryStore // nil: no limit
 }
 
-// newTokenLimiter allows this many requests a second, and as many at once; 0: any number.
+// newTokenLimiter allows perSecond requests a second, and as many at the same moment; 0 means
+// any number.
 func newTokenLimiter(perSecond int) tokenLimiter {
 	if perSecond == 0 {
 		return tokenLimiter{}
@@ -54,7 +55,8 @@ func newTokenLimiter(perSecond int) tokenLimiter {
 	})}
 }
 
-// allow returns CodeTooManyRequests for a request too many. Who has no token is not counted.
+// allow fails with [directory.CodeTooManyRequests] if the token has sent too many requests.
+// Requests without a token are not counted.
 func (l tokenLimiter) allow(t directory.Token) error {
 	if l.store == nil || t.ID == 0 {
 		return nil

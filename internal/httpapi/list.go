@@ -5,7 +5,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// newPage has the contract's defaults.
+// newPage returns the page that a request asks for, with the contract's defaults.
 func newPage(number *api.Page, size *api.PageSize) directory.Page {
 	page := directory.Page{Number: 1, Size: 10}
 	if number != nil {

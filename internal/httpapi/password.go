@@ -44,7 +44,8 @@ func (s *Server) ChangeOwnPassword(ctx context.Context, r api.ChangeOwnPasswordR
 	}, nil
 }
 
-// repetition finds a password that is not repeated. Two are one if they log in alike.
+// repetition returns a fault if the two passwords differ. Two spellings of one password, equal
+// in Unicode NFC, do not differ: the user can log in with both.
 func repetition(password, again string) []api.Fault {
 	if norm.NFC.String(password) == norm.NFC.String(again) {
 		return nil

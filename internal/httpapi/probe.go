@@ -9,8 +9,9 @@ import (
 	"userapi/gen/spec"
 )
 
-// registerProbes adds what lies outside the API: whether the server is alive, whether
-// its database answers, and the contract. Everyone may ask.
+// registerProbes adds the paths outside the API: /healthz says that the server is alive, /readyz
+// that its database answers, /openapi.yaml and /openapi.json are the contract. They need no
+// token.
 func (s *Server) registerProbes(r headRouter) error {
 	asJSON, err := spec.GetSpecJSON()
 	if err != nil {

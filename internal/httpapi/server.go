@@ -1,5 +1,3 @@
-// Package httpapi is the wire: it serves the contract with Echo, checks every request
-// against it, and turns failures into problems.
 package httpapi
 
 import (
@@ -21,26 +19,26 @@ import (
 	"userapi/internal/directory"
 )
 
-// Server serves a directory. All fields but TrustedProxies and RateLimit are needed.
+// Server serves a directory. All fields are required except TrustedProxies and RateLimit.
 type Server struct {
 	Contract  *contract.Contract
 	Directory *directory.Service
-	Ready     func(context.Context) error // nil if the database answers
+	Ready     func(context.Context) error // returns nil if the database answers
 	Logger    *slog.Logger
 	Metrics   prometheus.Registerer
-	// RequestTimeout ends the wait for a turn to hash or to write with 503. It has to be
-	// shorter than the limits of NewHTTPServer, which cut the connection.
+	// RequestTimeout is how long a request may wait to hash or to write before it is answered
+	// 503. It must be shorter than the timeouts of [NewHTTPServer], which cut the connection.
 	RequestTimeout time.Duration
-	// TrustedProxies may name their client in X-Forwarded-For; none: nobody may.
+	// TrustedProxies are the proxies whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	// RateLimit is how many requests a token may send in a second; 0: any number.
+	// RateLimit is the number of requests that a token may send in a second; 0 means any number.
 	RateLimit int
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
 
-// Handler returns everything that is served to the public. It fails if the contract
-// and the routes do not fit together.
+// Handler returns the handler of the public listener. It fails if the routes of the generated
+// code differ from the operations of the contract.
 func (s *Server) Handler() (http.Handler, error) {
 	operations := newRoutes(s.Contract)
 	e := echo.New()
@@ -55,7 +53,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	}
 	for _, route := range operations.leaves() {
 		if strings.Contains(path.Base(route), ":") {
-			// Echo lets a parameter at the end swallow further segments, unless there are children.
+			// Without children, Echo's last parameter would match further segments too.
 			e.RouteNotFound(route+"/*", echo.NotFoundHandler)
 		}
 	}
@@ -65,7 +63,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	return e, nil
 }
 
-// headRouter routes HEAD wherever it routes GET; net/http leaves the body out.
+// headRouter registers HEAD with every GET. net/http leaves out the body.
 type headRouter struct{ *echo.Echo }
 
 func (r headRouter) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
@@ -73,7 +71,8 @@ func (r headRouter) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFun
 	return r.Echo.GET(path, h, m...)
 }
 
-// measure counts and times requests. Labels hold nothing that a client chooses.
+// measure counts requests and measures their duration. No label contains a text that a client
+// chooses.
 func measure(registry prometheus.Registerer) echo.MiddlewareFunc {
 	return echoprometheus.NewMiddlewareWithConfig(echoprometheus.MiddlewareConfig{
 		Subsystem:                 "http",

@@ -82,7 +82,7 @@ func (s *Server) ListUsers(ctx context.Context, r api.ListUsersRequestObject) (a
 	}, nil
 }
 
-// newPatch keeps absent, null and value apart. No body is an empty patch.
+// newPatch converts an update and keeps absent, null and value apart. No body is an empty patch.
 func newPatch(body *api.UpdateUser) directory.Patch {
 	if body == nil {
 		return directory.Patch{}
@@ -96,7 +96,7 @@ func newPatch(body *api.UpdateUser) directory.Patch {
 	}
 }
 
-// updateUser is the answer to an update; it has no password.
+// updateUser returns the answer to an update. It never contains the password.
 func updateUser(u directory.User) api.UpdateUser {
 	return api.UpdateUser{
 		EnterpriseID: &u.EnterpriseID,
@@ -154,7 +154,7 @@ func optionalNullable[T any](n nullable.Nullable[T]) directory.Optional[*T] {
 		return directory.Optional[*T]{}
 	}
 	value, err := n.Get()
-	if err != nil { // it is null
+	if err != nil { // the value is null
 		return directory.Some[*T](nil)
 	}
 	return directory.Some(&value)
