@@ -22,7 +22,7 @@ func (s *Service) CreateAdministrator(ctx context.Context, p Principal, id UserI
 		case facts.Target.Role == RoleAdministrator:
 			return Change{User: facts.Target}, nil
 		}
-		return facts.assign(RoleAdministrator, facts.event(OperationCreateAdministrator, now, FieldRole)), nil
+		return facts.changeRole(RoleAdministrator, facts.event(OperationCreateAdministrator, now, FieldRole)), nil
 	})
 	return err
 }
@@ -36,19 +36,19 @@ func (s *Service) DeleteAdministrator(ctx context.Context, p Principal, id UserI
 		if err := facts.allow(now, OperationDeleteAdministrator, FieldRole); err != nil {
 			return Change{}, err
 		}
-		if facts.Target.Role != RoleAdministrator && !facts.self() {
+		if facts.Target.Role != RoleAdministrator && !facts.isSelf() {
 			return Change{}, &Error{Code: CodeNotFound}
 		}
-		if err := facts.notOneself(); err != nil {
+		if err := facts.checkNotSelfOrLast(); err != nil {
 			return Change{}, err
 		}
-		return facts.assign(RoleUser, facts.event(OperationDeleteAdministrator, now, FieldRole)), nil
+		return facts.changeRole(RoleUser, facts.event(OperationDeleteAdministrator, now, FieldRole)), nil
 	})
 	return err
 }
 
-// assign gives the target another role.
-func (f Facts) assign(role Role, event *Event) Change {
+// changeRole gives the target another role.
+func (f Facts) changeRole(role Role, event *Event) Change {
 	changed := f.Target
 	changed.Role = role
 	changed.Version++

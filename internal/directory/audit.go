@@ -28,7 +28,7 @@ type EventFilter struct {
 // Administrators may call it. CodeNotFound: none has this number, or the principal may
 // not see it; who sees everyone sees also those who are deleted. CodeForbidden.
 func (s *Service) UserEvents(ctx context.Context, p Principal, id UserID, page Page) ([]Event, int64, error) {
-	target, err := s.target(ctx, id)
+	target, err := s.findTarget(ctx, id)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -36,25 +36,25 @@ type Change struct {
 // token has expired or its owner is not active. CodeReauthenticationRequired: the
 // log-in is too old to change how oneself logs in.
 func (f Facts) allow(now time.Time, op Operation, fields ...Field) error {
-	if err := f.Actor.valid(now); err != nil {
+	if err := f.Actor.checkValid(now); err != nil {
 		return err
 	}
 	if err := allow(op, f.Actor.User, f.Target, fields...); err != nil {
 		return err
 	}
-	logsIn := slices.Contains(fields, FieldPassword) || slices.Contains(fields, FieldEmail)
-	if logsIn && f.self() && !f.Actor.fresh(now) {
+	changesLogIn := slices.Contains(fields, FieldPassword) || slices.Contains(fields, FieldEmail)
+	if changesLogIn && f.isSelf() && !f.Actor.fresh(now) {
 		return &Error{Code: CodeReauthenticationRequired}
 	}
 	return nil
 }
 
-// self reports whether the actor is the target.
-func (f Facts) self() bool { return f.Actor.User.ID == f.Target.ID }
+// isSelf reports whether the actor is the target.
+func (f Facts) isSelf() bool { return f.Actor.User.ID == f.Target.ID }
 
-// notLast returns CodeLastAdministrator if the target is the last active administrator
+// checkNotLast returns CodeLastAdministrator if the target is the last active administrator
 // of its enterprise, and must not stop being one.
-func (f Facts) notLast(fields ...Field) error {
+func (f Facts) checkNotLast(fields ...Field) error {
 	last, err := f.LastAdministrator()
 	if err == nil && last {
 		err = &Error{Code: CodeLastAdministrator, Fields: fields}
@@ -62,12 +62,12 @@ func (f Facts) notLast(fields ...Field) error {
 	return err
 }
 
-// notOneself is notLast for what nobody does to oneself either: CodeOwnAccount.
-func (f Facts) notOneself(fields ...Field) error {
-	if f.self() {
+// checkNotSelfOrLast is checkNotLast for what nobody does to oneself either: CodeOwnAccount.
+func (f Facts) checkNotSelfOrLast(fields ...Field) error {
+	if f.isSelf() {
 		return &Error{Code: CodeOwnAccount, Fields: fields}
 	}
-	return f.notLast(fields...)
+	return f.checkNotLast(fields...)
 }
 
 // event describes the change that the actor makes to the target.

@@ -46,7 +46,7 @@ type creation struct {
 // decide is a Decide. It fails with CodeUnauthenticated or CodeForbidden.
 func (c creation) decide(facts Facts) (Change, error) {
 	now, actor, fields := c.Now(), facts.Actor, c.User.fields()
-	if err := actor.valid(now); err != nil {
+	if err := actor.checkValid(now); err != nil {
 		return Change{}, err
 	}
 	if err := allowInEnterprise(OperationCreateUser, actor.User, c.User.EnterpriseID, FieldEnterpriseID); err != nil {

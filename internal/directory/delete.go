@@ -14,7 +14,7 @@ func (s *Service) DeleteUser(ctx context.Context, p Principal, id UserID, cond C
 		if !cond.Holds(facts.Target.Version) {
 			return Change{}, &Error{Code: CodePreconditionFailed}
 		}
-		if err := facts.notOneself(); err != nil {
+		if err := facts.checkNotSelfOrLast(); err != nil {
 			return Change{}, err
 		}
 		return Change{User: facts.Target, Delete: true, Event: facts.event(OperationDeleteUser, now)}, nil

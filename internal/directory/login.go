@@ -44,10 +44,10 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 	if err != nil {
 		return "", Token{}, err
 	}
-	defer func() { reserved.end(IsCode(err, CodeInvalidCredentials)) }()
+	defer func() { reserved.finish(IsCode(err, CodeInvalidCredentials)) }()
 	// An account that is not there costs the same work: the answer's time tells nothing.
 	hash := account.PasswordHash
-	if reserved.blind {
+	if reserved.mustFail {
 		hash = ""
 	}
 	matches, err := s.Hasher.Verify(ctx, password, hash)

@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	throttleWindow  = time.Minute
-	maxCounters     = 1 << 16 // some 20 MB
-	countersOfOne   = 5       // that one attempt has
-	addressFactor   = 10      // an address may fail this often as much as one account from it
-	accountFactor   = 10      // an account likewise
-	ipv6NetworkBits = 64      // what one subscriber has (RFC 6177)
+	throttleWindow     = time.Minute
+	maxCounters        = 1 << 16 // some 20 MB
+	countersPerLogIn   = 5       // that one attempt has
+	addressLimitFactor = 10      // an address may fail this often as much as one account from it
+	accountLimitFactor = 10      // an account likewise
+	ipv6PrefixBits     = 64      // what one subscriber has (RFC 6177)
 )
 
 // LoginThrottle counts failed log-ins by account and address, by address and by account,
@@ -41,61 +41,61 @@ type throttleKey struct {
 }
 
 type counter struct {
-	begun   time.Time // of the first failure
-	failed  int
-	pending int // of which nobody knows yet whether they fail
+	windowStart time.Time // of the first failure
+	failures    int
+	pending     int // of which nobody knows yet whether they fail
 }
 
 // reservation is one log-in that has been let through.
 type reservation struct {
 	throttle *LoginThrottle
 	counters []*counter
-	blind    bool // it has to fail, and as if the password were wrong
+	mustFail bool // it has to fail, and as if the password were wrong
 }
 
 // reserve counts an attempt as pending, before anything expensive is done for it. The user
 // is 0 where nobody has the name. CodeTooManyRequests: it is one too many for the name
-// or the address. One too many for the user only, who has failed by the other name, is
-// blind: to refuse it would tell that both names are one user's.
+// or the address. One too many for the user only, who has failed by the other name, must
+// fail: to refuse it would tell that both names are one user's.
 func (l *LoginThrottle) reserve(name string, user UserID, address netip.Addr) (*reservation, error) {
-	begun := &reservation{throttle: l}
+	reserved := &reservation{throttle: l}
 	if l.limit == 0 {
-		return begun, nil
+		return reserved, nil
 	}
 	network := networkOf(address)
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	now := l.now()
-	if len(l.counters) > maxCounters-countersOfOne {
-		l.forget(now)
+	if len(l.counters) > maxCounters-countersPerLogIn {
+		l.evict(now)
 	}
-	count := func(key throttleKey, limit int) time.Duration {
-		c := l.counter(key, now)
-		begun.counters = append(begun.counters, c)
-		return c.wait(limit, now)
+	check := func(key throttleKey, limit int) time.Duration {
+		c := l.counterFor(key, now)
+		reserved.counters = append(reserved.counters, c)
+		return c.retryAfter(limit, now)
 	}
-	wait := max(
-		count(throttleKey{name: name, network: network}, l.limit),
-		count(throttleKey{network: network}, l.limit*addressFactor),
-		count(throttleKey{name: name}, l.limit*accountFactor),
+	retryAfter := max(
+		check(throttleKey{name: name, network: network}, l.limit),
+		check(throttleKey{network: network}, l.limit*addressLimitFactor),
+		check(throttleKey{name: name}, l.limit*accountLimitFactor),
 	)
-	if wait > 0 {
-		return nil, &Error{Code: CodeTooManyRequests, RetryAfter: wait}
+	if retryAfter > 0 {
+		return nil, &Error{Code: CodeTooManyRequests, RetryAfter: retryAfter}
 	}
 	if user != 0 {
-		begun.blind = max(
-			count(throttleKey{user: user, network: network}, l.limit),
-			count(throttleKey{user: user}, l.limit*accountFactor),
+		reserved.mustFail = max(
+			check(throttleKey{user: user, network: network}, l.limit),
+			check(throttleKey{user: user}, l.limit*accountLimitFactor),
 		) > 0
 	}
-	for _, c := range begun.counters {
+	for _, c := range reserved.counters {
 		c.pending++
 	}
-	return begun, nil
+	return reserved, nil
 }
 
-// end says how the attempt has ended. One that was not decided counts for nothing.
-func (r *reservation) end(failed bool) {
+// finish says how the attempt has ended. One that was not decided counts for nothing.
+func (r *reservation) finish(failed bool) {
 	r.throttle.mutex.Lock()
 	defer r.throttle.mutex.Unlock()
 	for _, c := range r.counters {
@@ -103,48 +103,48 @@ func (r *reservation) end(failed bool) {
 		if !failed {
 			continue
 		}
-		if c.failed == 0 {
-			c.begun = r.throttle.now()
+		if c.failures == 0 {
+			c.windowStart = r.throttle.now()
 		}
-		c.failed++
+		c.failures++
 	}
 }
 
-// wait returns how long this counter refuses; 0: it does not.
-func (c *counter) wait(limit int, now time.Time) time.Duration {
+// retryAfter returns how long this counter refuses; 0: it does not.
+func (c *counter) retryAfter(limit int, now time.Time) time.Duration {
 	switch {
-	case c.failed >= limit:
-		return c.begun.Add(throttleWindow).Sub(now)
-	case c.failed+c.pending >= limit:
+	case c.failures >= limit:
+		return c.windowStart.Add(throttleWindow).Sub(now)
+	case c.failures+c.pending >= limit:
 		return time.Second // until some of them are decided
 	}
 	return 0
 }
 
-// over reports whether the counter's minute has ended.
-func (c *counter) over(now time.Time) bool {
-	return c.failed > 0 && !now.Before(c.begun.Add(throttleWindow))
+// expired reports whether the counter's minute has ended.
+func (c *counter) expired(now time.Time) bool {
+	return c.failures > 0 && !now.Before(c.windowStart.Add(throttleWindow))
 }
 
-// counter returns the counter of a key, in its present minute.
-func (l *LoginThrottle) counter(key throttleKey, now time.Time) *counter {
+// counterFor returns the counter of a key, in its present minute.
+func (l *LoginThrottle) counterFor(key throttleKey, now time.Time) *counter {
 	c := l.counters[key]
 	if c == nil {
 		c = &counter{}
 		l.counters[key] = c
 	}
-	if c.over(now) {
-		c.failed = 0
+	if c.expired(now) {
+		c.failures = 0
 	}
 	return c
 }
 
-// forget makes room: all counters whose minute has ended or that have counted nothing
+// evict makes room: all counters whose minute has ended or that have counted nothing
 // go, and of the others any, down to three quarters, as looking at all of them takes
 // milliseconds. Those of attempts that are pending stay.
-func (l *LoginThrottle) forget(now time.Time) {
+func (l *LoginThrottle) evict(now time.Time) {
 	for key, c := range l.counters {
-		if c.pending == 0 && (c.failed == 0 || c.over(now)) {
+		if c.pending == 0 && (c.failures == 0 || c.expired(now)) {
 			delete(l.counters, key)
 		}
 	}
@@ -162,7 +162,7 @@ func (l *LoginThrottle) forget(now time.Time) {
 func networkOf(address netip.Addr) netip.Prefix {
 	bits := address.BitLen()
 	if address.Is6() {
-		bits = ipv6NetworkBits
+		bits = ipv6PrefixBits
 	}
 	network, _ := address.Prefix(bits) // zero for the zero address
 	return network

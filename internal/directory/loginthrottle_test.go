@@ -11,17 +11,17 @@ import (
 
 // The counters have an end, whoever fails with however many names. As long as there is
 // room, none is forgotten.
-func TestAttemptsAreBounded(t *testing.T) {
+func TestCountersAreBounded(t *testing.T) {
 	now := time.Unix(0, 0)
-	a := NewLoginThrottle(1, func() time.Time { return now })
+	throttle := NewLoginThrottle(1, func() time.Time { return now })
 	address := netip.MustParseAddr("2001:db8::1")
-	fail := func(account string) error {
+	failLogIn := func(name string) error {
 		address = address.Next()
 		network := address.As16()
 		network[5], network[6], network[7] = network[13], network[14], network[15] // a /64 of its own
-		begun, err := a.reserve(account, 0, netip.AddrFrom16(network))
+		reserved, err := throttle.reserve(name, 0, netip.AddrFrom16(network))
 		if err == nil {
-			begun.end(true)
+			reserved.finish(true)
 		}
 		return err
 	}
@@ -29,101 +29,101 @@ func TestAttemptsAreBounded(t *testing.T) {
 		if i%100 == 0 {
 			now = now.Add(time.Second) // 100 failures a second
 		}
-		require.NoError(t, fail("#"+strconv.Itoa(i)))
-		require.LessOrEqual(t, len(a.counters), maxCounters)
+		require.NoError(t, failLogIn("#"+strconv.Itoa(i)))
+		require.LessOrEqual(t, len(throttle.counters), maxCounters)
 	}
-	for range accountFactor {
-		require.NoError(t, fail("attacked"))
+	for range accountLimitFactor {
+		require.NoError(t, failLogIn("attacked"))
 	}
-	require.Error(t, fail("attacked"))
+	require.Error(t, failLogIn("attacked"))
 	for i := range maxCounters / 16 {
-		require.NoError(t, fail("@"+strconv.Itoa(i)))
+		require.NoError(t, failLogIn("@"+strconv.Itoa(i)))
 	}
-	require.Error(t, fail("attacked"), "there was room enough")
+	require.Error(t, failLogIn("attacked"), "there was room enough")
 
 	for i := range maxCounters { // all within one minute
-		require.NoError(t, fail("!"+strconv.Itoa(i)))
-		require.LessOrEqual(t, len(a.counters), maxCounters)
+		require.NoError(t, failLogIn("!"+strconv.Itoa(i)))
+		require.LessOrEqual(t, len(throttle.counters), maxCounters)
 	}
 	now = now.Add(time.Hour)
-	require.NoError(t, fail("attacked"))
+	require.NoError(t, failLogIn("attacked"))
 }
 
 // Room is made by forgetting what no longer counts, as long as there is any of that.
-func TestWhatCountsIsNotForgotten(t *testing.T) {
+func TestExpiredCountersAreEvictedFirst(t *testing.T) {
 	now := time.Unix(0, 0)
-	a := NewLoginThrottle(1, func() time.Time { return now })
+	throttle := NewLoginThrottle(1, func() time.Time { return now })
 	address := netip.MustParseAddr("198.51.100.1")
-	fail := func(account string) error {
+	failLogIn := func(name string) error {
 		address = address.Next()
-		begun, err := a.reserve(account, 0, address)
+		reserved, err := throttle.reserve(name, 0, address)
 		if err == nil {
-			begun.end(true)
+			reserved.finish(true)
 		}
 		return err
 	}
 	for i := range maxCounters/3 - 200 { // each makes three counters: nearly full
-		require.NoError(t, fail("#"+strconv.Itoa(i)))
+		require.NoError(t, failLogIn("#"+strconv.Itoa(i)))
 	}
 	now = now.Add(throttleWindow)
 	for account := range 20 {
-		for range accountFactor {
-			require.NoError(t, fail(strconv.Itoa(account)))
+		for range accountLimitFactor {
+			require.NoError(t, failLogIn(strconv.Itoa(account)))
 		}
 	}
 	for i := range maxCounters / 6 {
-		require.NoError(t, fail("@"+strconv.Itoa(i)))
+		require.NoError(t, failLogIn("@"+strconv.Itoa(i)))
 	}
 	for account := range 20 {
-		require.Error(t, fail(strconv.Itoa(account)))
+		require.Error(t, failLogIn(strconv.Itoa(account)))
 	}
-	require.Less(t, len(a.counters), maxCounters*3/4)
+	require.Less(t, len(throttle.counters), maxCounters*3/4)
 }
 
 // What has failed and what is pending count together.
-func TestFailedAndPendingCountTogether(t *testing.T) {
-	a := NewLoginThrottle(3, time.Now)
-	reserve := func() (*reservation, error) { return a.reserve("ada", 1, netip.MustParseAddr("192.0.2.1")) }
+func TestFailedAndPendingLogInsCountTogether(t *testing.T) {
+	throttle := NewLoginThrottle(3, time.Now)
+	reserve := func() (*reservation, error) { return throttle.reserve("ada", 1, netip.MustParseAddr("192.0.2.1")) }
 	for range 2 {
 		failed, err := reserve()
 		require.NoError(t, err)
-		failed.end(true)
+		failed.finish(true)
 	}
 	pending, err := reserve()
 	require.NoError(t, err)
 	_, err = reserve()
 	require.Error(t, err)
-	pending.end(false)
+	pending.finish(false)
 	_, err = reserve()
 	require.NoError(t, err)
 }
 
 // What is pending is not forgotten, however many others fail.
-func TestPendingAttemptsAreKept(t *testing.T) {
-	a := NewLoginThrottle(1, time.Now)
-	pending, err := a.reserve("ada", 1, netip.MustParseAddr("192.0.2.1"))
+func TestPendingCountersAreNotEvicted(t *testing.T) {
+	throttle := NewLoginThrottle(1, time.Now)
+	pending, err := throttle.reserve("ada", 1, netip.MustParseAddr("192.0.2.1"))
 	require.NoError(t, err)
 	address := netip.MustParseAddr("198.51.100.1")
 	for i := range maxCounters {
 		address = address.Next()
-		begun, err := a.reserve(strconv.Itoa(i), 0, address)
+		reserved, err := throttle.reserve(strconv.Itoa(i), 0, address)
 		require.NoError(t, err)
-		begun.end(true)
+		reserved.finish(true)
 	}
-	_, err = a.reserve("ada", 1, netip.MustParseAddr("192.0.2.1"))
+	_, err = throttle.reserve("ada", 1, netip.MustParseAddr("192.0.2.1"))
 	require.Error(t, err)
-	pending.end(false)
-	_, err = a.reserve("ada", 1, netip.MustParseAddr("192.0.2.1"))
+	pending.finish(false)
+	_, err = throttle.reserve("ada", 1, netip.MustParseAddr("192.0.2.1"))
 	require.NoError(t, err)
 }
 
 // No limit counts nothing.
-func TestNoLimitOfAttempts(t *testing.T) {
-	a := NewLoginThrottle(0, time.Now)
+func TestLimitOfZeroCountsNothing(t *testing.T) {
+	throttle := NewLoginThrottle(0, time.Now)
 	for range 1000 {
-		begun, err := a.reserve("ada", 1, netip.Addr{})
+		reserved, err := throttle.reserve("ada", 1, netip.Addr{})
 		require.NoError(t, err)
-		begun.end(true)
+		reserved.finish(true)
 	}
-	require.Empty(t, a.counters)
+	require.Empty(t, throttle.counters)
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var write = flag.Bool("update", false, "write gen/policy.md, for 'make generate'")
+var updatePage = flag.Bool("update", false, "write gen/policy.md, for 'make generate'")
 
 // The page that README links shows the policy as it is.
 func TestPolicyPage(t *testing.T) {
 	const path = "../../gen/policy.md"
 	page := policyPage()
-	if *write {
+	if *updatePage {
 		require.NoError(t, os.WriteFile(path, []byte(page), 0o644))
 	}
 	written, err := os.ReadFile(path)
@@ -42,7 +42,7 @@ func policyPage() string {
 		RoleSystemAdministrator: "system administrator", roleOperator: "command line",
 	}
 	var page strings.Builder
-	row := func(first string, cell func(Role) string) {
+	writeRow := func(first string, cell func(Role) string) {
 		page.WriteString("| " + first + " |")
 		for _, role := range roles {
 			page.WriteString(" " + cell(role) + " |")
@@ -57,11 +57,11 @@ were no such user, and 403 for whom it visibility. *Never* is 403 for everyone. 
 What counts is the role at the moment of the change, not the one when the request came in.
 
 `)
-	row("", func(r Role) string { return names[r] })
-	row("---", func(Role) string { return "---" })
-	row("*visibility*", func(r Role) string { return string(visibility[r]) })
+	writeRow("", func(r Role) string { return names[r] })
+	writeRow("---", func(Role) string { return "---" })
+	writeRow("*visibility*", func(r Role) string { return string(visibility[r]) })
 	for _, op := range operations {
-		row("`"+string(op)+"`", func(r Role) string {
+		writeRow("`"+string(op)+"`", func(r Role) string {
 			rule, listed := RuleOf(op, r)
 			if !listed {
 				return "*never*"
@@ -70,11 +70,11 @@ What counts is the role at the moment of the change, not the one when the reques
 		})
 	}
 	page.WriteString("\nThe members that a role may name. One that it may not name refuses the whole request with 403.\n\n")
-	row("", func(r Role) string { return names[r] })
-	row("---", func(Role) string { return "---" })
+	writeRow("", func(r Role) string { return names[r] })
+	writeRow("---", func(Role) string { return "---" })
 	for _, op := range []Operation{OperationCreateUser, OperationUpdateUser} {
 		for _, field := range slices.Concat(allFields, roleOnly) {
-			row(fmt.Sprintf("`%s`: `%s`", op, field), func(r Role) string {
+			writeRow(fmt.Sprintf("`%s`: `%s`", op, field), func(r Role) string {
 				if allowFields(op, User{Role: r}, []Field{field}) == nil {
 					return "yes"
 				}

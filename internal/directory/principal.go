@@ -30,19 +30,19 @@ func (p Principal) HasToken() bool {
 	return p.User.Role != roleOperator && p.User.Role != roleAnonymous
 }
 
-// valid returns CodeUnauthenticated if the token has expired or its owner is not active.
-func (p Principal) valid(now time.Time) error {
+// checkValid returns CodeUnauthenticated if the token has expired or its owner is not active.
+func (p Principal) checkValid(now time.Time) error {
 	if !p.User.Active() || !p.Token.Expires.IsZero() && !now.Before(p.Token.Expires) {
 		return &Error{Code: CodeUnauthenticated}
 	}
 	return nil
 }
 
-// freshFor is how long after a log-in its token may change the password or the e-mail
+// freshLogInPeriod is how long after a log-in its token may change the password or the e-mail
 // address of its owner: a token that was stolen does not become an account that was.
-const freshFor = 15 * time.Minute
+const freshLogInPeriod = 15 * time.Minute
 
 // fresh reports whether the token may change how its owner logs in.
 func (p Principal) fresh(now time.Time) bool {
-	return p.Token.Kind != TokenLogIn || now.Sub(p.Token.Created) <= freshFor
+	return p.Token.Kind != TokenLogIn || now.Sub(p.Token.Created) <= freshLogInPeriod
 }

@@ -66,13 +66,13 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (Principal, e
 	if err != nil {
 		return Principal{}, err
 	}
-	return p, p.valid(s.Now())
+	return p, p.checkValid(s.Now())
 }
 
 // User returns a user. Everyone may call it, within the policy.
 // CodeNotFound: none has this number, or the principal may not see it.
 func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error) {
-	user, err := s.target(ctx, id)
+	user, err := s.findTarget(ctx, id)
 	if err != nil {
 		return User{}, err
 	}
@@ -82,9 +82,9 @@ func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error
 	return user, nil
 }
 
-// target returns a user, the zero User for one who does not exist: the policy says what
+// findTarget returns a user, the zero User for one who does not exist: the policy says what
 // that is answered.
-func (s *Service) target(ctx context.Context, id UserID) (User, error) {
+func (s *Service) findTarget(ctx context.Context, id UserID) (User, error) {
 	user, err := s.Store.User(ctx, id)
 	if IsCode(err, CodeNotFound) {
 		return User{}, nil

@@ -31,12 +31,12 @@ func (u update) decide(facts Facts) (Change, error) {
 	changed := u.Patch.apply(target)
 	deactivates := u.Patch.IsActive.Set && !changed.Active()
 	if deactivates {
-		if err := facts.notOneself(FieldIsActive); err != nil {
+		if err := facts.checkNotSelfOrLast(FieldIsActive); err != nil {
 			return Change{}, err
 		}
 	}
 	if changed.EnterpriseID != target.EnterpriseID && target.Role == RoleAdministrator {
-		if err := facts.notLast(FieldEnterpriseID); err != nil {
+		if err := facts.checkNotLast(FieldEnterpriseID); err != nil {
 			return Change{}, err
 		}
 		changed.Role = RoleUser

@@ -22,12 +22,12 @@ func TestHashHasTheRealCost(t *testing.T) {
 	require.True(t, match)
 }
 
-func cheap() *argon2id.Params {
+func cheapParams() *argon2id.Params {
 	return &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16}
 }
 
-func TestHashDoesNotDependOnComposition(t *testing.T) {
-	hash, err := password.NewGate(cheap(), 1).Hash(t.Context(), "cafe\u0301 au lait")
+func TestHashIgnoresUnicodeComposition(t *testing.T) {
+	hash, err := password.NewGate(cheapParams(), 1).Hash(t.Context(), "cafe\u0301 au lait")
 	require.NoError(t, err)
 	match, err := argon2id.ComparePasswordAndHash("caf\u00e9 au lait", hash)
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func TestHashDoesNotDependOnComposition(t *testing.T) {
 }
 
 func TestHashIsSalted(t *testing.T) {
-	gate := password.NewGate(cheap(), 1)
+	gate := password.NewGate(cheapParams(), 1)
 	one, err := gate.Hash(t.Context(), "correct horse")
 	require.NoError(t, err)
 	other, err := gate.Hash(t.Context(), "correct horse")
@@ -44,47 +44,47 @@ func TestHashIsSalted(t *testing.T) {
 }
 
 // A gate without a free place lets nobody in.
-func TestHashWaitsForAPlace(t *testing.T) {
+func TestHashWaitsForASlot(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err := password.NewGate(cheap(), 0).Hash(ctx, "correct horse")
+	_, err := password.NewGate(cheapParams(), 0).Hash(ctx, "correct horse")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
 // Verifying waits for a place as hashing does, also without a hash.
-func TestVerifyWaitsForAPlace(t *testing.T) {
+func TestVerifyWaitsForASlot(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err := password.NewGate(cheap(), 0).Verify(ctx, "correct horse", "")
+	_, err := password.NewGate(cheapParams(), 0).Verify(ctx, "correct horse", "")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
 // A few of each kind may wait; who comes then is told at once, and has room again when
 // those have left.
-func TestFewMayWait(t *testing.T) {
-	const most = 64
-	gate := password.NewGate(cheap(), 0)
-	ctx, leave := context.WithCancel(t.Context())
-	left := make(chan error)
-	hash := func() error { _, err := gate.Hash(ctx, "correct horse"); return err }
-	verify := func() error { _, err := gate.Verify(ctx, "correct horse", ""); return err }
-	for _, wait := range []func() error{verify, hash} {
-		for range most + 3 {
-			go func() { left <- wait() }()
+func TestQueuesAreBounded(t *testing.T) {
+	const capacity = 64
+	gate := password.NewGate(cheapParams(), 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	errs := make(chan error)
+	hashOne := func() error { _, err := gate.Hash(ctx, "correct horse"); return err }
+	verifyOne := func() error { _, err := gate.Verify(ctx, "correct horse", ""); return err }
+	for _, request := range []func() error{verifyOne, hashOne} {
+		for range capacity + 3 {
+			go func() { errs <- request() }()
 		}
 		for range 3 {
-			require.True(t, directory.IsCode(<-left, directory.CodeUnavailable), "one too many")
+			require.True(t, directory.IsCode(<-errs, directory.CodeUnavailable), "one too many")
 		}
 	}
-	leave()
-	for range 2 * most {
-		require.ErrorIs(t, <-left, context.Canceled)
+	cancel()
+	for range 2 * capacity {
+		require.ErrorIs(t, <-errs, context.Canceled)
 	}
-	require.ErrorIs(t, verify(), context.Canceled, "there is room again")
+	require.ErrorIs(t, verifyOne(), context.Canceled, "there is room again")
 }
 
-func TestVerify(t *testing.T) {
-	gate := password.NewGate(cheap(), 1)
+func TestVerifyAcceptsOnlyThePassword(t *testing.T) {
+	gate := password.NewGate(cheapParams(), 1)
 	hash, err := gate.Hash(t.Context(), "caf\u00e9 au lait")
 	require.NoError(t, err)
 	for given, matches := range map[string]bool{"caf\u00e9 au lait": true, "cafe\u0301 au lait": true, "Caf\u00e9 au lait": false, "": false} {
@@ -102,6 +102,6 @@ func TestVerify(t *testing.T) {
 func TestHashStopsWaitingWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := password.NewGate(cheap(), 0).Hash(ctx, "correct horse")
+	_, err := password.NewGate(cheapParams(), 0).Hash(ctx, "correct horse")
 	require.ErrorIs(t, err, context.Canceled)
 }

@@ -23,9 +23,9 @@ func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 }
 
 const (
-	// logDelay is how long a line may wait for others that are written with it.
-	logDelay  = 100 * time.Millisecond
-	logBuffer = 32 << 10 // bytes
+	// flushDelay is how long a line may wait for others that are written with it.
+	flushDelay    = 100 * time.Millisecond
+	logBufferSize = 32 << 10 // bytes
 )
 
 // LogBuffer gathers lines: to write each on its own takes as long as to make it. What
@@ -33,15 +33,15 @@ const (
 // What cannot be written is lost, but not what follows it.
 type LogBuffer struct {
 	mutex sync.Mutex
-	to    io.Writer
+	out   io.Writer
 	lines []byte
 	timer *time.Timer
 }
 
 // NewLogBuffer returns a buffer before w. Close has to be called at the end.
 func NewLogBuffer(w io.Writer) *LogBuffer {
-	b := &LogBuffer{to: w}
-	b.timer = time.AfterFunc(logDelay, func() { _ = b.flush() }) // there is nobody to tell
+	b := &LogBuffer{out: w}
+	b.timer = time.AfterFunc(flushDelay, func() { _ = b.flush() }) // there is nobody to tell
 	return b
 }
 
@@ -50,26 +50,26 @@ func (b *LogBuffer) Write(line []byte) (int, error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	if len(b.lines) == 0 {
-		b.timer.Reset(logDelay)
+		b.timer.Reset(flushDelay)
 	}
 	b.lines = append(b.lines, line...)
-	if len(b.lines) < logBuffer {
+	if len(b.lines) < logBufferSize {
 		return len(line), nil
 	}
-	return len(line), b.write()
+	return len(line), b.flushLocked()
 }
 
 func (b *LogBuffer) flush() error {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	return b.write()
+	return b.flushLocked()
 }
 
-func (b *LogBuffer) write() error {
+func (b *LogBuffer) flushLocked() error {
 	if len(b.lines) == 0 {
 		return nil
 	}
-	_, err := b.to.Write(b.lines)
+	_, err := b.out.Write(b.lines)
 	b.lines = b.lines[:0]
 	return err
 }

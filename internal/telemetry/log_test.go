@@ -37,29 +37,29 @@ func (o *output) String() string {
 }
 
 // Lines are written together, without being asked for, and nothing is left at the end.
-func TestLogBuffer(t *testing.T) {
-	to := &output{written: make(chan struct{}, 10)}
-	b := telemetry.NewLogBuffer(to)
+func TestLogBufferWritesWholeLinesTogether(t *testing.T) {
+	out := &output{written: make(chan struct{}, 10)}
+	buffer := telemetry.NewLogBuffer(out)
 	for range 2 {
 		for _, line := range []string{"a\n", "b\n"} {
-			_, err := b.Write([]byte(line))
+			_, err := buffer.Write([]byte(line))
 			require.NoError(t, err)
 		}
-		<-to.written // when they have waited
+		<-out.written // when they have waited
 	}
-	require.Equal(t, "a\nb\na\nb\n", to.String())
-	to.failing = true
+	require.Equal(t, "a\nb\na\nb\n", out.String())
+	out.failing = true
 	long := strings.Repeat("x", 1000) + "\n"
 	for range 40 {
-		_, _ = b.Write([]byte(long))
+		_, _ = buffer.Write([]byte(long))
 	}
-	<-to.written // a full buffer does not wait
-	to.failing = false
-	_, err := b.Write([]byte("end\n"))
+	<-out.written // a full buffer does not wait
+	out.failing = false
+	_, err := buffer.Write([]byte("end\n"))
 	require.NoError(t, err)
-	require.NoError(t, b.Close())
-	require.True(t, strings.HasSuffix(to.String(), "\nend\n"), "a failure is not for ever")
-	for _, line := range strings.SplitAfter(to.String(), "\n") {
+	require.NoError(t, buffer.Close())
+	require.True(t, strings.HasSuffix(out.String(), "\nend\n"), "a failure is not for ever")
+	for _, line := range strings.SplitAfter(out.String(), "\n") {
 		require.Contains(t, []string{"a\n", "b\n", long, "end\n", ""}, line, "lines are whole")
 	}
 }
