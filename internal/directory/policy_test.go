@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var updatePage = flag.Bool("update", false, "write gen/policy.md, for 'make generate'")
+var updatePage = flag.Bool("update", false, "write gen/policy.md ('make generate' sets this)")
 
-// The page that README links shows the policy as it is.
+// gen/policy.md, which README links to, shows the rules that the code has.
 func TestPolicyPage(t *testing.T) {
 	const path = "../../gen/policy.md"
 	page := policyPage()
@@ -22,10 +22,10 @@ func TestPolicyPage(t *testing.T) {
 	}
 	written, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, string(written), page, "run 'make generate'")
+	require.Equal(t, string(written), page, "gen/policy.md is out of date: run 'make generate'")
 }
 
-// policyPage says in Markdown who may do what.
+// policyPage returns the policy as a page in Markdown.
 func policyPage() string {
 	operations := []Operation{
 		OperationGetUser, OperationListUsers, OperationCreateUser, OperationUpdateUser, OperationDeleteUser,
@@ -34,7 +34,7 @@ func policyPage() string {
 		OperationDeleteAuthToken, OperationCreateToken, OperationRevokeToken,
 	}
 	if len(operations) != len(policy) {
-		panic("the page leaves operations out")
+		panic("policyPage does not list every operation of the policy")
 	}
 	roles := []Role{RoleUser, RoleAdministrator, RoleSystemAdministrator, roleOperator}
 	names := map[Role]string{
@@ -52,14 +52,26 @@ func policyPage() string {
 	page.WriteString(`<!-- Code generated from internal/directory/policy.go. DO NOT EDIT. -->
 # Who may do what
 
-Each role, and to whom it may do what. Outside of that, the answer is 404 for whom the role does not see, as if there
-were no such user, and 403 for whom it visibility. *Never* is 403 for everyone. "Own enterprise" leaves system administrators out.
-What counts is the role at the moment of the change, not the one when the request came in.
+The first table has a row for each operation and a column for each role. The last column is for the operator,
+who runs ` + "`userapi`" + ` on the command line. A cell says to whom the role may do the operation:
+
+- *never*: The role does not have this operation. The answer is always 403.
+- nobody: The role may not do this to any user.
+- oneself: You may do this only to yourself.
+- own enterprise: You may do this to the users of your enterprise, except system administrators.
+- everyone: You may do this to every user.
+
+For a user whom the cell does not include, the answer is 403 if you can see this user. Otherwise it is 404, as if the
+user did not exist. The row *can see* says whom you can see. A list contains only the users whom its cell includes.
+If a request names an enterprise that its cell does not include, the answer is 403.
+
+The server decides with the role that you have when it makes the change, not with the role that you had when you
+sent the request.
 
 `)
 	writeRow("", func(r Role) string { return names[r] })
 	writeRow("---", func(Role) string { return "---" })
-	writeRow("*visibility*", func(r Role) string { return string(visibility[r]) })
+	writeRow("*can see*", func(r Role) string { return string(visibility[r]) })
 	for _, op := range operations {
 		writeRow("`"+string(op)+"`", func(r Role) string {
 			rule, listed := RuleOf(op, r)
@@ -69,7 +81,13 @@ What counts is the role at the moment of the change, not the one when the reques
 			return string(rule.Scope)
 		})
 	}
-	page.WriteString("\nThe members that a role may name. One that it may not name refuses the whole request with 403.\n\n")
+	page.WriteString(`
+The second table says which members of a user a role may set with ` + "`createUser` and `updateUser`" + `. If a request names a
+member that your role may not set, the server refuses the whole request with 403. A member that the operation does not
+have is 422: ` + "`role`" + `, and in ` + "`updateUser` also `nick_name` and `origion`" + `. The command line sets ` + "`role`" + ` when it
+creates a system administrator.
+
+`)
 	writeRow("", func(r Role) string { return names[r] })
 	writeRow("---", func(Role) string { return "---" })
 	for _, op := range []Operation{OperationCreateUser, OperationUpdateUser} {
@@ -83,11 +101,15 @@ What counts is the role at the moment of the change, not the one when the reques
 		}
 	}
 	page.WriteString(`
-Everyone may log in. Beyond the table:
+Everyone may log in, without a token. Three more rules limit what the tables allow:
 
-- Nobody deactivates, dismisses or deletes oneself: 409.
-- The last active administrator of an enterprise is not deactivated, moved, dismissed or deleted: 409.
-- With a log-in that is older than 15 minutes, nobody changes their own password or e-mail address: 403.
+- You cannot deactivate, dismiss or delete yourself: 409.
+- Nobody can deactivate, move, dismiss or delete the last active administrator of an enterprise: 409.
+- If you logged in more than 15 minutes ago, you cannot change your own password or e-mail address: 403.
+  Log in again first. A token from the command line or from the server's settings has no such limit.
+
+To deactivate a user is to set ` + "`is_active`" + ` to ` + "`false` or `null`" + `. To dismiss an administrator is to take the role away,
+and to move a user is to change the enterprise.
 `)
 	return page.String()
 }
