@@ -2,9 +2,10 @@ package directory
 
 import "context"
 
-// CreateAdministrator makes a user an administrator of this enterprise, which has to
-// be the user's. Administrators may call it. CodeForbidden, CodeNotFound,
-// CodeEnterpriseMismatch, CodeSystemAdministrator, CodeUnavailable.
+// CreateAdministrator makes a user an administrator of the user's enterprise. It changes
+// nothing if the user is one already. Administrators and system administrators may call it.
+// It fails with [CodeEnterpriseMismatch] if enterprise is not the user's, and with
+// [CodeSystemAdministrator] if the user is a system administrator.
 func (s *Service) CreateAdministrator(ctx context.Context, p Principal, id UserID, enterprise string) error {
 	_, err := s.Store.Change(ctx, p, id, func(facts Facts) (Change, error) {
 		now, actor := s.Now(), facts.Actor.User
@@ -27,9 +28,10 @@ func (s *Service) CreateAdministrator(ctx context.Context, p Principal, id UserI
 	return err
 }
 
-// DeleteAdministrator makes an administrator a user without a role. Administrators may
-// call it. CodeForbidden, CodeNotFound also for a user who is no administrator,
-// CodeOwnAccount, CodeLastAdministrator, CodeUnavailable.
+// DeleteAdministrator takes the role away from an administrator. Administrators and system
+// administrators may call it. It fails with [CodeNotFound] also if the user is not an
+// administrator, with [CodeOwnAccount] if the user is the principal, and with
+// [CodeLastAdministrator] if the user is the last active administrator of the enterprise.
 func (s *Service) DeleteAdministrator(ctx context.Context, p Principal, id UserID) error {
 	_, err := s.Store.Change(ctx, p, id, func(facts Facts) (Change, error) {
 		now := s.Now()
@@ -47,7 +49,7 @@ func (s *Service) DeleteAdministrator(ctx context.Context, p Principal, id UserI
 	return err
 }
 
-// changeRole gives the target another role.
+// changeRole returns the change that gives the target another role.
 func (f Facts) changeRole(role Role, event *Event) Change {
 	changed := f.Target
 	changed.Role = role

@@ -5,28 +5,29 @@ import (
 	"time"
 )
 
-// Event is one change, as the audit keeps it: names of fields, never their values.
+// Event is the audit's record of one change. It has the names of fields, never their values.
 type Event struct {
-	ID           int64 // given by the store
+	ID           int64 // the store sets it
 	At           time.Time
-	ActorID      UserID // 0: the command line or the server itself
-	TokenName    string // of the actor's token; "" where there was none
-	TargetID     UserID // may be deleted since
+	ActorID      UserID // 0: the command line or the server
+	TokenName    string // of the actor's token; "": no token
+	TargetID     UserID // may have been deleted since
 	EnterpriseID string // of the target, before the change
 	Operation    Operation
 	Fields       []Field
-	RequestID    string // "" for the command line and the server itself
+	RequestID    string // "": the command line or the server
 }
 
-// EventFilter selects events. The zero EventFilter selects all.
+// EventFilter selects events. The zero EventFilter selects all events.
 type EventFilter struct {
 	TargetID     UserID // 0: all
 	EnterpriseID string // "": all
 }
 
-// UserEvents lists the changes of a user, the oldest first, and counts them all.
-// Administrators may call it. CodeNotFound: none has this number, or the principal may
-// not see it; who sees everyone sees also those who are deleted. CodeForbidden.
+// UserEvents returns one page of a user's events, oldest first, and how many events there are
+// on all pages. Administrators and system administrators may call it. Administrators get the
+// events from when the user was in their enterprise. System administrators get all events,
+// including those of users who were deleted.
 func (s *Service) UserEvents(ctx context.Context, p Principal, id UserID, page Page) ([]Event, int64, error) {
 	target, err := s.findTarget(ctx, id)
 	if err != nil {
@@ -46,13 +47,14 @@ func (s *Service) UserEvents(ctx context.Context, p Principal, id UserID, page P
 	}
 	events, total, err := s.Store.Events(ctx, filter, page)
 	if err == nil && deleted && total == 0 {
-		return nil, 0, &Error{Code: CodeNotFound} // there never was one
+		return nil, 0, &Error{Code: CodeNotFound} // this user never existed
 	}
 	return events, total, err
 }
 
-// EventsAfter lists the changes after the one with the number id, the oldest first, for
-// the command line: of a user or, for 0, of all. There are limit of them unless they are the last.
+// EventsAfter returns up to limit events whose number is higher than id, oldest first. It
+// returns fewer than limit only if there are no more. A user of 0 stands for all users. It is
+// for the command line.
 func (s *Service) EventsAfter(ctx context.Context, user UserID, id int64, limit int) ([]Event, error) {
 	return s.Store.EventsAfter(ctx, user, id, limit)
 }

@@ -5,36 +5,37 @@ import (
 	"time"
 )
 
-// Facts is what a change is decided on, as it stands in the unit that will carry it out.
+// Facts is what a [Decide] function knows. Facts are up to date only in the unit that reads them.
 type Facts struct {
 	Actor        Principal
-	Target       User   // zero where there is none, or none yet
-	PasswordHash string // of the target; "": it has none
-	// LastAdministrator tells whether the target is the only active administrator of its
-	// enterprise. It is asked where it matters only: it takes time, which is seen.
+	Target       User   // zero: the user does not exist, or not yet
+	PasswordHash string // of the target; "": no password
+	// LastAdministrator reports whether the target is the only active administrator of its
+	// enterprise. It runs a query, so call it only if the answer matters. It is nil if Target
+	// is zero.
 	LastAdministrator func() (bool, error)
 }
 
-// Decide decides a change. It may be asked more than once: before a password is hashed,
-// and in the unit.
+// Decide returns the change to make, or an error if the change is not allowed. It may be
+// called more than once for a request: before a password is hashed, and in the unit.
 type Decide func(Facts) (Change, error)
 
-// Change is what an allowed request comes to. Without an event it is nothing, and
-// nothing is written.
+// Change is what a unit writes. If Event is nil, the unit writes nothing.
 type Change struct {
-	User         User      // as it will be; a number of 0 is given by the store
-	Fields       []Field   // of a user who exists: the only ones to be written; none: the row stays as it is
-	PasswordHash string    // meaningful if Fields has FieldPassword
-	Delete       bool      // the user, with all tokens
-	EndTokens    bool      // of the user: all but the one that is used and the operator's
-	EndToken     int64     // the number of one token of the user; 0: none. CodeNotFound: it has ended
-	Token        *NewToken // of the user; of log-in tokens, the newest MaxLogIns live on
-	Event        *Event    // its target is the user
+	User         User      // after the change; if ID is 0, the store creates the user
+	Fields       []Field   // to write, if the user exists; none: the user stays as it is
+	PasswordHash string    // the store writes it for a new user, or if Fields has FieldPassword
+	Delete       bool      // deletes the user and all tokens of the user
+	EndTokens    bool      // ends the user's tokens, except the actor's and the operator's
+	EndToken     int64     // the number of one token of the user to end; 0: none
+	Token        *NewToken // a new token of the user, see MaxLogIns; nil: none
+	Event        *Event    // the store sets TargetID to the user's number
 }
 
-// allow is the policy's, asked by the actor at this time. CodeUnauthenticated: the actor's
-// token has expired or its owner is not active. CodeReauthenticationRequired: the
-// log-in is too old to change how oneself logs in.
+// allow returns nil if the actor may do op to the target now and set these fields. It fails
+// with [CodeUnauthenticated] if the actor's token has expired or the actor is not active, then
+// as the function allow does. Last, it fails with [CodeReauthenticationRequired] if the actor
+// would change their own password or e-mail address and the log-in is not fresh.
 func (f Facts) allow(now time.Time, op Operation, fields ...Field) error {
 	if err := f.Actor.checkValid(now); err != nil {
 		return err
@@ -52,8 +53,8 @@ func (f Facts) allow(now time.Time, op Operation, fields ...Field) error {
 // isSelf reports whether the actor is the target.
 func (f Facts) isSelf() bool { return f.Actor.User.ID == f.Target.ID }
 
-// checkNotLast returns CodeLastAdministrator if the target is the last active administrator
-// of its enterprise, and must not stop being one.
+// checkNotLast fails with [CodeLastAdministrator] and these fields if the target is the last
+// active administrator of its enterprise.
 func (f Facts) checkNotLast(fields ...Field) error {
 	last, err := f.LastAdministrator()
 	if err == nil && last {
@@ -62,7 +63,8 @@ func (f Facts) checkNotLast(fields ...Field) error {
 	return err
 }
 
-// checkNotSelfOrLast is checkNotLast for what nobody does to oneself either: CodeOwnAccount.
+// checkNotSelfOrLast fails with [CodeOwnAccount] and these fields if the target is the actor.
+// Otherwise it does what checkNotLast does.
 func (f Facts) checkNotSelfOrLast(fields ...Field) error {
 	if f.isSelf() {
 		return &Error{Code: CodeOwnAccount, Fields: fields}
@@ -70,7 +72,7 @@ func (f Facts) checkNotSelfOrLast(fields ...Field) error {
 	return f.checkNotLast(fields...)
 }
 
-// event describes the change that the actor makes to the target.
+// event returns the event of a change that the actor makes to the target.
 func (f Facts) event(op Operation, at time.Time, fields ...Field) *Event {
 	return &Event{
 		At:           at,

@@ -2,15 +2,16 @@ package directory
 
 import "slices"
 
-// Condition restricts an update to versions of the user. The zero Condition always holds.
+// Condition limits a change to some versions of the user. The zero Condition always holds.
+// Source: RFC 9110 §13.1.
 type Condition struct {
-	Only   *Versions // nil: any
-	Except *Versions // nil: none
+	Only   *Versions // If-Match; nil: every version
+	Except *Versions // If-None-Match; nil: no version
 }
 
 // Versions is a set of versions of an existing user.
 type Versions struct {
-	Any    bool
+	Any    bool // all of them
 	Listed []int64
 }
 

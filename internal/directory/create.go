@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// NewUser is a user to be created.
+// NewUser is a user to create.
 type NewUser struct {
 	NickName     string
 	Password     string
 	EnterpriseID string
 	Role         Role
-	Email        *string
-	Phone        string
-	IsActive     *bool
-	Origion      *string
+	Email        *string // nil: none
+	Phone        string  // "": none
+	IsActive     *bool   // nil: not decided yet
+	Origion      *string // nil: not given
 }
 
-// fields returns the members that are set, for the policy and the audit.
+// fields returns the fields that are set, for the policy and the audit.
 func (n NewUser) fields() []Field {
 	fields := []Field{FieldNickName, FieldPassword, FieldEnterpriseID}
 	if n.Email != nil {
@@ -36,14 +36,15 @@ func (n NewUser) fields() []Field {
 	return fields
 }
 
-// creation is one request to create a user.
+// creation is one request to create a user. Its decide method is a [Decide].
 type creation struct {
 	User         NewUser
 	PasswordHash string
-	Now          func() time.Time // read in the unit
+	Now          func() time.Time // called for each decision
 }
 
-// decide is a Decide. It fails with CodeUnauthenticated or CodeForbidden.
+// decide fails with [CodeUnauthenticated] if the actor's token is not valid, and with
+// [CodeForbidden] if the policy does not allow the enterprise or a field.
 func (c creation) decide(facts Facts) (Change, error) {
 	now, actor, fields := c.Now(), facts.Actor, c.User.fields()
 	if err := actor.checkValid(now); err != nil {
@@ -74,15 +75,17 @@ func (c creation) decide(facts Facts) (Change, error) {
 	}, nil
 }
 
-// CreateUser creates a user. Administrators and the command line may call it.
-// CodeForbidden, CodeEmailTaken, CodeNickNameTaken, CodeUnavailable.
+// CreateUser creates a user. Administrators, system administrators and the command line may
+// call it. It fails with [CodeEmailTaken] if another user has the e-mail address, and with
+// [CodeNickNameTaken] if another user of the enterprise has the name.
 func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User, error) {
 	c := creation{User: n, Now: s.Now}
 	facts, err := s.Store.Facts(ctx, p, 0)
 	if err != nil {
 		return User{}, err
 	}
-	// Hashing is expensive: it is done only for what would be allowed now. The unit decides again.
+	// Hashing is expensive, so this decides first whether the user may be created. The unit
+	// decides again.
 	if _, err := c.decide(facts); err != nil {
 		return User{}, err
 	}

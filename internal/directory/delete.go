@@ -2,9 +2,11 @@ package directory
 
 import "context"
 
-// DeleteUser deletes a user, for good. Administrators may call it.
-// CodeNotFound, CodeForbidden, CodePreconditionFailed, CodeOwnAccount,
-// CodeLastAdministrator, CodeUnavailable, in this order.
+// DeleteUser deletes a user and the user's tokens for good. The audit keeps the user's events.
+// Administrators and system administrators may call it. It fails with
+// [CodePreconditionFailed] if cond does not hold, then with [CodeOwnAccount] if the user is the
+// principal, and then with [CodeLastAdministrator] if the user is the last active
+// administrator of the enterprise.
 func (s *Service) DeleteUser(ctx context.Context, p Principal, id UserID, cond Condition) error {
 	_, err := s.Store.Change(ctx, p, id, func(facts Facts) (Change, error) {
 		now := s.Now()

@@ -6,33 +6,34 @@ import (
 	"time"
 )
 
-// Code names a kind of failure. The contract lists the same names as ProblemCode.
+// Code names a kind of failure. The contract lists all codes in its schema ProblemCode.
 type Code string
 
-// The failures that the directory itself tells apart.
+// The codes of this package.
 const (
 	CodeUnauthenticated          Code = "unauthenticated"
-	CodeInvalidCredentials       Code = "invalid_credentials" //nolint:gosec // it is none
+	CodeInvalidCredentials       Code = "invalid_credentials" //nolint:gosec // an error code, not a credential
 	CodeForbidden                Code = "forbidden"
 	CodeReauthenticationRequired Code = "reauthentication_required"
 	CodeNotFound                 Code = "not_found"
 	CodeEmailTaken               Code = "email_taken"
 	CodeNickNameTaken            Code = "nick_name_taken"
-	CodeOwnAccount               Code = "own_account"
+	CodeOwnAccount               Code = "own_account" // you cannot do this to yourself
 	CodeLastAdministrator        Code = "last_administrator"
-	CodeEnterpriseMismatch       Code = "enterprise_mismatch"
-	CodeSystemAdministrator      Code = "system_administrator"
-	CodeOperatorToken            Code = "operator_token"
+	CodeEnterpriseMismatch       Code = "enterprise_mismatch"  // the request does not name the user's enterprise
+	CodeSystemAdministrator      Code = "system_administrator" // a system administrator cannot become an administrator
+	CodeOperatorToken            Code = "operator_token"       // only a start of the server ends the operator's token
 	CodePreconditionFailed       Code = "precondition_failed"
 	CodeTooManyRequests          Code = "too_many_requests"
 	CodeUnavailable              Code = "unavailable"
 )
 
-// Error has two readers: Code and Fields are for the client, Err is for the log only.
+// Error is a failure that a client can act on. Err is for the log only. Everything else is for
+// the client.
 type Error struct {
 	Code       Code
-	Fields     []Field       // the members at fault; empty where the failure is in none
-	RetryAfter time.Duration // of CodeTooManyRequests
+	Fields     []Field       // the fields at fault, if any
+	RetryAfter time.Duration // with CodeTooManyRequests: how long to wait; 0: not known
 	Err        error         // the cause, or nil
 }
 
@@ -48,7 +49,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// IsCode reports whether the error is a failure of this code.
+// IsCode reports whether err is or wraps an [Error] with this code.
 func IsCode(err error, code Code) bool {
 	failure, ok := errors.AsType[*Error](err)
 	return ok && failure.Code == code

@@ -2,23 +2,24 @@ package directory
 
 import "context"
 
-// Page is a part of a list.
+// Page selects a part of a list.
 type Page struct {
 	Number int64 // from 1
-	Size   int64 // 1 or more
+	Size   int64 // entries on a page, 1 or more
 }
 
-// Offset is how many come before the page.
+// Offset returns how many entries come before the page.
 func (p Page) Offset() int64 { return (p.Number - 1) * p.Size }
 
-// UserFilter selects users. The zero UserFilter selects none.
+// UserFilter selects users. The zero UserFilter selects no users.
 type UserFilter struct {
-	EnterpriseID string // "": all
-	Roles        []Role
-	Text         string // in a name, an e-mail address or a phone, in any letter case; "": any
+	EnterpriseID string // "": every enterprise
+	Roles        []Role // empty: no users
+	Text         string // part of the name, e-mail address or phone, in any letter case; "": any
 }
 
-// listFilter selects what the actor sees in a list. CodeForbidden: the role never has it.
+// listFilter returns the filter that selects the users in the scope of the actor's rule. It
+// fails with [CodeForbidden] if the actor's role never has the operation.
 func listFilter(op Operation, actor User) (UserFilter, error) {
 	if err := checkRole(op, actor); err != nil {
 		return UserFilter{}, err
@@ -33,8 +34,9 @@ func listFilter(op Operation, actor User) (UserFilter, error) {
 	return UserFilter{}, nil
 }
 
-// Users lists the users that the principal may see and that have this text, in the order
-// of their numbers, and counts them all. Administrators may call it. CodeForbidden.
+// Users returns one page of the users whom the principal can see and who have the text, in
+// the order of their numbers, and how many there are on all pages. A text of "" selects all.
+// Administrators and system administrators may call it.
 func (s *Service) Users(ctx context.Context, p Principal, text string, page Page) ([]User, int64, error) {
 	filter, err := listFilter(OperationListUsers, p.User)
 	if err != nil {
@@ -44,8 +46,10 @@ func (s *Service) Users(ctx context.Context, p Principal, text string, page Page
 	return s.Store.Users(ctx, filter, page)
 }
 
-// Administrators lists the administrators of an enterprise or, for "", of all that the
-// principal may see, as Users does. Administrators may call it. CodeForbidden.
+// Administrators returns one page of the administrators of an enterprise, as [Service.Users]
+// does. An enterprise of "" stands for all that the principal can see. Administrators and
+// system administrators may call it. It fails with [CodeForbidden] also if the enterprise is
+// not in the scope of the principal's rule.
 func (s *Service) Administrators(ctx context.Context, p Principal, enterprise string, page Page) ([]User, int64, error) {
 	filter, err := listFilter(OperationListAdministrators, p.User)
 	if err != nil {

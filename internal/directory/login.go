@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// LogInName names a user for a log-in: by e-mail address, or by enterprise and name.
+// LogInName is what a user logs in with: an e-mail address, or an enterprise and a name.
 type LogInName struct {
-	Email        string // "": not by e-mail
+	Email        string // "": the other fields name the user
 	EnterpriseID string
 	NickName     string
 }
 
-// parseLogInName reads an e-mail address or ENTERPRISE_ID/NICK_NAME. Neither an
-// enterprise nor a name has an "@" or a "/". What is neither of both names nobody.
+// parseLogInName reads an e-mail address or ENTERPRISE_ID/NICK_NAME. The two cannot be mixed
+// up, because neither an enterprise nor a name has an "@" or a "/". Any other text becomes a
+// name that no user has.
 func parseLogInName(username string) LogInName {
 	if strings.Contains(username, "@") {
 		return LogInName{Email: username}
@@ -24,16 +25,17 @@ func parseLogInName(username string) LogInName {
 	return LogInName{EnterpriseID: enterprise, NickName: name}
 }
 
-// Account is a user and the hash of the password.
+// Account is a user and the hash of the user's password.
 type Account struct {
 	User         User
 	PasswordHash string // "": no password
 }
 
-// LogIn gives a token for a name and a password. Everyone may call it.
-// CodeTooManyRequests: too many have failed with this name or from this address.
-// CodeInvalidCredentials: nobody has this name, it is another password, the user is not
-// active, or too many have failed with the user's other name. CodeUnavailable.
+// LogIn checks a log-in name and a password, and makes a token for the user. It returns the
+// token as secret and its description as t. Everyone may call it. It fails with
+// [CodeTooManyRequests] if too many log-ins have failed with this name or from this address.
+// It fails with [CodeInvalidCredentials] if no user has this name, the password is wrong, the
+// user is not active, or too many log-ins have failed with the user's other name.
 func (s *Service) LogIn(ctx context.Context, p Principal, username, password string) (secret string, t Token, err error) {
 	name := parseLogInName(username)
 	account, err := s.Store.Account(ctx, name)
@@ -45,7 +47,8 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 		return "", Token{}, err
 	}
 	defer func() { reserved.finish(IsCode(err, CodeInvalidCredentials)) }()
-	// An account that is not there costs the same work: the answer's time tells nothing.
+	// Verify takes as long without a hash. So the time until the answer does not tell whether the
+	// account exists.
 	hash := account.PasswordHash
 	if reserved.mustFail {
 		hash = ""
@@ -61,11 +64,11 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 		return "", Token{}, err
 	}
 	_, err = s.Store.Change(ctx, p, account.User.ID, func(facts Facts) (Change, error) {
-		// The password may have changed while it was compared.
+		// The user may have changed while the password was compared.
 		if !facts.Target.Active() || facts.PasswordHash != account.PasswordHash {
 			return Change{}, &Error{Code: CodeInvalidCredentials}
 		}
-		now := s.Now().UTC().Truncate(time.Microsecond) // as it is stored
+		now := s.Now().UTC().Truncate(time.Microsecond) // the store keeps microseconds
 		t = Token{UserID: facts.Target.ID, Name: "log-in", Kind: TokenLogIn, Created: now, Expires: now.Add(s.TokenLife)}
 		event := facts.event(OperationCreateAuthToken, now)
 		event.ActorID, event.TokenName = facts.Target.ID, t.Name
@@ -77,12 +80,14 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 	return secret, t, nil
 }
 
-// LogOut ends the token that is used. CodeOperatorToken: it is the operator's.
+// LogOut ends the principal's token. Every user may call it. It fails with
+// [CodeOperatorToken] if the token is the operator's.
 func (s *Service) LogOut(ctx context.Context, p Principal) error {
 	return s.endToken(ctx, p, OperationDeleteAuthToken, p.Token)
 }
 
-// key is the same for what names the same user, and of bounded size.
+// key returns a text of fixed size for the log-in throttle. All spellings of a name that the
+// store takes for the same name have the same key.
 func (n LogInName) key() string {
 	hash := sha256.Sum256([]byte(strings.Join([]string{FoldEmail(n.Email), n.EnterpriseID, Fold(n.NickName)}, "/")))
 	return string(hash[:])

@@ -8,17 +8,18 @@ import (
 
 const (
 	throttleWindow     = time.Minute
-	maxCounters        = 1 << 16 // some 20 MB
-	countersPerLogIn   = 5       // that one attempt has
-	addressLimitFactor = 10      // an address may fail this often as much as one account from it
-	accountLimitFactor = 10      // an account likewise
-	ipv6PrefixBits     = 64      // what one subscriber has (RFC 6177)
+	maxCounters        = 1 << 16 // about 20 MB
+	countersPerLogIn   = 5       // at most
+	addressLimitFactor = 10      // times the limit of an account from an address
+	accountLimitFactor = 10      // times the limit of an account from an address
+	ipv6PrefixBits     = 64      // the network of one subscriber (RFC 6177)
 )
 
-// LoginThrottle counts failed log-ins by account and address, by address and by account,
-// each for a minute from its first. An account is counted by the name that was sent,
-// which need not exist, and by the user whom it names: a user has two names. It is safe
-// for concurrent use. Its memory is bounded: when it is full, counters are forgotten.
+// LoginThrottle limits failed log-ins. It has a counter for each account from each address,
+// for each address, and for each account. A counter counts for one minute from its first
+// failure. An account is counted under the name that the client sent, even if no user has it,
+// and also under the user who has it, because a user has two names. The number of counters is
+// bounded: if there are too many, LoginThrottle evicts some. It is safe for concurrent use.
 type LoginThrottle struct {
 	limit    int
 	now      func() time.Time
@@ -26,14 +27,15 @@ type LoginThrottle struct {
 	counters map[throttleKey]*counter
 }
 
-// NewLoginThrottle allows this many failed log-ins a minute for an account from an address,
-// and ten times that for an address and for an account. A limit of 0 is none.
+// NewLoginThrottle returns a throttle that allows limit failed log-ins per minute for an
+// account from an address, and ten times as many for an address and for an account. A limit
+// of 0 allows any number.
 func NewLoginThrottle(limit int, now func() time.Time) *LoginThrottle {
 	return &LoginThrottle{limit: limit, now: now, counters: map[throttleKey]*counter{}}
 }
 
-// throttleKey is what is counted. The zero network stands for all; neither name nor user
-// for all accounts.
+// throttleKey identifies a counter. The zero network stands for all addresses. A key with
+// neither name nor user stands for all accounts.
 type throttleKey struct {
 	name    string
 	user    UserID
@@ -41,22 +43,23 @@ type throttleKey struct {
 }
 
 type counter struct {
-	windowStart time.Time // of the first failure
+	windowStart time.Time // when the first failure happened, if there is one
 	failures    int
-	pending     int // of which nobody knows yet whether they fail
+	pending     int // log-ins that have not finished
 }
 
-// reservation is one log-in that has been let through.
+// reservation allows one log-in to go on. It must be finished once.
 type reservation struct {
 	throttle *LoginThrottle
 	counters []*counter
-	mustFail bool // it has to fail, and as if the password were wrong
+	mustFail bool // the log-in must fail as if the password were wrong
 }
 
-// reserve counts an attempt as pending, before anything expensive is done for it. The user
-// is 0 where nobody has the name. CodeTooManyRequests: it is one too many for the name
-// or the address. One too many for the user only, who has failed by the other name, must
-// fail: to refuse it would tell that both names are one user's.
+// reserve counts a log-in as pending before anything expensive is done for it. A user of 0
+// means that no user has the name. It fails with [CodeTooManyRequests] if the limit of the
+// name or of the address is reached. If only the limit of the user is reached, because log-ins
+// with the user's other name have failed, the reservation says that the log-in must fail. An
+// error would tell the client that both names belong to one user.
 func (l *LoginThrottle) reserve(name string, user UserID, address netip.Addr) (*reservation, error) {
 	reserved := &reservation{throttle: l}
 	if l.limit == 0 {
@@ -94,7 +97,8 @@ func (l *LoginThrottle) reserve(name string, user UserID, address netip.Addr) (*
 	return reserved, nil
 }
 
-// finish says how the attempt has ended. One that was not decided counts for nothing.
+// finish ends the reservation and counts the log-in if it failed. If the password was never
+// compared, the log-in has not failed.
 func (r *reservation) finish(failed bool) {
 	r.throttle.mutex.Lock()
 	defer r.throttle.mutex.Unlock()
@@ -110,23 +114,24 @@ func (r *reservation) finish(failed bool) {
 	}
 }
 
-// retryAfter returns how long this counter refuses; 0: it does not.
+// retryAfter returns how long this counter refuses log-ins, or 0 if it allows one now.
 func (c *counter) retryAfter(limit int, now time.Time) time.Duration {
 	switch {
 	case c.failures >= limit:
 		return c.windowStart.Add(throttleWindow).Sub(now)
 	case c.failures+c.pending >= limit:
-		return time.Second // until some of them are decided
+		return time.Second // by then, some pending log-ins may have finished
 	}
 	return 0
 }
 
-// expired reports whether the counter's minute has ended.
+// expired reports whether the counter's window has ended.
 func (c *counter) expired(now time.Time) bool {
 	return c.failures > 0 && !now.Before(c.windowStart.Add(throttleWindow))
 }
 
-// counterFor returns the counter of a key, in its present minute.
+// counterFor returns the counter for a key. It makes one if there is none, and resets one that
+// has expired.
 func (l *LoginThrottle) counterFor(key throttleKey, now time.Time) *counter {
 	c := l.counters[key]
 	if c == nil {
@@ -139,9 +144,10 @@ func (l *LoginThrottle) counterFor(key throttleKey, now time.Time) *counter {
 	return c
 }
 
-// evict makes room: all counters whose minute has ended or that have counted nothing
-// go, and of the others any, down to three quarters, as looking at all of them takes
-// milliseconds. Those of attempts that are pending stay.
+// evict removes all counters that have expired or have no failures. If more than three
+// quarters of maxCounters are left, it removes arbitrary others until no more than that are
+// left. It looks at all counters, which takes milliseconds, so it must make enough room to run
+// rarely. It never removes a counter with pending log-ins.
 func (l *LoginThrottle) evict(now time.Time) {
 	for key, c := range l.counters {
 		if c.pending == 0 && (c.failures == 0 || c.expired(now)) {
@@ -158,12 +164,13 @@ func (l *LoginThrottle) evict(now time.Time) {
 	}
 }
 
-// networkOf returns what one client is likely to have: an IPv4 address, or an IPv6 /64.
+// networkOf returns the network that one client is likely to have: an IPv4 address or an
+// IPv6 /64.
 func networkOf(address netip.Addr) netip.Prefix {
 	bits := address.BitLen()
 	if address.Is6() {
 		bits = ipv6PrefixBits
 	}
-	network, _ := address.Prefix(bits) // zero for the zero address
+	network, _ := address.Prefix(bits) // the zero address has the zero network
 	return network
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The counters have an end, whoever fails with however many names. As long as there is
-// room, none is forgotten.
+// The number of counters is bounded, however many names and addresses fail. While there is
+// room, no counter is evicted.
 func TestCountersAreBounded(t *testing.T) {
 	now := time.Unix(0, 0)
 	throttle := NewLoginThrottle(1, func() time.Time { return now })
@@ -18,14 +18,14 @@ func TestCountersAreBounded(t *testing.T) {
 	failLogIn := func(name string) error {
 		address = address.Next()
 		network := address.As16()
-		network[5], network[6], network[7] = network[13], network[14], network[15] // a /64 of its own
+		network[5], network[6], network[7] = network[13], network[14], network[15] // each in another /64
 		reserved, err := throttle.reserve(name, 0, netip.AddrFrom16(network))
 		if err == nil {
 			reserved.finish(true)
 		}
 		return err
 	}
-	for i := range maxCounters { // of which each makes three counters
+	for i := range maxCounters { // each makes three counters
 		if i%100 == 0 {
 			now = now.Add(time.Second) // 100 failures a second
 		}
@@ -39,9 +39,9 @@ func TestCountersAreBounded(t *testing.T) {
 	for i := range maxCounters / 16 {
 		require.NoError(t, failLogIn("@"+strconv.Itoa(i)))
 	}
-	require.Error(t, failLogIn("attacked"), "there was room enough")
+	require.Error(t, failLogIn("attacked"), "the counter was evicted although there was room")
 
-	for i := range maxCounters { // all within one minute
+	for i := range maxCounters { // all in the same minute
 		require.NoError(t, failLogIn("!"+strconv.Itoa(i)))
 		require.LessOrEqual(t, len(throttle.counters), maxCounters)
 	}
@@ -49,7 +49,7 @@ func TestCountersAreBounded(t *testing.T) {
 	require.NoError(t, failLogIn("attacked"))
 }
 
-// Room is made by forgetting what no longer counts, as long as there is any of that.
+// If expired counters are enough to make room, no other counter is evicted.
 func TestExpiredCountersAreEvictedFirst(t *testing.T) {
 	now := time.Unix(0, 0)
 	throttle := NewLoginThrottle(1, func() time.Time { return now })
@@ -62,7 +62,7 @@ func TestExpiredCountersAreEvictedFirst(t *testing.T) {
 		}
 		return err
 	}
-	for i := range maxCounters/3 - 200 { // each makes three counters: nearly full
+	for i := range maxCounters/3 - 200 { // each makes three counters, so there is little room left
 		require.NoError(t, failLogIn("#"+strconv.Itoa(i)))
 	}
 	now = now.Add(throttleWindow)
@@ -80,7 +80,7 @@ func TestExpiredCountersAreEvictedFirst(t *testing.T) {
 	require.Less(t, len(throttle.counters), maxCounters*3/4)
 }
 
-// What has failed and what is pending count together.
+// A pending log-in counts against the limit in the same way as a failed one.
 func TestFailedAndPendingLogInsCountTogether(t *testing.T) {
 	throttle := NewLoginThrottle(3, time.Now)
 	reserve := func() (*reservation, error) { return throttle.reserve("ada", 1, netip.MustParseAddr("192.0.2.1")) }
@@ -98,7 +98,7 @@ func TestFailedAndPendingLogInsCountTogether(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// What is pending is not forgotten, however many others fail.
+// A counter with a pending log-in is not evicted, however many others fail.
 func TestPendingCountersAreNotEvicted(t *testing.T) {
 	throttle := NewLoginThrottle(1, time.Now)
 	pending, err := throttle.reserve("ada", 1, netip.MustParseAddr("192.0.2.1"))
@@ -117,7 +117,7 @@ func TestPendingCountersAreNotEvicted(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// No limit counts nothing.
+// A throttle with a limit of 0 allows any number and makes no counters.
 func TestLimitOfZeroCountsNothing(t *testing.T) {
 	throttle := NewLoginThrottle(0, time.Now)
 	for range 1000 {

@@ -2,15 +2,18 @@ package directory
 
 import "context"
 
-// ChangePassword gives a user a new password. Administrators and the command line may
-// call it. CodeNotFound, CodeForbidden, CodeReauthenticationRequired, CodeUnavailable.
+// ChangePassword gives a user a new password and ends the user's tokens, except the
+// principal's and the operator's. Administrators, system administrators and the command line
+// may call it. It fails with [CodeReauthenticationRequired] if the user is the principal and
+// the log-in is not fresh.
 func (s *Service) ChangePassword(ctx context.Context, p Principal, id UserID, password string) error {
 	_, err := s.change(ctx, p, id, update{Operation: OperationChangePassword, Patch: Patch{Password: Some(password)}})
 	return err
 }
 
-// ChangeOwnPassword gives the principal a new password.
-// CodeReauthenticationRequired, CodeUnavailable.
+// ChangeOwnPassword gives the principal a new password and ends the principal's other tokens,
+// except the operator's. Every user may call it. It fails with [CodeReauthenticationRequired]
+// if the log-in is not fresh.
 func (s *Service) ChangeOwnPassword(ctx context.Context, p Principal, password string) error {
 	_, err := s.change(ctx, p, p.User.ID, update{Operation: OperationChangeOwnPassword, Patch: Patch{Password: Some(password)}})
 	return err

@@ -2,23 +2,23 @@ package directory
 
 // Optional is a value that may be absent.
 type Optional[T any] struct {
-	Value T // meaningful if Set
+	Value T // valid only if Set
 	Set   bool
 }
 
-// Some returns a value that is there.
+// Some returns an Optional that has a value.
 func Some[T any](v T) Optional[T] { return Optional[T]{Value: v, Set: true} }
 
-// Patch is a partial change of a user. An absent member stays as it is.
+// Patch is a partial change of a user. A field that is not set stays as it is.
 type Patch struct {
 	Password     Optional[string]
 	EnterpriseID Optional[string]
 	Email        Optional[string]
 	Phone        Optional[string] // "" clears it
-	IsActive     Optional[*bool]  // the three states: nil, false and true can all be set
+	IsActive     Optional[*bool]  // can be set to nil, false or true
 }
 
-// Fields returns the members that are named, in the contract's order.
+// Fields returns the fields that are set, in the order of the contract.
 func (p Patch) Fields() []Field {
 	var fields []Field
 	for _, f := range []struct {
@@ -38,7 +38,8 @@ func (p Patch) Fields() []Field {
 	return fields
 }
 
-// apply returns the user with the named members changed. The password is not part of a User.
+// apply returns the user with the fields of the patch, except the password, which a [User] does
+// not have.
 func (p Patch) apply(u User) User {
 	if p.EnterpriseID.Set {
 		u.EnterpriseID = p.EnterpriseID.Value

@@ -2,8 +2,8 @@ package directory
 
 import "slices"
 
-// Operation names what was done: an operationId of the contract, or a change that
-// only the command line makes.
+// Operation names something that a principal does: an operationId of the contract, or a
+// change that only the command line makes.
 type Operation string
 
 // The operations.
@@ -25,7 +25,7 @@ const (
 	OperationRevokeToken         Operation = "revokeToken"
 )
 
-// Role is what a user may do to others.
+// Role decides what a user may do. The policy has the rules of each role.
 type Role string
 
 // The roles that users have.
@@ -38,24 +38,24 @@ const (
 // Roles returns the roles that users have.
 func Roles() []Role { return []Role{RoleUser, RoleAdministrator, RoleSystemAdministrator} }
 
-// The roles of principals that are no users.
+// The roles of principals who are not users.
 const (
 	roleOperator  Role = "operator"  // at the command line
 	roleAnonymous Role = "anonymous" // without a token
 )
 
-// Scope says which users a rule is about, seen from the actor.
+// Scope says which targets a rule is for, as seen from the actor.
 type Scope string
 
 // The scopes.
 const (
 	ScopeNobody     Scope = "nobody"
 	ScopeOneself    Scope = "oneself"
-	ScopeEnterprise Scope = "own enterprise" // but no system administrators
+	ScopeEnterprise Scope = "own enterprise" // without system administrators
 	ScopeEveryone   Scope = "everyone"
 )
 
-// includes asks about a user, also one that is not created yet.
+// includes reports whether the target is in the scope. The target need not exist yet.
 func (s Scope) includes(actor, target User) bool {
 	switch s {
 	case ScopeOneself:
@@ -69,7 +69,8 @@ func (s Scope) includes(actor, target User) bool {
 	return false
 }
 
-// visibility has the users that a role can know of. All others are to it as if they did not exist.
+// visibility says whom each role can see. A role gets the same answer for any other user as for
+// one who does not exist.
 var visibility = map[Role]Scope{
 	RoleUser:                ScopeOneself,
 	RoleAdministrator:       ScopeEnterprise,
@@ -77,7 +78,7 @@ var visibility = map[Role]Scope{
 	roleOperator:            ScopeEveryone,
 }
 
-// Rule is what a role may do in an operation: to whom, and which members it may name.
+// Rule is what a role may do with one operation: to which targets, and with which fields.
 type Rule struct {
 	Scope  Scope
 	Fields []Field
@@ -93,7 +94,7 @@ var (
 	}
 )
 
-// policy has every rule. A role that an operation does not list never has it.
+// policy has all rules. If an operation has no rule for a role, the role never has it.
 var policy = map[Operation]map[Role]Rule{
 	OperationListUsers: {
 		RoleAdministrator:       {Scope: ScopeEnterprise},
@@ -157,13 +158,14 @@ var policy = map[Operation]map[Role]Rule{
 	OperationRevokeToken: {roleOperator: {Scope: ScopeEveryone}},
 }
 
-// RuleOf returns the rule for a role; listed is false if the role never has the operation.
+// RuleOf returns the rule of a role for an operation. If the role never has the operation,
+// listed is false.
 func RuleOf(op Operation, role Role) (rule Rule, listed bool) {
 	rule, listed = policy[op][role]
 	return rule, listed
 }
 
-// checkRole returns CodeForbidden if the role of the actor never has the operation.
+// checkRole fails with [CodeForbidden] if the actor's role never has the operation.
 func checkRole(op Operation, actor User) error {
 	if _, listed := RuleOf(op, actor.Role); !listed {
 		return &Error{Code: CodeForbidden}
@@ -171,10 +173,11 @@ func checkRole(op Operation, actor User) error {
 	return nil
 }
 
-// allow returns nil if the actor may do the operation to the target, the zero User for
-// one who does not exist, and name these fields. Else it returns, in this order:
-// CodeForbidden for what the role never has, CodeNotFound for a target that it does not
-// see, CodeForbidden for one outside the scope, and CodeForbidden with the fields at fault.
+// allow returns nil if the actor may do op to the target and set these fields. The zero User
+// stands for a target who does not exist. It fails in this order: with [CodeForbidden] if the
+// role never has op, with [CodeNotFound] if the role cannot see the target, with
+// [CodeForbidden] if the target is not in the scope, and with [CodeForbidden] and the fields at
+// fault if the role may not set them.
 func allow(op Operation, actor, target User, fields ...Field) error {
 	if err := checkRole(op, actor); err != nil {
 		return err
@@ -188,8 +191,9 @@ func allow(op Operation, actor, target User, fields ...Field) error {
 	return allowFields(op, actor, fields)
 }
 
-// allowInEnterprise is allow for what is done in an enterprise and not to a user. An enterprise
-// outside the scope is CodeForbidden with the field that names it, if one does.
+// allowInEnterprise returns nil if the actor may do op in the enterprise. It fails with
+// [CodeForbidden] if the role never has op, and with [CodeForbidden] and the fields in named if
+// the enterprise is not in the scope.
 func allowInEnterprise(op Operation, actor User, enterprise string, named ...Field) error {
 	if err := checkRole(op, actor); err != nil {
 		return err
@@ -200,7 +204,7 @@ func allowInEnterprise(op Operation, actor User, enterprise string, named ...Fie
 	return nil
 }
 
-// allowFields returns CodeForbidden with the fields that the actor may not name.
+// allowFields fails with [CodeForbidden] and the fields that the actor may not set, if any.
 func allowFields(op Operation, actor User, fields []Field) error {
 	allowed := policy[op][actor.Role].Fields
 	refused := slices.DeleteFunc(slices.Clone(fields), func(f Field) bool { return slices.Contains(allowed, f) })

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Principal is who acts, through which token, in which request. The zero Principal may nothing.
+// Principal is whoever acts, with their token and request. The zero Principal may do nothing.
 type Principal struct {
-	User      User
-	Token     Token
-	RequestID string
-	Address   netip.Addr
+	User      User       // ID 0: the operator or an anonymous client
+	Token     Token      // zero: none
+	RequestID string     // "": the command line
+	Address   netip.Addr // of the client; zero: not known, or the command line
 }
 
-// Operator is who has the database in hand: the command line.
+// Operator returns the principal of the command line: whoever can open the database.
 func Operator() Principal { return withoutToken(roleOperator) }
 
-// Anonymous is a client that has shown no token; it may log in.
+// Anonymous returns the principal of a client without a token. It may only log in.
 func Anonymous() Principal { return withoutToken(roleAnonymous) }
 
 func withoutToken(role Role) Principal {
@@ -24,13 +24,14 @@ func withoutToken(role Role) Principal {
 	return Principal{User: User{Role: role, IsActive: &active}}
 }
 
-// HasToken reports whether a token of a user stands for the principal. It counts only as
-// long as the token does.
+// HasToken reports whether the principal is a user with a token. The store must then check
+// that the token has not ended.
 func (p Principal) HasToken() bool {
 	return p.User.Role != roleOperator && p.User.Role != roleAnonymous
 }
 
-// checkValid returns CodeUnauthenticated if the token has expired or its owner is not active.
+// checkValid fails with [CodeUnauthenticated] if the token has expired or its owner is not
+// active.
 func (p Principal) checkValid(now time.Time) error {
 	if !p.User.Active() || !p.Token.Expires.IsZero() && !now.Before(p.Token.Expires) {
 		return &Error{Code: CodeUnauthenticated}
@@ -38,11 +39,11 @@ func (p Principal) checkValid(now time.Time) error {
 	return nil
 }
 
-// freshLogInPeriod is how long after a log-in its token may change the password or the e-mail
-// address of its owner: a token that was stolen does not become an account that was.
+// freshLogInPeriod is how long after a log-in its token may change its owner's password or
+// e-mail address. It keeps a stolen token from becoming a stolen account.
 const freshLogInPeriod = 15 * time.Minute
 
-// fresh reports whether the token may change how its owner logs in.
+// fresh reports whether the token comes from a fresh log-in, or not from a log-in at all.
 func (p Principal) fresh(now time.Time) bool {
 	return p.Token.Kind != TokenLogIn || now.Sub(p.Token.Created) <= freshLogInPeriod
 }

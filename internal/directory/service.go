@@ -1,5 +1,3 @@
-// Package directory is the domain: users, who may do what to them, and the rules of a
-// change. It knows neither HTTP nor SQL.
 package directory
 
 import (
@@ -8,59 +6,78 @@ import (
 	"time"
 )
 
-// Store keeps users, tokens and the audit. Each method that writes is one unit: all
-// of it is on disk when it returns nil, none of it when it returns an error.
-// Failures that a client can mend are *Error; everything else is ours.
+// Store keeps users, tokens and the audit. A method that writes is one unit: when it returns
+// nil, all of its changes are on disk, and when it returns an error, none are made. A failure
+// that a client can act on is an [*Error] with one of the codes below. Any method may also fail
+// with [CodeUnavailable] if the database is busy, or with the error of ctx. Every other error is
+// a fault of the server.
 type Store interface {
-	// Principal returns the owner of a token, and the token. CodeUnauthenticated: no such token.
+	// Principal returns a token and its owner. It fails with [CodeUnauthenticated] if there is
+	// no token with this hash.
 	Principal(ctx context.Context, hash TokenHash) (Principal, error)
-	// User returns a user. CodeNotFound: none has this number.
+	// User returns a user. It fails with [CodeNotFound] if no user has this number.
 	User(ctx context.Context, id UserID) (User, error)
-	// Account returns a user and the password's hash. CodeNotFound: none has this name.
+	// Account returns a user and the password's hash. It fails with [CodeNotFound] if no user
+	// has this name.
 	Account(ctx context.Context, name LogInName) (Account, error)
-	// Users lists users by number, and counts them all. Both are of the same moment.
+	// Users returns one page of users in the order of their numbers, and how many users the
+	// filter selects. Both are read at the same moment. It has no further codes.
 	Users(ctx context.Context, filter UserFilter, page Page) (users []User, total int64, err error)
-	// Events lists events by number, and counts them all. Both are of the same moment.
+	// Events returns one page of events in the order of their numbers, and how many events the
+	// filter selects. Both are read at the same moment. It has no further codes.
 	Events(ctx context.Context, filter EventFilter, page Page) (events []Event, total int64, err error)
-	// EventsAfter lists the events of a target or, for 0, of all that have higher numbers
-	// than id, by number: limit of them, or all if there are fewer.
+	// EventsAfter returns up to limit events whose number is higher than id, in the order of
+	// their numbers. It returns fewer than limit only if there are no more. A target of 0
+	// stands for all targets. It has no further codes.
 	EventsAfter(ctx context.Context, target UserID, id int64, limit int) ([]Event, error)
-	// Facts reads the facts about the principal and the user with this number, who need
-	// not exist; 0 is for a user to be created. CodeUnauthenticated: the token has ended since.
+	// Facts reads the facts outside of a unit. If no user has the number id, the target is the
+	// zero User. An id of 0 stands for a user who will be created. It fails with
+	// [CodeUnauthenticated] if p's token has ended.
 	Facts(ctx context.Context, p Principal, id UserID) (Facts, error)
-	// Change reads the facts, asks decide and carries the change out; it returns the
-	// user as stored. CodeUnauthenticated, CodeEmailTaken, CodeNickNameTaken,
-	// CodeUnavailable, and what decide answers.
+	// Change runs a unit. It reads the facts as Facts does, calls decide, writes the change and
+	// returns the user as stored. It fails with [CodeUnauthenticated] if p's token has ended,
+	// with the error of decide, with [CodeEmailTaken] or [CodeNickNameTaken] if another user has
+	// the e-mail address, or the name in the same enterprise, with [CodeNotFound] if the token
+	// of Change.EndToken has ended, and with [CodeUnavailable] if too many units wait.
 	Change(ctx context.Context, p Principal, id UserID, decide Decide) (User, error)
-	// Start prepares the directory for a server, see Service.Start.
+	// Start prepares the directory for a server, see [Service.Start]. It fails with the error of
+	// [Start].KeepMade, and with [CodeUnavailable] if too many units wait.
 	Start(ctx context.Context, s Start) (Started, error)
-	// Token returns a token. CodeNotFound: none has this number.
+	// Token returns a token. It fails with [CodeNotFound] if no token has this number.
 	Token(ctx context.Context, id int64) (Token, error)
-	// Tokens lists tokens by number, of one user or, for 0, of all.
+	// Tokens returns the tokens of a user in the order of their numbers. A user of 0 stands for
+	// all users. It has no further codes.
 	Tokens(ctx context.Context, user UserID) ([]Token, error)
 }
 
-// Hasher hashes passwords, slowly on purpose. Both methods wait for their turn until ctx
-// ends. CodeUnavailable: too many wait.
+// Hasher hashes passwords. This is slow on purpose. Both methods wait for a slot until ctx
+// ends. They fail with [CodeUnavailable] if too many others already wait.
 type Hasher interface {
 	Hash(ctx context.Context, password string) (hash string, err error)
-	// Verify reports whether the hash is the password's. With "" as the hash it works
-	// as long, for nothing.
+	// Verify reports whether the password has this hash. If hash is "", it takes as long as
+	// with a hash and returns false.
 	Verify(ctx context.Context, password, hash string) (bool, error)
 }
 
-// Service is the directory. All fields are needed.
+// Service is the directory. All fields are required.
+//
+// Its methods share these failures, which their comments do not repeat. They fail with
+// [CodeUnavailable] if the database is busy, or too many requests wait to write or to hash a
+// password. A method that takes a principal fails with [CodeUnauthenticated] if the token has
+// ended, with [CodeForbidden] if the policy does not allow the operation, and with
+// [CodeNotFound] if the user does not exist or the principal cannot see the user.
 type Service struct {
 	Store         Store
 	Hasher        Hasher
 	Now           func() time.Time
 	Random        io.Reader     // cryptographically strong
-	TokenLife     time.Duration // of a log-in token
+	TokenLife     time.Duration // how long a log-in token lives
 	LoginThrottle *LoginThrottle
 }
 
-// Authenticate returns who holds the token. Everyone may call it.
-// CodeUnauthenticated: the token is unknown, ended or expired, or its owner is not active.
+// Authenticate returns the user who owns the token, as a principal. Everyone may call it. It
+// fails with [CodeUnauthenticated] if the token is unknown, has ended or has expired, or if its
+// owner is not active.
 func (s *Service) Authenticate(ctx context.Context, secret string) (Principal, error) {
 	p, err := s.Store.Principal(ctx, hashToken(secret))
 	if err != nil {
@@ -69,8 +86,7 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (Principal, e
 	return p, p.checkValid(s.Now())
 }
 
-// User returns a user. Everyone may call it, within the policy.
-// CodeNotFound: none has this number, or the principal may not see it.
+// User returns a user whom the principal can see. Every user may call it.
 func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error) {
 	user, err := s.findTarget(ctx, id)
 	if err != nil {
@@ -82,8 +98,8 @@ func (s *Service) User(ctx context.Context, p Principal, id UserID) (User, error
 	return user, nil
 }
 
-// findTarget returns a user, the zero User for one who does not exist: the policy says what
-// that is answered.
+// findTarget returns a user, or the zero User if no user has this number. The policy then
+// chooses the error.
 func (s *Service) findTarget(ctx context.Context, id UserID) (User, error) {
 	user, err := s.Store.User(ctx, id)
 	if IsCode(err, CodeNotFound) {

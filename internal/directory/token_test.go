@@ -15,14 +15,14 @@ import (
 	"userapi/internal/directory"
 )
 
-// tokenStore takes any token.
+// tokenStore is a store that accepts every change.
 type tokenStore struct{ directory.Store }
 
 func (tokenStore) Change(context.Context, directory.Principal, directory.UserID, directory.Decide) (directory.User, error) {
 	return directory.User{}, nil
 }
 
-// A token is the 256 bits that were drawn, all of them, or none at all.
+// A token has all 256 bits that were read from Random. If Random fails, there is no token.
 func TestTokenHas256RandomBits(t *testing.T) {
 	drawn := []byte("0123456789abcdefghijklmnopqrstuv")
 	service := &directory.Service{Store: tokenStore{}, Now: time.Now, Random: iotest.OneByteReader(bytes.NewReader(drawn))}

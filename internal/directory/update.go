@@ -5,18 +5,17 @@ import (
 	"time"
 )
 
-// update is one request to change a user.
+// update is one request to change a user. Its decide method is a [Decide].
 type update struct {
 	Operation    Operation
 	Patch        Patch
-	PasswordHash string // of Patch.Password, if that is set
+	PasswordHash string // of Patch.Password, if it is set
 	Condition    Condition
-	Now          func() time.Time // read in the unit
+	Now          func() time.Time // called for each decision
 }
 
-// decide is a Decide. It fails with CodeUnauthenticated, CodeNotFound, CodeForbidden,
-// CodeReauthenticationRequired, CodePreconditionFailed, CodeOwnAccount or
-// CodeLastAdministrator, in this order.
+// decide fails as Facts.allow does. Then it fails with [CodePreconditionFailed],
+// [CodeOwnAccount] or [CodeLastAdministrator], in this order.
 func (u update) decide(facts Facts) (Change, error) {
 	now, target, fields := u.Now(), facts.Target, u.Patch.Fields()
 	if err := facts.allow(now, u.Operation, fields...); err != nil {
@@ -39,7 +38,7 @@ func (u update) decide(facts Facts) (Change, error) {
 		if err := facts.checkNotLast(FieldEnterpriseID); err != nil {
 			return Change{}, err
 		}
-		changed.Role = RoleUser
+		changed.Role = RoleUser // an administrator does not keep the role after a move
 		fields = append(fields, FieldRole)
 	}
 	changed.Version++
@@ -52,20 +51,28 @@ func (u update) decide(facts Facts) (Change, error) {
 	}, nil
 }
 
-// UpdateUser changes the named members of a user and returns the user as stored.
-// Everyone may call it, within the policy. CodeNotFound, CodeForbidden,
-// CodeReauthenticationRequired, CodePreconditionFailed, CodeOwnAccount,
-// CodeLastAdministrator, CodeEmailTaken, CodeNickNameTaken, CodeUnavailable.
+// UpdateUser changes the fields of a user that patch sets, and returns the user as stored. If
+// it sets a password, or IsActive to false or nil, the user's tokens end, except the
+// principal's and the operator's. Every user may call it. It fails in this order:
+//
+//   - with [CodeReauthenticationRequired] if the principal would change their own password or
+//     e-mail address and the log-in is not fresh,
+//   - with [CodePreconditionFailed] if cond does not hold,
+//   - with [CodeOwnAccount] if the principal would deactivate themselves,
+//   - with [CodeLastAdministrator] if the change would deactivate or move the last active
+//     administrator of an enterprise,
+//   - with [CodeEmailTaken] if another user has the e-mail address, or [CodeNickNameTaken] if
+//     another user of the new enterprise has the user's name.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id UserID, patch Patch, cond Condition) (User, error) {
 	user, err := s.change(ctx, p, id, update{Operation: OperationUpdateUser, Patch: patch, Condition: cond})
 	if IsCode(err, CodeNickNameTaken) {
-		// The name is taken in the enterprise that the user would move to.
+		// An update cannot change the name, so it is taken in the new enterprise.
 		return User{}, &Error{Code: CodeNickNameTaken, Fields: []Field{FieldEnterpriseID}, Err: err}
 	}
 	return user, err
 }
 
-// change carries out an update.
+// change runs the update. An empty patch writes nothing, so it needs no unit.
 func (s *Service) change(ctx context.Context, p Principal, id UserID, u update) (User, error) {
 	u.Now = s.Now
 	if u.Patch.Password.Set || len(u.Patch.Fields()) == 0 {
@@ -73,7 +80,8 @@ func (s *Service) change(ctx context.Context, p Principal, id UserID, u update) 
 		if err != nil {
 			return User{}, err
 		}
-		// Hashing is expensive: it is done only for what would be allowed now. The unit decides again.
+		// Hashing is expensive, so this decides first whether the change is allowed. The unit
+		// decides again.
 		change, err := u.decide(facts)
 		if err != nil || change.Event == nil {
 			return change.User, err

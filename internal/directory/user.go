@@ -11,14 +11,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// UserID numbers a user, from 1 to 2147483647. A number is never used again.
+// UserID is the number of a user, from 1 to 2147483647. A number is never used again.
 type UserID int32
 
 // Nobody is a number that no user has.
 const Nobody UserID = -1
 
-// ParseUserID reads the decimal form without sign, leading zero or white space.
-// What is not a number of a user gives Nobody.
+// ParseUserID reads a decimal number without a sign, leading zeros or white space. If s is not
+// a number from 1 to 2147483647, it returns [Nobody].
 func ParseUserID(s string) UserID {
 	id, err := strconv.ParseInt(s, 10, 32)
 	if err != nil || id < 1 || UserID(id).String() != s {
@@ -29,28 +29,28 @@ func ParseUserID(s string) UserID {
 
 func (id UserID) String() string { return strconv.FormatInt(int64(id), 10) }
 
-// User is a user as stored. The password's hash stays in the store.
+// User is a user as stored, without the password's hash.
 type User struct {
 	ID           UserID
-	Version      int64 // raised by 1 with every change, from 1
+	Version      int64 // 1 for a new user; every change adds 1
 	NickName     string
 	EnterpriseID string
 	Role         Role
 	Email        *string // nil: none
 	Phone        string  // "": none
 	IsActive     *bool   // nil: not decided yet
-	Origion      *string // nil: was not said
+	Origion      *string // nil: not given
 	CreateTime   time.Time
-	ClientIP     netip.Addr // of the client that created the user; zero: the server itself
+	ClientIP     netip.Addr // of the client that created the user; zero: no client, or not known
 }
 
 // Active reports whether the user may log in and use tokens.
 func (u User) Active() bool { return u.IsActive != nil && *u.IsActive }
 
-// Field names a member of a user, as the contract spells it.
+// Field is the name of a member of a user, as the contract spells it.
 type Field string
 
-// The members that can be written. Role and eid are not members of a user in the contract.
+// The fields that can be written. In the contract, a user has neither a role nor an eid.
 const (
 	FieldNickName     Field = "nick_name"
 	FieldPassword     Field = "password"
@@ -59,12 +59,12 @@ const (
 	FieldPhone        Field = "phone"
 	FieldIsActive     Field = "is_active"
 	FieldOrigion      Field = "origion"
-	FieldRole         Field = "role" // in the policy and the audit, in no request
-	FieldEID          Field = "eid"  // the enterprise of an administrator, in requests only
+	FieldRole         Field = "role" // in the policy and the audit, never in a request
+	FieldEID          Field = "eid"  // the enterprise of an administrator, only in requests
 )
 
-// FoldEmail gives two addresses the same form when they differ in letter case only. An
-// address is ASCII: nothing else is folded.
+// FoldEmail returns the same text for two e-mail addresses exactly if they differ only in
+// letter case. An address is ASCII, so FoldEmail changes only ASCII letters.
 func FoldEmail(address string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
@@ -74,13 +74,14 @@ func FoldEmail(address string) string {
 	}, address)
 }
 
-// Fold gives two texts the same form when they differ in letter case or Unicode
-// composition only: canonical caseless matching (Unicode 15.0 §3.13, D145), in NFC.
+// Fold returns the same text for two texts exactly if they differ only in letter case or
+// Unicode composition. Source: canonical caseless matching (Unicode 15.0 §3.13, D145), in NFC.
 func Fold(text string) string {
 	return norm.NFC.String(cases.Fold().String(strings.Map(upperCherokee, norm.NFD.String(text))))
 }
 
-// upperCherokee makes up for cases.Fold, which swaps the two cases of Cherokee.
+// upperCherokee returns a Cherokee letter in upper case, because cases.Fold swaps the two cases
+// of Cherokee letters. It returns any other rune as it is.
 func upperCherokee(r rune) rune {
 	if unicode.Is(unicode.Cherokee, r) {
 		return unicode.ToUpper(r)

@@ -9,7 +9,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// What Unicode's simple case folding calls one letter is one, for every letter there is.
+// Fold treats two letters as the same if Unicode's simple case folding does, for every letter.
 func TestFoldKnowsEveryLetter(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		if other := unicode.SimpleFold(r); other != r {
