@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Where there is no hash, the work is the same.
+// If there is no hash, Verify does the same work.
 func TestDummyHashHasTheRealCost(t *testing.T) {
 	params, salt, key, err := argon2id.DecodeHash(NewGate(Params(), 1).dummyHash)
 	require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 	"userapi/internal/password"
 )
 
-// The one test with the real cost.
+// This is the only test that hashes at the real cost.
 func TestHashHasTheRealCost(t *testing.T) {
 	hash, err := password.NewGate(password.Params(), 1).Hash(t.Context(), "correct horse")
 	require.NoError(t, err)
@@ -43,7 +43,7 @@ func TestHashIsSalted(t *testing.T) {
 	require.NotEqual(t, one, other)
 }
 
-// A gate without a free place lets nobody in.
+// If no slot is free, Hash waits until its context ends.
 func TestHashWaitsForASlot(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -51,7 +51,7 @@ func TestHashWaitsForASlot(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// Verifying waits for a place as hashing does, also without a hash.
+// Verify waits for a slot as Hash does, even if there is no hash.
 func TestVerifyWaitsForASlot(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -59,8 +59,8 @@ func TestVerifyWaitsForASlot(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// A few of each kind may wait; who comes then is told at once, and has room again when
-// those have left.
+// Each queue has room for 64 requests per slot. A full queue refuses a request at once. When
+// requests leave, there is room again.
 func TestQueuesAreBounded(t *testing.T) {
 	const capacity = 64
 	gate := password.NewGate(cheapParams(), 0)
@@ -73,14 +73,14 @@ func TestQueuesAreBounded(t *testing.T) {
 			go func() { errs <- request() }()
 		}
 		for range 3 {
-			require.True(t, directory.IsCode(<-errs, directory.CodeUnavailable), "one too many")
+			require.True(t, directory.IsCode(<-errs, directory.CodeUnavailable), "a full queue must refuse the request")
 		}
 	}
 	cancel()
 	for range 2 * capacity {
 		require.ErrorIs(t, <-errs, context.Canceled)
 	}
-	require.ErrorIs(t, verifyOne(), context.Canceled, "there is room again")
+	require.ErrorIs(t, verifyOne(), context.Canceled, "the queue must have room again")
 }
 
 func TestVerifyAcceptsOnlyThePassword(t *testing.T) {
@@ -93,7 +93,7 @@ func TestVerifyAcceptsOnlyThePassword(t *testing.T) {
 		require.Equal(t, matches, got, given)
 		got, err = gate.Verify(t.Context(), given, "")
 		require.NoError(t, err)
-		require.False(t, got, "there is no password")
+		require.False(t, got, "no password matches an empty hash")
 	}
 	_, err = gate.Verify(t.Context(), "x", "no hash")
 	require.Error(t, err)
