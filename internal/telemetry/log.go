@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// Formats of the log.
+// The formats of the log.
 const (
 	FormatText = "text"
 	FormatJSON = "json"
 )
 
-// NewLogger writes a line for each record of this level and above.
+// NewLogger returns a logger that writes one line for each record of this level or above. Any
+// format except [FormatJSON] is [FormatText].
 func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == FormatJSON {
@@ -23,14 +24,15 @@ func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 }
 
 const (
-	// flushDelay is how long a line may wait for others that are written with it.
+	// flushDelay is how long a line may wait for more lines to be written with it.
 	flushDelay    = 100 * time.Millisecond
 	logBufferSize = 32 << 10 // bytes
 )
 
-// LogBuffer gathers lines: to write each on its own takes as long as to make it. What
-// has waited for a tenth of a second is written, and so is a full buffer, by whole lines.
-// What cannot be written is lost, but not what follows it.
+// LogBuffer collects log lines and writes them together, because writing each line alone takes
+// as long as making it. It writes whole lines when the first one is a tenth of a second old or
+// the buffer is full. Lines that it cannot write are lost, but it still writes later ones. It is
+// safe for concurrent use.
 type LogBuffer struct {
 	mutex sync.Mutex
 	out   io.Writer
@@ -38,14 +40,15 @@ type LogBuffer struct {
 	timer *time.Timer
 }
 
-// NewLogBuffer returns a buffer before w. Close has to be called at the end.
+// NewLogBuffer returns a buffer that writes to w. The caller must close it at the end.
 func NewLogBuffer(w io.Writer) *LogBuffer {
 	b := &LogBuffer{out: w}
-	b.timer = time.AfterFunc(flushDelay, func() { _ = b.flush() }) // there is nobody to tell
+	b.timer = time.AfterFunc(flushDelay, func() { _ = b.flush() }) // nobody waits for the result
 	return b
 }
 
-// Write implements io.Writer. It takes whole lines.
+// Write implements [io.Writer]. Each call must pass whole lines. If the buffer is full, Write
+// returns the error of the output.
 func (b *LogBuffer) Write(line []byte) (int, error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -74,7 +77,7 @@ func (b *LogBuffer) flushLocked() error {
 	return err
 }
 
-// Close writes what waits.
+// Close writes the lines that are still in the buffer.
 func (b *LogBuffer) Close() error {
 	b.timer.Stop()
 	return b.flush()

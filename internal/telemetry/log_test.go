@@ -12,7 +12,7 @@ import (
 	"userapi/internal/telemetry"
 )
 
-// output tells of each write.
+// output signals each write on a channel.
 type output struct {
 	mutex   sync.Mutex
 	text    bytes.Buffer
@@ -36,7 +36,8 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// Lines are written together, without being asked for, and nothing is left at the end.
+// The buffer writes lines together and without a call to Close. A failed write loses only its
+// own lines, and Close writes the rest.
 func TestLogBufferWritesWholeLinesTogether(t *testing.T) {
 	out := &output{written: make(chan struct{}, 10)}
 	buffer := telemetry.NewLogBuffer(out)
@@ -45,7 +46,7 @@ func TestLogBufferWritesWholeLinesTogether(t *testing.T) {
 			_, err := buffer.Write([]byte(line))
 			require.NoError(t, err)
 		}
-		<-out.written // when they have waited
+		<-out.written // the buffer writes after its delay
 	}
 	require.Equal(t, "a\nb\na\nb\n", out.String())
 	out.failing = true
@@ -53,13 +54,13 @@ func TestLogBufferWritesWholeLinesTogether(t *testing.T) {
 	for range 40 {
 		_, _ = buffer.Write([]byte(long))
 	}
-	<-out.written // a full buffer does not wait
+	<-out.written // a full buffer writes at once
 	out.failing = false
 	_, err := buffer.Write([]byte("end\n"))
 	require.NoError(t, err)
 	require.NoError(t, buffer.Close())
-	require.True(t, strings.HasSuffix(out.String(), "\nend\n"), "a failure is not for ever")
+	require.True(t, strings.HasSuffix(out.String(), "\nend\n"), "the buffer must write again after a failure")
 	for _, line := range strings.SplitAfter(out.String(), "\n") {
-		require.Contains(t, []string{"a\n", "b\n", long, "end\n", ""}, line, "lines are whole")
+		require.Contains(t, []string{"a\n", "b\n", long, "end\n", ""}, line, "the buffer must write whole lines only")
 	}
 }

@@ -7,15 +7,16 @@ import (
 	"runtime/debug"
 )
 
-// PanicError is a panic as an error. Its text shows a failure of the Go runtime, but
-// no other value: that may be a client's.
+// PanicError is a recovered panic as an error. Its text has the stack. It has the panic's value
+// only if that is an error of the Go runtime. Otherwise it has only the type, because the value
+// may come from a client.
 type PanicError struct {
 	value any
 	stack []byte
 }
 
-// NewPanicError returns what was recovered as an error, with the stack of the panic if
-// it is called by what was deferred.
+// NewPanicError returns an error for a value that recover returned. Call it in the deferred
+// function itself, so that the stack is the panic's.
 func NewPanicError(value any) *PanicError { return &PanicError{value: value, stack: debug.Stack()} }
 
 func (e *PanicError) Error() string {

@@ -1,4 +1,3 @@
-// Package telemetry makes the log, and serves metrics and profiles to the operator.
 package telemetry
 
 import (
@@ -10,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// NewRegistry returns a registry with the figures of the process.
+// NewRegistry returns a registry with the metrics of the process and of the Go runtime.
 func NewRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -20,8 +19,8 @@ func NewRegistry() *prometheus.Registry {
 	return registry
 }
 
-// OpsHandler serves /metrics and, if asked for, /debug/pprof/. Neither has a password:
-// it belongs on a listener that only the operator reaches.
+// OpsHandler returns a handler that serves /metrics and, if profiles is true, /debug/pprof/. It
+// asks for no password, so it belongs on a listener that only the operator can reach.
 func OpsHandler(metrics prometheus.Gatherer, profiles bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
