@@ -11,7 +11,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run build test fuzz bench pieces lint lint-contract compatible changelog clients docs verify generate generate-typescript npm chromium compiler
+.PHONY: help run build test fuzz bench pieces lint lint-contract breaking changelog clients docs verify generate generate-typescript npm chromium compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +47,8 @@ lint-contract: npm .ci/node_modules
 	REDOCLY_SUPPRESS_UPDATE_NOTICE=true .ci/node_modules/.bin/redocly lint --config .redocly.yaml openapi.yaml
 	.ci/node_modules/.bin/spectral lint --fail-severity=hint openapi.yaml
 
-compatible: ## Fail if the contract breaks its newest release
-	@OASDIFF='$(OASDIFF)' NEWEST=$(NEWEST) .ci/compatible
+breaking: ## Fail if the contract breaks its newest release
+	@OASDIFF='$(OASDIFF)' NEWEST=$(NEWEST) .ci/breaking
 
 changelog: ## Print what has changed in the contract since its newest release
 	@echo "Since $(NEWEST); 'diff $(NEWEST) openapi.yaml' shows descriptions and examples, too:"
