@@ -47,7 +47,7 @@ lint-contract: npm .ci/node_modules
 	REDOCLY_SUPPRESS_UPDATE_NOTICE=true .ci/node_modules/.bin/redocly lint --config .redocly.yaml openapi.yaml
 	.ci/node_modules/.bin/spectral lint --fail-severity=hint openapi.yaml
 
-breaking: ## Fail if the contract breaks its newest release
+breaking: ## Fail if the contract breaks clients of its newest release, unless its version allows that
 	@OASDIFF='$(OASDIFF)' NEWEST=$(NEWEST) .ci/breaking
 
 changelog: ## Print what has changed in the contract since its newest release
