@@ -340,8 +340,9 @@ type EventList struct {
 
 // Fault One fault of a request.
 type Fault struct {
-	// Code The kind of fault, for programs. Codes keep their meaning.
-	// One that is added or goes is a new major version of this contract.
+	// Code The kind of fault, for programs. A code never changes its meaning.
+	// Adding or removing a code is a breaking change:
+	// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
 	//
 	// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 	// - `duplicate_member`: the object names this member twice.
@@ -369,8 +370,9 @@ type Fault struct {
 	Pointer string `json:"pointer"`
 }
 
-// FaultCode The kind of fault, for programs. Codes keep their meaning.
-// One that is added or goes is a new major version of this contract.
+// FaultCode The kind of fault, for programs. A code never changes its meaning.
+// Adding or removing a code is a breaking change:
+// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
 //
 // - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 // - `duplicate_member`: the object names this member twice.
@@ -433,8 +435,9 @@ type Phone = string
 
 // Problem What went wrong (RFC 9457).
 type Problem struct {
-	// Code The kind of problem, for programs. Codes keep their meaning.
-	// One that is added or goes is a new major version of this contract.
+	// Code The kind of problem, for programs. A code never changes its meaning.
+	// Adding or removing a code is a breaking change:
+	// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
 	//
 	// - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
 	// - `malformed_header`: a header does not have the form that its RFC defines.
@@ -479,8 +482,9 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
-// ProblemCode The kind of problem, for programs. Codes keep their meaning.
-// One that is added or goes is a new major version of this contract.
+// ProblemCode The kind of problem, for programs. A code never changes its meaning.
+// Adding or removing a code is a breaking change:
+// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
 //
 // - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
 // - `malformed_header`: a header does not have the form that its RFC defines.

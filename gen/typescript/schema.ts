@@ -524,8 +524,9 @@ export interface components {
             errors: components["schemas"]["Fault"][];
         };
         /**
-         * @description The kind of problem, for programs. Codes keep their meaning.
-         *     One that is added or goes is a new major version of this contract.
+         * @description The kind of problem, for programs. A code never changes its meaning.
+         *     Adding or removing a code is a breaking change:
+         *     it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
          *
          *     - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
          *     - `malformed_header`: a header does not have the form that its RFC defines.
@@ -566,8 +567,9 @@ export interface components {
             detail: string;
         };
         /**
-         * @description The kind of fault, for programs. Codes keep their meaning.
-         *     One that is added or goes is a new major version of this contract.
+         * @description The kind of fault, for programs. A code never changes its meaning.
+         *     Adding or removing a code is a breaking change:
+         *     it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
          *
          *     - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
          *     - `duplicate_member`: the object names this member twice.
