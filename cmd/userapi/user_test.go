@@ -70,7 +70,7 @@ func TestUserCommands(t *testing.T) {
 		"secret horse":           {[]string{"set-password", "--user=0"}, exitUsage, "--user: "},
 		"secret horses": {
 			[]string{"create", "--nick-name=a b", "--enterprise-id=", "--email=x", "--phone=" + strings.Repeat("1", 33), "--database="},
-			exitUsage, "--nick-name: it needs a name without /, @, white space and control characters\n",
+			exitUsage, "--nick-name: it needs a name without /, @, white space or control characters\n",
 		},
 	} {
 		stdout, stderr, code := finishWith(t, dir, input, append([]string{"user"}, c.args...)...)

@@ -601,7 +601,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:malformed_header",
                  *       "title": "Malformed header",
                  *       "status": 400,
-                 *       "detail": "If-None-Match is malformed. Send a list of entity tags, as in \"1\", \"2\", or *, in at most 1024 characters.",
+                 *       "detail": "If-None-Match is malformed. Send either * or a list of entity tags like \"1\", \"2\", at most 1024 characters long.",
                  *       "code": "malformed_header",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -622,7 +622,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:malformed_json",
                  *       "title": "Malformed JSON",
                  *       "status": 400,
-                 *       "detail": "Send one JSON text in UTF-8 that names each member once.",
+                 *       "detail": "Send one JSON text in UTF-8 without duplicate members.",
                  *       "code": "malformed_json",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": [
@@ -649,7 +649,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:malformed_header",
                  *       "title": "Malformed header",
                  *       "status": 400,
-                 *       "detail": "If-None-Match is malformed. Send a list of entity tags, as in \"1\", \"2\", or *, in at most 1024 characters.",
+                 *       "detail": "If-None-Match is malformed. Send either * or a list of entity tags like \"1\", \"2\", at most 1024 characters long.",
                  *       "code": "malformed_header",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -695,7 +695,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:invalid_credentials",
                  *       "title": "Invalid credentials",
                  *       "status": 401,
-                 *       "detail": "No active user has this name and password. Correct them.",
+                 *       "detail": "No active user has this name and password. Check both and try again.",
                  *       "code": "invalid_credentials",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -744,7 +744,7 @@ export interface components {
                  *         {
                  *           "pointer": "/enterprise_id",
                  *           "code": "not_allowed",
-                 *           "detail": "You may not set this, or not to this."
+                 *           "detail": "You may not set this member, or not to this value."
                  *         }
                  *       ]
                  *     }
@@ -771,7 +771,7 @@ export interface components {
                  *         {
                  *           "pointer": "/eid",
                  *           "code": "not_allowed",
-                 *           "detail": "You may not set this, or not to this."
+                 *           "detail": "You may not set this member, or not to this value."
                  *         }
                  *       ]
                  *     }
@@ -801,7 +801,7 @@ export interface components {
                  *         {
                  *           "pointer": "/enterprise_id",
                  *           "code": "not_allowed",
-                 *           "detail": "You may not set this, or not to this."
+                 *           "detail": "You may not set this member, or not to this value."
                  *         }
                  *       ]
                  *     }
@@ -845,7 +845,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:reauthentication_required",
                  *       "title": "Reauthentication required",
                  *       "status": 403,
-                 *       "detail": "Your log-in is older than 15 minutes. Nothing was changed; log in again first.",
+                 *       "detail": "You logged in more than 15 minutes ago. Nothing was changed; log in again first.",
                  *       "code": "reauthentication_required",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -866,7 +866,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:not_found",
                  *       "title": "Not found",
                  *       "status": 404,
-                 *       "detail": "There is no such path, or no user that you may see.",
+                 *       "detail": "There is no such path, or no such user that you may see.",
                  *       "code": "not_found",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -887,7 +887,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:not_found",
                  *       "title": "Not found",
                  *       "status": 404,
-                 *       "detail": "There is no such path, or no user that you may see.",
+                 *       "detail": "There is no such path, or no such user that you may see.",
                  *       "code": "not_found",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -970,7 +970,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:own_account",
                  *       "title": "Own account",
                  *       "status": 409,
-                 *       "detail": "Nobody does this to their own account. Nothing was changed.",
+                 *       "detail": "You cannot do this to your own account. Nothing was changed.",
                  *       "code": "own_account",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -991,14 +991,14 @@ export interface components {
                  *       "type": "urn:userapi:problem:enterprise_mismatch",
                  *       "title": "Enterprise mismatch",
                  *       "status": 409,
-                 *       "detail": "The user is in another enterprise. Nothing was changed.",
+                 *       "detail": "The user belongs to another enterprise. Nothing was changed.",
                  *       "code": "enterprise_mismatch",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": [
                  *         {
                  *           "pointer": "/eid",
                  *           "code": "mismatch",
-                 *           "detail": "Send the enterprise of the user."
+                 *           "detail": "Send the user's enterprise."
                  *         }
                  *       ]
                  *     }
@@ -1018,7 +1018,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:operator_token",
                  *       "title": "Operator's token",
                  *       "status": 409,
-                 *       "detail": "This token stands in the server's settings and ends by a start without it. Nothing was changed.",
+                 *       "detail": "This token is set in the server's settings. Nothing was changed; to revoke it, start the server without it.",
                  *       "code": "operator_token",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -1039,7 +1039,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:precondition_failed",
                  *       "title": "Precondition failed",
                  *       "status": 412,
-                 *       "detail": "If-Match or If-None-Match does not hold. Nothing was changed; read the user and its ETag again.",
+                 *       "detail": "The user's version does not meet If-Match or If-None-Match. Nothing was changed; read the user and the ETag again.",
                  *       "code": "precondition_failed",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -1060,7 +1060,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:content_too_large",
                  *       "title": "Content too large",
                  *       "status": 413,
-                 *       "detail": "Send at most 64 KiB.",
+                 *       "detail": "Send a body of at most 64 KiB.",
                  *       "code": "content_too_large",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -1104,7 +1104,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:invalid_request",
                  *       "title": "Invalid request",
                  *       "status": 422,
-                 *       "detail": "Correct what is listed in errors. Nothing was changed.",
+                 *       "detail": "Correct the faults listed in errors. Nothing was changed.",
                  *       "code": "invalid_request",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": [
@@ -1131,7 +1131,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:invalid_request",
                  *       "title": "Invalid request",
                  *       "status": 422,
-                 *       "detail": "Correct what is listed in errors. Nothing was changed.",
+                 *       "detail": "Correct the faults listed in errors. Nothing was changed.",
                  *       "code": "invalid_request",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": [
@@ -1160,7 +1160,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:too_many_requests",
                  *       "title": "Too many requests",
                  *       "status": 429,
-                 *       "detail": "Slow down. Nothing was changed; try again after Retry-After seconds.",
+                 *       "detail": "There were too many requests. Nothing was changed; try again after Retry-After seconds.",
                  *       "code": "too_many_requests",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -1182,7 +1182,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:too_many_requests",
                  *       "title": "Too many requests",
                  *       "status": 429,
-                 *       "detail": "Slow down. Nothing was changed; try again after Retry-After seconds.",
+                 *       "detail": "There were too many requests. Nothing was changed; try again after Retry-After seconds.",
                  *       "code": "too_many_requests",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -1203,7 +1203,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:internal_error",
                  *       "title": "Internal error",
                  *       "status": 500,
-                 *       "detail": "The server failed. Report it with the request id.",
+                 *       "detail": "The server failed. Report this problem with its request_id.",
                  *       "code": "internal_error",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -1225,7 +1225,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:unavailable",
                  *       "title": "Unavailable",
                  *       "status": 503,
-                 *       "detail": "The server is busy. Nothing was changed; try again after Retry-After seconds.",
+                 *       "detail": "The server is busy or stopping. Nothing was changed; try again after Retry-After seconds.",
                  *       "code": "unavailable",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []

@@ -21,9 +21,9 @@ func TestFaultDetails(t *testing.T) {
 		`{"password":"` + strings.Repeat("x", 129) + `"}`: "Send 128 characters or fewer.",
 		`{"phone":"\t"}`:                                "Send text without control characters.",
 		`{"password":"correct\thorse"}`:                 "Send text without control characters.",
-		`{"enterprise_id":"a b"}`:                       "Send nothing but the letters A to Z and a to z, digits, dots, underscores and hyphens.",
-		`{"email":"x"}`:                                 "Send one e-mail address in ASCII, as in user@example.com.",
-		`{"email":"` + strings.Repeat("x", 65) + `@y"}`: "Send one e-mail address in ASCII, as in user@example.com.",
+		`{"enterprise_id":"a b"}`:                       "Send an identifier with only ASCII letters, digits, dots, underscores and hyphens.",
+		`{"email":"x"}`:                                 "Send one e-mail address in ASCII, such as user@example.com.",
+		`{"email":"` + strings.Repeat("x", 65) + `@y"}`: "Send one e-mail address in ASCII, such as user@example.com.",
 		`{"x":1}`: "There is no such member.",
 	} {
 		errors := s.Send(t, "PUT", "/openapi/v1/users/1", body).Problem(t).Errors
@@ -36,12 +36,12 @@ func TestFaultDetails(t *testing.T) {
 		require.Equal(t, want, s.Send(t, "GET", "/openapi/v1/users?"+query, "").Problem(t).Errors[0].Detail)
 	}
 	named := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"a b","password":"correct horse","enterprise_id":"default"}`)
-	require.Equal(t, "Send a name without /, @, white space and control characters.", named.Problem(t).Errors[0].Detail)
+	require.Equal(t, "Send a name without /, @, white space or control characters.", named.Problem(t).Errors[0].Detail)
 	require.Equal(t, "Send this member.", s.Send(t, "POST", "/openapi/v1/users", "{}").Problem(t).Errors[0].Detail)
 	require.Equal(t, "Send a body.", s.Send(t, "POST", "/openapi/v1/users", "").Problem(t).Errors[0].Detail)
 	require.Equal(t, "This is not JSON in UTF-8 at or after byte 4.", s.Send(t, "PUT", "/openapi/v1/users/1", "{}  x").Problem(t).Errors[0].Detail)
 	deep := strings.Repeat(`{"a":`, 12) + `{"b":1,"b":2}` + strings.Repeat("}", 12)
 	require.Equal(t, []string{strings.Repeat("/a", 8) + " duplicate_member"}, s.Send(t, "PUT", "/openapi/v1/users/1", deep).Faults(t))
-	require.Equal(t, `If-Match is malformed. Send a list of entity tags, as in "1", "2", or *, in at most 1024 characters.`,
+	require.Equal(t, `If-Match is malformed. Send either * or a list of entity tags like "1", "2", at most 1024 characters long.`,
 		s.Send(t, "PUT", "/openapi/v1/users/1", "", "If-Match: canary").Problem(t).Detail)
 }

@@ -46,11 +46,11 @@ type problem struct {
 var problems = map[api.ProblemCode]problem{
 	api.ProblemCodeMalformedJSON: {
 		status: http.StatusBadRequest, title: "Malformed JSON",
-		detail: "Send one JSON text in UTF-8 that names each member once.",
+		detail: "Send one JSON text in UTF-8 without duplicate members.",
 	},
 	api.ProblemCodeMalformedHeader: {
 		status: http.StatusBadRequest, title: "Malformed header",
-		detail: "Send the header as its RFC defines it.",
+		detail: "Send the header in the form that its RFC defines.",
 	},
 	api.ProblemCodeUnauthenticated: {
 		status: http.StatusUnauthorized, title: "Unauthenticated",
@@ -59,25 +59,25 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeInvalidCredentials: {
 		status: http.StatusUnauthorized, title: "Invalid credentials",
-		detail: "No active user has this name and password. Correct them.",
+		detail: "No active user has this name and password. Check both and try again.",
 		header: map[string]string{echo.HeaderWWWAuthenticate: "Bearer"},
 	},
 	api.ProblemCodeForbidden: {
 		status: http.StatusForbidden, title: "Forbidden",
 		detail: "Your role does not allow this. Nothing was changed.",
-		fault:  api.FaultCodeNotAllowed, mend: "You may not set this, or not to this.",
+		fault:  api.FaultCodeNotAllowed, mend: "You may not set this member, or not to this value.",
 	},
 	api.ProblemCodeReauthenticationRequired: {
 		status: http.StatusForbidden, title: "Reauthentication required",
-		detail: "Your log-in is older than 15 minutes. Nothing was changed; log in again first.",
+		detail: "You logged in more than 15 minutes ago. Nothing was changed; log in again first.",
 	},
 	api.ProblemCodeNotFound: {
 		status: http.StatusNotFound, title: "Not found",
-		detail: "There is no such path, or no user that you may see.",
+		detail: "There is no such path, or no such user that you may see.",
 	},
 	api.ProblemCodeMethodNotAllowed: {
 		status: http.StatusMethodNotAllowed, title: "Method not allowed",
-		detail: "Use one of the methods in Allow.",
+		detail: "Use one of the methods in the Allow header.",
 	},
 	api.ProblemCodeEmailTaken: {
 		status: http.StatusConflict, title: "E-mail address taken",
@@ -91,7 +91,7 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeOwnAccount: {
 		status: http.StatusConflict, title: "Own account",
-		detail: "Nobody does this to their own account. Nothing was changed.",
+		detail: "You cannot do this to your own account. Nothing was changed.",
 		fault:  api.FaultCodeNotAllowed, mend: "Leave this member out.",
 	},
 	api.ProblemCodeLastAdministrator: {
@@ -101,24 +101,24 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeEnterpriseMismatch: {
 		status: http.StatusConflict, title: "Enterprise mismatch",
-		detail: "The user is in another enterprise. Nothing was changed.",
-		fault:  api.FaultCodeMismatch, mend: "Send the enterprise of the user.",
+		detail: "The user belongs to another enterprise. Nothing was changed.",
+		fault:  api.FaultCodeMismatch, mend: "Send the user's enterprise.",
 	},
 	api.ProblemCodeSystemAdministrator: {
 		status: http.StatusConflict, title: "System administrator",
-		detail: "The user is a system administrator, who may do more. Nothing was changed.",
+		detail: "The user is a system administrator and has the rights of an administrator already. Nothing was changed.",
 	},
 	api.ProblemCodeOperatorToken: {
 		status: http.StatusConflict, title: "Operator's token",
-		detail: "This token stands in the server's settings and ends by a start without it. Nothing was changed.",
+		detail: "This token is set in the server's settings. Nothing was changed; to revoke it, start the server without it.",
 	},
 	api.ProblemCodePreconditionFailed: {
 		status: http.StatusPreconditionFailed, title: "Precondition failed",
-		detail: "If-Match or If-None-Match does not hold. Nothing was changed; read the user and its ETag again.",
+		detail: "The user's version does not meet If-Match or If-None-Match. Nothing was changed; read the user and the ETag again.",
 	},
 	api.ProblemCodeContentTooLarge: {
 		status: http.StatusRequestEntityTooLarge, title: "Content too large",
-		detail: "Send at most 64 KiB.",
+		detail: "Send a body of at most 64 KiB.",
 	},
 	api.ProblemCodeUnsupportedMediaType: {
 		status: http.StatusUnsupportedMediaType, title: "Unsupported media type",
@@ -126,20 +126,20 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeInvalidRequest: {
 		status: http.StatusUnprocessableEntity, title: "Invalid request",
-		detail: "Correct what is listed in errors. Nothing was changed.",
+		detail: "Correct the faults listed in errors. Nothing was changed.",
 	},
 	api.ProblemCodeTooManyRequests: {
 		status: http.StatusTooManyRequests, title: "Too many requests",
-		detail: "Slow down. Nothing was changed; try again after Retry-After seconds.",
+		detail: "There were too many requests. Nothing was changed; try again after Retry-After seconds.",
 		header: map[string]string{echo.HeaderRetryAfter: "1"},
 	},
 	api.ProblemCodeInternalError: {
 		status: http.StatusInternalServerError, title: "Internal error",
-		detail: "The server failed. Report it with the request id.",
+		detail: "The server failed. Report this problem with its request_id.",
 	},
 	api.ProblemCodeUnavailable: {
 		status: http.StatusServiceUnavailable, title: "Unavailable",
-		detail: "The server is busy. Nothing was changed; try again after Retry-After seconds.",
+		detail: "The server is busy or stopping. Nothing was changed; try again after Retry-After seconds.",
 		header: map[string]string{echo.HeaderRetryAfter: "1"},
 	},
 }

@@ -10,7 +10,7 @@ import (
 	"userapi/internal/httpapi/apitest"
 )
 
-const hidden = `{"code":"not_found","detail":"There is no such path, or no user that you may see.","errors":[],` +
+const hidden = `{"code":"not_found","detail":"There is no such path, or no such user that you may see.","errors":[],` +
 	`"request_id":"","status":404,"title":"Not found","type":"urn:userapi:problem:not_found"}`
 
 // withoutID is a problem without the one member that differs each time.
