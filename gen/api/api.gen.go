@@ -156,48 +156,48 @@ func (e ProblemCode) Valid() bool {
 	}
 }
 
-// Administrator An administrator.
+// Administrator An administrator, and the enterprise that the administrator manages.
 type Administrator struct {
-	// Eid The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+	// Eid The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 	//
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
 
-	// UserID The number of a user, as a string.
-	// Another text of this length names no user and is 404.
+	// UserID The id of a user, in decimal digits, as a string.
+	// If you send another string of this length, you get 404.
 	//
 	//
 	// Example: 2
 	UserID UserIDText `json:"user_id"`
 }
 
-// AppointAdministrator Who becomes an administrator of what.
+// AppointAdministrator The user to appoint, and the enterprise of the user.
 type AppointAdministrator struct {
-	// Eid The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+	// Eid The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 	//
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
 
-	// UserID The number of a user, as a string.
-	// Another text of this length names no user and is 404.
+	// UserID The id of a user, in decimal digits, as a string.
+	// If you send another string of this length, you get 404.
 	//
 	//
 	// Example: 2
 	UserID UserIDText `json:"user_id"`
 }
 
-// AuthToken A token and its end.
+// AuthToken A token, and when it expires.
 type AuthToken struct {
-	// ExpiresAt When the token ends by itself (RFC 3339, UTC).
+	// ExpiresAt When the token expires (RFC 3339, UTC).
 	ExpiresAt time.Time `json:"expires_at"`
 
-	// Token What to send as `Authorization`. Keep it secret.
+	// Token The token to send in `Authorization`. Keep it secret.
 	Token string `json:"token"`
 }
 
-// ChangeOwnPassword A new password for oneself.
+// ChangeOwnPassword A new password for yourself, sent twice.
 type ChangeOwnPassword struct {
-	// Password A password in any script. It is compared in Unicode NFC and never read back.
+	// Password A password in any script. The server compares it in Unicode NFC and never returns it.
 	//
 	// Example: correct horse
 	Password Password `json:"password"`
@@ -208,9 +208,9 @@ type ChangeOwnPassword struct {
 	Password1 PasswordAgain `json:"password1"`
 }
 
-// ChangePassword A new password for a user.
+// ChangePassword A new password for a user, sent twice.
 type ChangePassword struct {
-	// Password A password in any script. It is compared in Unicode NFC and never read back.
+	// Password A password in any script. The server compares it in Unicode NFC and never returns it.
 	//
 	// Example: correct horse
 	Password Password `json:"password"`
@@ -220,15 +220,15 @@ type ChangePassword struct {
 	// Example: correct horse
 	Password1 PasswordAgain `json:"password1"`
 
-	// UserID The number of a user. Numbers are never reused.
+	// UserID The id of a user. The server never reuses an id.
 	//
 	// Example: 2
 	UserID UserID `json:"user_id"`
 }
 
-// ChangedPassword Whose password was changed.
+// ChangedPassword The user whose password was changed.
 type ChangedPassword struct {
-	// UserID The number of a user. Numbers are never reused.
+	// UserID The id of a user. The server never reuses an id.
 	//
 	// Example: 2
 	UserID UserID `json:"user_id"`
@@ -236,55 +236,57 @@ type ChangedPassword struct {
 
 // CreateUser A new user.
 type CreateUser struct {
-	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without display name or quoting,
-	// with at most 64 characters before the `@` (§4.5.3.1.1).
-	// It is unique over all users in any letter case. Nobody has verified it.
+	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
+	// It has at most 64 characters before the `@` (§4.5.3.1.1).
+	// No two users have the same address, even in different letter case.
+	// Nobody has verified that the address belongs to the user.
 	//
 	//
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
 
-	// IsActive `true`, `false` or `null` as in UpdateUser; absent means `true`.
+	// IsActive `true`, `false` or `null`, as in UpdateUser. If it is absent, it is `true`.
 	//
 	// Example: true
 	IsActive nullable.Nullable[bool] `json:"is_active,omitempty"`
 
-	// NickName The name of a user, unique in its enterprise in any letter case.
-	// No `/`, no `@`, no white space.
+	// NickName The name of a user, without `/`, `@` and white space.
+	// No two users of an enterprise have the same name, even in different letter case.
 	//
 	//
 	// Example: ada
 	NickName NickName `json:"nick_name"`
 
-	// Origion Where the user came from, in free text. The misspelling stays: clients rely on it.
+	// Origion Where the user came from, in free text. The misspelt name stays, because clients rely on it.
 	//
 	// Example: import
 	Origion *Origion `json:"origion,omitempty"`
 
-	// Password A password in any script. It is compared in Unicode NFC and never read back.
+	// Password A password in any script. The server compares it in Unicode NFC and never returns it.
 	//
 	// Example: correct horse
 	Password Password `json:"password"`
 
-	// Phone A phone number in free form. `""` means none.
+	// Phone A phone number in free form. `""` means that the user has none.
 	//
 	// Example: +44 20 7946 0000
 	Phone *Phone `json:"phone,omitempty"`
 }
 
-// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without display name or quoting,
-// with at most 64 characters before the `@` (§4.5.3.1.1).
-// It is unique over all users in any letter case. Nobody has verified it.
+// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
+// It has at most 64 characters before the `@` (§4.5.3.1.1).
+// No two users have the same address, even in different letter case.
+// Nobody has verified that the address belongs to the user.
 //
 // Example: user@example.com
 type Email = string
 
-// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+// EnterpriseID The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 //
 // Example: default
 type EnterpriseID = string
@@ -292,36 +294,35 @@ type EnterpriseID = string
 // EntityTags A list of entity tags, or `*` (RFC 9110 §8.8.3). Anything else is 400.
 type EntityTags = string
 
-// Event One change. Every member is always there.
+// Event One change. Every member is always present.
 type Event struct {
-	// ActorID Who made it, or null for the command line or the server itself.
+	// ActorID The user who made the change, or `null` if the command line or the server itself made it.
 	ActorID nullable.Nullable[int32] `json:"actor_id"`
 
-	// EnterpriseID The enterprise of the user before the change, or of a new user.
+	// EnterpriseID The enterprise of the user before the change. For a new user, it is the enterprise in which the user was created.
 	EnterpriseID string `json:"enterprise_id"`
 
-	// EventID The number of the change.
+	// EventID The id of the change.
 	EventID int64 `json:"event_id"`
 
-	// Fields The members that were set, whatever they were before.
-	// `role` stands for an administrator who was appointed, dismissed or moved,
-	// and for a system administrator who was created.
+	// Fields The members that the change set, even to the value that they had before.
+	// `role` is among them if an administrator was appointed, dismissed or moved to another enterprise, and if a system administrator was created.
 	Fields []string `json:"fields"`
 
-	// Operation The operationId of the change.
-	// Only the command line and the server itself do `createToken` and `revokeToken`.
+	// Operation The operation that made the change: an `operationId` of this contract, `createToken` or `revokeToken`.
+	// Only the command line and the server itself use the last two.
 	Operation string `json:"operation"`
 
-	// RequestID The `X-Request-Id` of the request, or null where there was none.
+	// RequestID The `X-Request-Id` of the request, or `null` if there was no request.
 	RequestID nullable.Nullable[string] `json:"request_id"`
 
-	// Time When it was made (RFC 3339, UTC).
+	// Time When the change was made (RFC 3339, UTC).
 	Time time.Time `json:"time"`
 
-	// TokenName The name of the token that was used or, by a log-in, made; `""` for none.
+	// TokenName The name of the token that was used, or that a log-in created. It is `""` if there was none.
 	TokenName string `json:"token_name"`
 
-	// UserID The number of a user. Numbers are never reused.
+	// UserID The id of a user. The server never reuses an id.
 	//
 	// Example: 2
 	UserID UserID `json:"user_id"`
@@ -329,10 +330,10 @@ type Event struct {
 
 // EventList One page of changes.
 type EventList struct {
-	// Events The changes on the page; `[]` for none.
+	// Events The changes on the page. It is `[]` if there are none.
 	Events []Event `json:"events"`
 
-	// Total How many there are on all pages together.
+	// Total The number of entries on all pages together.
 	//
 	// Example: 1
 	Total Total `json:"total"`
@@ -341,55 +342,56 @@ type EventList struct {
 // Fault One fault of a request.
 type Fault struct {
 	// Code The kind of fault, for programs. A code never changes its meaning.
-	// Adding or removing a code is a breaking change:
-	// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
+	// Adding or removing a code is a breaking change.
+	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
-	// - `duplicate_member`: the object names this member twice.
-	// - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
+	// - `syntax`: the body is not JSON from this place on, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+	// - `duplicate_member`: the object has this member more than once.
+	// - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 	// - `required`: the member is missing.
-	// - `type`: a value of another type is expected.
-	// - `null`: null is not allowed here.
-	// - `min_length`, `max_length`: too short, too long.
-	// - `minimum`, `maximum`: too small, too large.
-	// - `pattern`, `format`: a string of another form is expected.
+	// - `type`: the value has the wrong type.
+	// - `null`: the value must not be null.
+	// - `min_length`, `max_length`: the string is too short, or too long.
+	// - `minimum`, `maximum`: the number is too small, or too large.
+	// - `pattern`, `format`: the string has the wrong form.
 	// - `repeated`: the query has this parameter more than once.
-	// - `mismatch`: the value is not the one that it has to be the same as.
-	// - `taken`: the value belongs to someone else.
-	// - `not_allowed`: you may not change this.
+	// - `mismatch`: the value must be the same as another one, but is not.
+	// - `taken`: another user has this value.
+	// - `not_allowed`: you may not set this member, or not to this value.
 	Code FaultCode `json:"code"`
 
-	// Detail What is expected there.
+	// Detail What is wrong or what to send instead, in words.
 	Detail string `json:"detail"`
 
-	// Parameter The query parameter; only there if the fault is in one.
+	// Parameter The name of the query parameter. It is present only if the fault is in one.
 	Parameter *string `json:"parameter,omitempty"`
 
-	// Pointer The place in the body (RFC 6901); `""` is the whole body, or not in the body at all.
-	// A name in it is cut at 64 characters, its control characters are replaced. It has at most 8 names.
+	// Pointer Where in the body the fault is, as a JSON Pointer (RFC 6901).
+	// It is `""` if the fault is in the body as a whole, or not in the body.
+	// The pointer has at most 8 names. The server cuts each name at 64 characters and replaces its control characters.
 	Pointer string `json:"pointer"`
 }
 
 // FaultCode The kind of fault, for programs. A code never changes its meaning.
-// Adding or removing a code is a breaking change:
-// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
+// Adding or removing a code is a breaking change.
+// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
-// - `duplicate_member`: the object names this member twice.
-// - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
+// - `syntax`: the body is not JSON from this place on, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+// - `duplicate_member`: the object has this member more than once.
+// - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 // - `required`: the member is missing.
-// - `type`: a value of another type is expected.
-// - `null`: null is not allowed here.
-// - `min_length`, `max_length`: too short, too long.
-// - `minimum`, `maximum`: too small, too large.
-// - `pattern`, `format`: a string of another form is expected.
+// - `type`: the value has the wrong type.
+// - `null`: the value must not be null.
+// - `min_length`, `max_length`: the string is too short, or too long.
+// - `minimum`, `maximum`: the number is too small, or too large.
+// - `pattern`, `format`: the string has the wrong form.
 // - `repeated`: the query has this parameter more than once.
-// - `mismatch`: the value is not the one that it has to be the same as.
-// - `taken`: the value belongs to someone else.
-// - `not_allowed`: you may not change this.
+// - `mismatch`: the value must be the same as another one, but is not.
+// - `taken`: another user has this value.
+// - `not_allowed`: you may not set this member, or not to this value.
 type FaultCode string
 
-// LogIn A name and its password.
+// LogIn A name and a password.
 type LogIn struct {
 	// Password The password.
 	//
@@ -397,28 +399,28 @@ type LogIn struct {
 	Password string `json:"password"`
 
 	// Username An e-mail address, or `ENTERPRISE_ID/NICK_NAME`.
-	// A name alone could belong to someone in each enterprise and is no one's.
+	// The `nick_name` alone is not enough, because several enterprises can have a user of that name.
 	//
 	//
 	// Example: default/ada
 	Username string `json:"username"`
 }
 
-// NickName The name of a user, unique in its enterprise in any letter case.
-// No `/`, no `@`, no white space.
+// NickName The name of a user, without `/`, `@` and white space.
+// No two users of an enterprise have the same name, even in different letter case.
 //
 // Example: ada
 type NickName = string
 
-// Nothing Nothing but success.
+// Nothing An empty object. The request succeeded.
 type Nothing = map[string]interface{}
 
-// Origion Where the user came from, in free text. The misspelling stays: clients rely on it.
+// Origion Where the user came from, in free text. The misspelt name stays, because clients rely on it.
 //
 // Example: import
 type Origion = string
 
-// Password A password in any script. It is compared in Unicode NFC and never read back.
+// Password A password in any script. The server compares it in Unicode NFC and never returns it.
 //
 // Example: correct horse
 type Password = string
@@ -428,181 +430,182 @@ type Password = string
 // Example: correct horse
 type PasswordAgain = string
 
-// Phone A phone number in free form. `""` means none.
+// Phone A phone number in free form. `""` means that the user has none.
 //
 // Example: +44 20 7946 0000
 type Phone = string
 
-// Problem What went wrong (RFC 9457).
+// Problem A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Problem struct {
 	// Code The kind of problem, for programs. A code never changes its meaning.
-	// Adding or removing a code is a breaking change:
-	// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
+	// Adding or removing a code is a breaking change.
+	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
+	// - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
 	// - `malformed_header`: a header does not have the form that its RFC defines.
-	// - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
+	// - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 	// - `invalid_credentials`: no active user has this name and password.
 	// - `forbidden`: your role does not allow this.
-	// - `reauthentication_required`: your log-in is older than 15 minutes; log in again.
-	// - `not_found`: no such path, or no user that you may see.
-	// - `method_not_allowed`: the path exists, the method does not; see `Allow`.
+	// - `reauthentication_required`: you logged in more than 15 minutes ago. Log in again first.
+	// - `not_found`: there is no such path, or no such user that you may see.
+	// - `method_not_allowed`: the path does not support this method. See `Allow`.
 	// - `email_taken`: another user has this e-mail address.
 	// - `nick_name_taken`: another user of the enterprise has this name.
-	// - `own_account`: nobody does this to their own account.
+	// - `own_account`: you cannot do this to your own account.
 	// - `last_administrator`: the enterprise has no other active administrator.
-	// - `enterprise_mismatch`: the user is in another enterprise.
+	// - `enterprise_mismatch`: the user belongs to another enterprise.
 	// - `system_administrator`: the user is a system administrator.
-	// - `operator_token`: the token in the server's settings ends by a start of the server without it.
-	// - `precondition_failed`: `If-Match` or `If-None-Match` does not hold for the user's version.
+	// - `operator_token`: the token is set in the server's settings. To revoke it, start the server without it.
+	// - `precondition_failed`: the user's version does not meet `If-Match` or `If-None-Match`.
 	// - `content_too_large`: the body is over 64 KiB.
-	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
-	// - `invalid_request`: the request is not what the schema asks for; see `errors`.
-	// - `too_many_requests`: slow down; try again after `Retry-After` seconds.
-	// - `internal_error`: our fault; the log has more under the request id.
-	// - `unavailable`: busy or stopping; try again after `Retry-After` seconds.
+	// - `unsupported_media_type`: the body is not `application/json` in UTF-8, or it has a `Content-Encoding`.
+	// - `invalid_request`: the request breaks its schema or a rule of the operation. See `errors`.
+	// - `too_many_requests`: there were too many requests. Try again after `Retry-After` seconds.
+	// - `internal_error`: the server failed. Its log says more under the id of the request.
+	// - `unavailable`: the server is busy or stopping. Try again after `Retry-After` seconds.
 	Code ProblemCode `json:"code"`
 
-	// Detail What to do about it.
+	// Detail What went wrong and what you can do about it, in words.
 	Detail string `json:"detail"`
 
-	// Errors The faults, one by one; empty where the problem is in no member and no parameter.
+	// Errors The faults in the body and in the query, one by one. It is `[]` if the problem has no such faults.
 	Errors []Fault `json:"errors"`
 
-	// RequestID The same as `X-Request-Id`.
+	// RequestID The id of the request, as in `X-Request-Id`.
 	RequestID string `json:"request_id"`
 
-	// Status The HTTP status.
+	// Status The status code of the response.
 	Status int `json:"status"`
 
 	// Title The kind of problem, in words.
 	Title string `json:"title"`
 
-	// Type The kind of problem: `urn:userapi:problem:` and the code.
+	// Type The kind of problem as a URI: `urn:userapi:problem:` followed by the code.
 	Type string `json:"type"`
 }
 
 // ProblemCode The kind of problem, for programs. A code never changes its meaning.
-// Adding or removing a code is a breaking change:
-// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
+// Adding or removing a code is a breaking change.
+// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
+// - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
 // - `malformed_header`: a header does not have the form that its RFC defines.
-// - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
+// - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 // - `invalid_credentials`: no active user has this name and password.
 // - `forbidden`: your role does not allow this.
-// - `reauthentication_required`: your log-in is older than 15 minutes; log in again.
-// - `not_found`: no such path, or no user that you may see.
-// - `method_not_allowed`: the path exists, the method does not; see `Allow`.
+// - `reauthentication_required`: you logged in more than 15 minutes ago. Log in again first.
+// - `not_found`: there is no such path, or no such user that you may see.
+// - `method_not_allowed`: the path does not support this method. See `Allow`.
 // - `email_taken`: another user has this e-mail address.
 // - `nick_name_taken`: another user of the enterprise has this name.
-// - `own_account`: nobody does this to their own account.
+// - `own_account`: you cannot do this to your own account.
 // - `last_administrator`: the enterprise has no other active administrator.
-// - `enterprise_mismatch`: the user is in another enterprise.
+// - `enterprise_mismatch`: the user belongs to another enterprise.
 // - `system_administrator`: the user is a system administrator.
-// - `operator_token`: the token in the server's settings ends by a start of the server without it.
-// - `precondition_failed`: `If-Match` or `If-None-Match` does not hold for the user's version.
+// - `operator_token`: the token is set in the server's settings. To revoke it, start the server without it.
+// - `precondition_failed`: the user's version does not meet `If-Match` or `If-None-Match`.
 // - `content_too_large`: the body is over 64 KiB.
-// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
-// - `invalid_request`: the request is not what the schema asks for; see `errors`.
-// - `too_many_requests`: slow down; try again after `Retry-After` seconds.
-// - `internal_error`: our fault; the log has more under the request id.
-// - `unavailable`: busy or stopping; try again after `Retry-After` seconds.
+// - `unsupported_media_type`: the body is not `application/json` in UTF-8, or it has a `Content-Encoding`.
+// - `invalid_request`: the request breaks its schema or a rule of the operation. See `errors`.
+// - `too_many_requests`: there were too many requests. Try again after `Retry-After` seconds.
+// - `internal_error`: the server failed. Its log says more under the id of the request.
+// - `unavailable`: the server is busy or stopping. Try again after `Retry-After` seconds.
 type ProblemCode string
 
-// Total How many there are on all pages together.
+// Total The number of entries on all pages together.
 //
 // Example: 1
 type Total = int64
 
-// UpdateUser The members of a user that can be changed, each optional.
+// UpdateUser The members of a user that you can change. Each of them is optional.
 //
-// In a request, an absent member stays as it is.
-// `is_active` has three states and all can be stored: `true`, `false` and `null`.
-// Leaving `is_active` out is none of them: it changes nothing.
-// No other member takes `null`.
-// `phone` is cleared by `""`. The others can be changed, not removed.
+// In a request, a member that is absent stays as it is.
+// `is_active` can be `true`, `false` or `null`, and the server stores all three.
+// An absent `is_active` is different from all three: it changes nothing.
+// No other member can be `null`.
+// `""` clears `phone`. You can change the other members but not clear them.
 //
-// In an answer, `is_active` is always there, also when it is `null`.
-// `email` is absent when the user has none. `password` is never there.
+// In a response, `is_active` is always present, even if it is `null`.
+// `email` is absent if the user has none. `password` is never present.
 type UpdateUser struct {
-	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without display name or quoting,
-	// with at most 64 characters before the `@` (§4.5.3.1.1).
-	// It is unique over all users in any letter case. Nobody has verified it.
+	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
+	// It has at most 64 characters before the `@` (§4.5.3.1.1).
+	// No two users have the same address, even in different letter case.
+	// Nobody has verified that the address belongs to the user.
 	//
 	//
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 	//
 	// Example: default
 	EnterpriseID *EnterpriseID `json:"enterprise_id,omitempty"`
 
-	// IsActive `true`: may log in and use tokens.
-	// `false`: switched off.
-	// `null`: not decided yet, for example invited; may not log in.
+	// IsActive - `true`: the user may log in and use tokens.
+	// - `false`: the user is switched off.
+	// - `null`: nobody has decided yet, for example because the user is only invited. The user may not log in.
 	//
 	//
 	// Example: true
 	IsActive nullable.Nullable[bool] `json:"is_active,omitempty"`
 
-	// Password A password in any script. It is never in an answer.
+	// Password A password in any script. A response never contains it.
 	//
 	// Example: stringst
 	Password *string `json:"password,omitempty"`
 
-	// Phone A phone number in free form. `""` means none.
+	// Phone A phone number in free form. `""` means that the user has none.
 	//
 	// Example: +44 20 7946 0000
 	Phone *Phone `json:"phone,omitempty"`
 }
 
-// UserID The number of a user. Numbers are never reused.
+// UserID The id of a user. The server never reuses an id.
 //
 // Example: 2
 type UserID = int32
 
-// UserIDText The number of a user, as a string.
-// Another text of this length names no user and is 404.
+// UserIDText The id of a user, in decimal digits, as a string.
+// If you send another string of this length, you get 404.
 //
 // Example: 2
 type UserIDText = string
 
-// UserInfo A user. Every member is always there.
+// UserInfo A user. Every member is always present.
 type UserInfo struct {
-	// ClientIP The address that created the user, or null for the command line or the server itself.
+	// ClientIP The IP address from which the user was created, or `null` if the command line or the server itself created the user.
 	ClientIP nullable.Nullable[string] `json:"client_ip"`
 
 	// CreateTime When the user was created (RFC 3339, UTC).
 	CreateTime time.Time `json:"create_time"`
 
-	// Email The e-mail address, as it was given, or null for none.
+	// Email The e-mail address, exactly as it was given, or `null` if the user has none.
 	Email nullable.Nullable[string] `json:"email"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
 
-	// IsActive `true`: may log in and use tokens.
-	// `false`: switched off.
-	// `null`: not decided yet, for example invited; may not log in.
+	// IsActive - `true`: the user may log in and use tokens.
+	// - `false`: the user is switched off.
+	// - `null`: nobody has decided yet, for example because the user is only invited. The user may not log in.
 	//
 	//
 	// Example: true
 	IsActive nullable.Nullable[bool] `json:"is_active"`
 
-	// NickName The name, as it was given.
+	// NickName The name, exactly as it was given.
 	NickName string `json:"nick_name"`
 
-	// Origion Where the user came from, or null where that was not said.
+	// Origion Where the user came from, or `null` if nobody said so.
 	Origion nullable.Nullable[string] `json:"origion"`
 
-	// Phone The phone number. `""` means none.
+	// Phone The phone number. `""` means that the user has none.
 	Phone string `json:"phone"`
 
-	// UserID The number of a user. Numbers are never reused.
+	// UserID The id of a user. The server never reuses an id.
 	//
 	// Example: 2
 	UserID UserID `json:"user_id"`
@@ -610,12 +613,12 @@ type UserInfo struct {
 
 // UserList One page of users.
 type UserList struct {
-	// Total How many there are on all pages together.
+	// Total The number of entries on all pages together.
 	//
 	// Example: 1
 	Total Total `json:"total"`
 
-	// Users The users on the page; `[]` for none.
+	// Users The users on the page. It is `[]` if there are none.
 	Users []UserInfo `json:"users"`
 }
 
@@ -634,148 +637,148 @@ type PageSize = int32
 // UserIDInPath defines model for UserIdInPath.
 type UserIDInPath = string
 
-// BadRequest What went wrong (RFC 9457).
+// BadRequest A problem (RFC 9457). It says what went wrong and what you can do about it.
 type BadRequest = Problem
 
-// Conflict What went wrong (RFC 9457).
+// Conflict A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Conflict = Problem
 
-// ContentTooLarge What went wrong (RFC 9457).
+// ContentTooLarge A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ContentTooLarge = Problem
 
-// Forbidden What went wrong (RFC 9457).
+// Forbidden A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Forbidden = Problem
 
-// ForbiddenAppointment What went wrong (RFC 9457).
+// ForbiddenAppointment A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenAppointment = Problem
 
-// ForbiddenChange What went wrong (RFC 9457).
+// ForbiddenChange A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenChange = Problem
 
-// ForbiddenEnterprise What went wrong (RFC 9457).
+// ForbiddenEnterprise A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenEnterprise = Problem
 
-// ForbiddenPassword What went wrong (RFC 9457).
+// ForbiddenPassword A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenPassword = Problem
 
-// InternalServerError What went wrong (RFC 9457).
+// InternalServerError A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InternalServerError = Problem
 
-// InvalidCredentials What went wrong (RFC 9457).
+// InvalidCredentials A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InvalidCredentials = Problem
 
-// InvalidQuery What went wrong (RFC 9457).
+// InvalidQuery A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InvalidQuery = Problem
 
-// LastAdministrator What went wrong (RFC 9457).
+// LastAdministrator A problem (RFC 9457). It says what went wrong and what you can do about it.
 type LastAdministrator = Problem
 
-// MalformedBody What went wrong (RFC 9457).
+// MalformedBody A problem (RFC 9457). It says what went wrong and what you can do about it.
 type MalformedBody = Problem
 
-// MalformedHeader What went wrong (RFC 9457).
+// MalformedHeader A problem (RFC 9457). It says what went wrong and what you can do about it.
 type MalformedHeader = Problem
 
-// NotAdministrator What went wrong (RFC 9457).
+// NotAdministrator A problem (RFC 9457). It says what went wrong and what you can do about it.
 type NotAdministrator = Problem
 
-// NotAppointable What went wrong (RFC 9457).
+// NotAppointable A problem (RFC 9457). It says what went wrong and what you can do about it.
 type NotAppointable = Problem
 
-// NotFound What went wrong (RFC 9457).
+// NotFound A problem (RFC 9457). It says what went wrong and what you can do about it.
 type NotFound = Problem
 
-// OperatorToken What went wrong (RFC 9457).
+// OperatorToken A problem (RFC 9457). It says what went wrong and what you can do about it.
 type OperatorToken = Problem
 
-// PreconditionFailed What went wrong (RFC 9457).
+// PreconditionFailed A problem (RFC 9457). It says what went wrong and what you can do about it.
 type PreconditionFailed = Problem
 
-// ReauthenticationRequired What went wrong (RFC 9457).
+// ReauthenticationRequired A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ReauthenticationRequired = Problem
 
-// ServiceUnavailable What went wrong (RFC 9457).
+// ServiceUnavailable A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ServiceUnavailable = Problem
 
-// Taken What went wrong (RFC 9457).
+// Taken A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Taken = Problem
 
-// TooManyLogIns What went wrong (RFC 9457).
+// TooManyLogIns A problem (RFC 9457). It says what went wrong and what you can do about it.
 type TooManyLogIns = Problem
 
-// TooManyRequests What went wrong (RFC 9457).
+// TooManyRequests A problem (RFC 9457). It says what went wrong and what you can do about it.
 type TooManyRequests = Problem
 
-// Unauthorized What went wrong (RFC 9457).
+// Unauthorized A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Unauthorized = Problem
 
-// UnprocessableContent What went wrong (RFC 9457).
+// UnprocessableContent A problem (RFC 9457). It says what went wrong and what you can do about it.
 type UnprocessableContent = Problem
 
-// UnsupportedMediaType What went wrong (RFC 9457).
+// UnsupportedMediaType A problem (RFC 9457). It says what went wrong and what you can do about it.
 type UnsupportedMediaType = Problem
 
 // ListAdministratorsParams defines parameters for ListAdministrators.
 type ListAdministratorsParams struct {
-	// Eid Only administrators of this enterprise. Without it, all that you may see.
-	// An enterprise that is not yours is 403.
+	// Eid List only the administrators of this enterprise. Without it, you get all that you may see.
+	// If you are an administrator and name another enterprise than your own, you get 403.
 	Eid *EnterpriseID `form:"eid,omitempty" json:"eid,omitempty"`
 
-	// Page The number of the page, from 1.
+	// Page Which page to return. The first one is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many are on a page.
+	// PageSize The number of entries on a page.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
 
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
-	// Query Only users with this text in their name, e-mail address or phone, in any letter case.
-	// It is plain text: `%` and `_` stand for themselves. `""` is in every user.
+	// Query List only users who have this text in their name, e-mail address or phone, in any letter case.
+	// The text has no wildcards: `%` and `_` stand for themselves. `""` lists all users.
 	Query *string `form:"query,omitempty" json:"query,omitempty"`
 
-	// Page The number of the page, from 1.
+	// Page Which page to return. The first one is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many are on a page.
+	// PageSize The number of entries on a page.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
 
 // DeleteUserParams defines parameters for DeleteUser.
 type DeleteUserParams struct {
-	// IfMatch Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
+	// IfMatch Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
-	// IfNoneMatch Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
+	// IfNoneMatch Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
-	// IfNoneMatch Answer 304 if the user still has one of these versions (RFC 9110 §13.1.2).
+	// IfNoneMatch Return 304 if the user still has one of these versions (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *EntityTags `json:"If-None-Match,omitempty"`
 }
 
 // UpdateUserParams defines parameters for UpdateUser.
 type UpdateUserParams struct {
-	// IfMatch Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
+	// IfMatch Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
-	// IfNoneMatch Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
+	// IfNoneMatch Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListUserEventsParams defines parameters for ListUserEvents.
 type ListUserEventsParams struct {
-	// Page The number of the page, from 1.
+	// Page Which page to return. The first one is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many are on a page.
+	// PageSize The number of entries on a page.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
 

@@ -156,48 +156,48 @@ func (e ProblemCode) Valid() bool {
 	}
 }
 
-// Administrator An administrator.
+// Administrator An administrator, and the enterprise that the administrator manages.
 type Administrator struct {
-	// Eid The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+	// Eid The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 	//
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
 
-	// UserID The number of a user, as a string.
-	// Another text of this length names no user and is 404.
+	// UserID The id of a user, in decimal digits, as a string.
+	// If you send another string of this length, you get 404.
 	//
 	//
 	// Example: 2
 	UserID UserIDText `json:"user_id"`
 }
 
-// AppointAdministrator Who becomes an administrator of what.
+// AppointAdministrator The user to appoint, and the enterprise of the user.
 type AppointAdministrator struct {
-	// Eid The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+	// Eid The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 	//
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
 
-	// UserID The number of a user, as a string.
-	// Another text of this length names no user and is 404.
+	// UserID The id of a user, in decimal digits, as a string.
+	// If you send another string of this length, you get 404.
 	//
 	//
 	// Example: 2
 	UserID UserIDText `json:"user_id"`
 }
 
-// AuthToken A token and its end.
+// AuthToken A token, and when it expires.
 type AuthToken struct {
-	// ExpiresAt When the token ends by itself (RFC 3339, UTC).
+	// ExpiresAt When the token expires (RFC 3339, UTC).
 	ExpiresAt time.Time `json:"expires_at"`
 
-	// Token What to send as `Authorization`. Keep it secret.
+	// Token The token to send in `Authorization`. Keep it secret.
 	Token string `json:"token"`
 }
 
-// ChangeOwnPassword A new password for oneself.
+// ChangeOwnPassword A new password for yourself, sent twice.
 type ChangeOwnPassword struct {
-	// Password A password in any script. It is compared in Unicode NFC and never read back.
+	// Password A password in any script. The server compares it in Unicode NFC and never returns it.
 	//
 	// Example: correct horse
 	Password Password `json:"password"`
@@ -208,9 +208,9 @@ type ChangeOwnPassword struct {
 	Password1 PasswordAgain `json:"password1"`
 }
 
-// ChangePassword A new password for a user.
+// ChangePassword A new password for a user, sent twice.
 type ChangePassword struct {
-	// Password A password in any script. It is compared in Unicode NFC and never read back.
+	// Password A password in any script. The server compares it in Unicode NFC and never returns it.
 	//
 	// Example: correct horse
 	Password Password `json:"password"`
@@ -220,15 +220,15 @@ type ChangePassword struct {
 	// Example: correct horse
 	Password1 PasswordAgain `json:"password1"`
 
-	// UserID The number of a user. Numbers are never reused.
+	// UserID The id of a user. The server never reuses an id.
 	//
 	// Example: 2
 	UserID UserID `json:"user_id"`
 }
 
-// ChangedPassword Whose password was changed.
+// ChangedPassword The user whose password was changed.
 type ChangedPassword struct {
-	// UserID The number of a user. Numbers are never reused.
+	// UserID The id of a user. The server never reuses an id.
 	//
 	// Example: 2
 	UserID UserID `json:"user_id"`
@@ -236,55 +236,57 @@ type ChangedPassword struct {
 
 // CreateUser A new user.
 type CreateUser struct {
-	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without display name or quoting,
-	// with at most 64 characters before the `@` (§4.5.3.1.1).
-	// It is unique over all users in any letter case. Nobody has verified it.
+	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
+	// It has at most 64 characters before the `@` (§4.5.3.1.1).
+	// No two users have the same address, even in different letter case.
+	// Nobody has verified that the address belongs to the user.
 	//
 	//
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
 
-	// IsActive `true`, `false` or `null` as in UpdateUser; absent means `true`.
+	// IsActive `true`, `false` or `null`, as in UpdateUser. If it is absent, it is `true`.
 	//
 	// Example: true
 	IsActive nullable.Nullable[bool] `json:"is_active,omitempty"`
 
-	// NickName The name of a user, unique in its enterprise in any letter case.
-	// No `/`, no `@`, no white space.
+	// NickName The name of a user, without `/`, `@` and white space.
+	// No two users of an enterprise have the same name, even in different letter case.
 	//
 	//
 	// Example: ada
 	NickName NickName `json:"nick_name"`
 
-	// Origion Where the user came from, in free text. The misspelling stays: clients rely on it.
+	// Origion Where the user came from, in free text. The misspelt name stays, because clients rely on it.
 	//
 	// Example: import
 	Origion *Origion `json:"origion,omitempty"`
 
-	// Password A password in any script. It is compared in Unicode NFC and never read back.
+	// Password A password in any script. The server compares it in Unicode NFC and never returns it.
 	//
 	// Example: correct horse
 	Password Password `json:"password"`
 
-	// Phone A phone number in free form. `""` means none.
+	// Phone A phone number in free form. `""` means that the user has none.
 	//
 	// Example: +44 20 7946 0000
 	Phone *Phone `json:"phone,omitempty"`
 }
 
-// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without display name or quoting,
-// with at most 64 characters before the `@` (§4.5.3.1.1).
-// It is unique over all users in any letter case. Nobody has verified it.
+// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
+// It has at most 64 characters before the `@` (§4.5.3.1.1).
+// No two users have the same address, even in different letter case.
+// Nobody has verified that the address belongs to the user.
 //
 // Example: user@example.com
 type Email = string
 
-// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+// EnterpriseID The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 //
 // Example: default
 type EnterpriseID = string
@@ -292,36 +294,35 @@ type EnterpriseID = string
 // EntityTags A list of entity tags, or `*` (RFC 9110 §8.8.3). Anything else is 400.
 type EntityTags = string
 
-// Event One change. Every member is always there.
+// Event One change. Every member is always present.
 type Event struct {
-	// ActorID Who made it, or null for the command line or the server itself.
+	// ActorID The user who made the change, or `null` if the command line or the server itself made it.
 	ActorID nullable.Nullable[int32] `json:"actor_id"`
 
-	// EnterpriseID The enterprise of the user before the change, or of a new user.
+	// EnterpriseID The enterprise of the user before the change. For a new user, it is the enterprise in which the user was created.
 	EnterpriseID string `json:"enterprise_id"`
 
-	// EventID The number of the change.
+	// EventID The id of the change.
 	EventID int64 `json:"event_id"`
 
-	// Fields The members that were set, whatever they were before.
-	// `role` stands for an administrator who was appointed, dismissed or moved,
-	// and for a system administrator who was created.
+	// Fields The members that the change set, even to the value that they had before.
+	// `role` is among them if an administrator was appointed, dismissed or moved to another enterprise, and if a system administrator was created.
 	Fields []string `json:"fields"`
 
-	// Operation The operationId of the change.
-	// Only the command line and the server itself do `createToken` and `revokeToken`.
+	// Operation The operation that made the change: an `operationId` of this contract, `createToken` or `revokeToken`.
+	// Only the command line and the server itself use the last two.
 	Operation string `json:"operation"`
 
-	// RequestID The `X-Request-Id` of the request, or null where there was none.
+	// RequestID The `X-Request-Id` of the request, or `null` if there was no request.
 	RequestID nullable.Nullable[string] `json:"request_id"`
 
-	// Time When it was made (RFC 3339, UTC).
+	// Time When the change was made (RFC 3339, UTC).
 	Time time.Time `json:"time"`
 
-	// TokenName The name of the token that was used or, by a log-in, made; `""` for none.
+	// TokenName The name of the token that was used, or that a log-in created. It is `""` if there was none.
 	TokenName string `json:"token_name"`
 
-	// UserID The number of a user. Numbers are never reused.
+	// UserID The id of a user. The server never reuses an id.
 	//
 	// Example: 2
 	UserID UserID `json:"user_id"`
@@ -329,10 +330,10 @@ type Event struct {
 
 // EventList One page of changes.
 type EventList struct {
-	// Events The changes on the page; `[]` for none.
+	// Events The changes on the page. It is `[]` if there are none.
 	Events []Event `json:"events"`
 
-	// Total How many there are on all pages together.
+	// Total The number of entries on all pages together.
 	//
 	// Example: 1
 	Total Total `json:"total"`
@@ -341,55 +342,56 @@ type EventList struct {
 // Fault One fault of a request.
 type Fault struct {
 	// Code The kind of fault, for programs. A code never changes its meaning.
-	// Adding or removing a code is a breaking change:
-	// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
+	// Adding or removing a code is a breaking change.
+	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
-	// - `duplicate_member`: the object names this member twice.
-	// - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
+	// - `syntax`: the body is not JSON from this place on, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+	// - `duplicate_member`: the object has this member more than once.
+	// - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 	// - `required`: the member is missing.
-	// - `type`: a value of another type is expected.
-	// - `null`: null is not allowed here.
-	// - `min_length`, `max_length`: too short, too long.
-	// - `minimum`, `maximum`: too small, too large.
-	// - `pattern`, `format`: a string of another form is expected.
+	// - `type`: the value has the wrong type.
+	// - `null`: the value must not be null.
+	// - `min_length`, `max_length`: the string is too short, or too long.
+	// - `minimum`, `maximum`: the number is too small, or too large.
+	// - `pattern`, `format`: the string has the wrong form.
 	// - `repeated`: the query has this parameter more than once.
-	// - `mismatch`: the value is not the one that it has to be the same as.
-	// - `taken`: the value belongs to someone else.
-	// - `not_allowed`: you may not change this.
+	// - `mismatch`: the value must be the same as another one, but is not.
+	// - `taken`: another user has this value.
+	// - `not_allowed`: you may not set this member, or not to this value.
 	Code FaultCode `json:"code"`
 
-	// Detail What is expected there.
+	// Detail What is wrong or what to send instead, in words.
 	Detail string `json:"detail"`
 
-	// Parameter The query parameter; only there if the fault is in one.
+	// Parameter The name of the query parameter. It is present only if the fault is in one.
 	Parameter *string `json:"parameter,omitempty"`
 
-	// Pointer The place in the body (RFC 6901); `""` is the whole body, or not in the body at all.
-	// A name in it is cut at 64 characters, its control characters are replaced. It has at most 8 names.
+	// Pointer Where in the body the fault is, as a JSON Pointer (RFC 6901).
+	// It is `""` if the fault is in the body as a whole, or not in the body.
+	// The pointer has at most 8 names. The server cuts each name at 64 characters and replaces its control characters.
 	Pointer string `json:"pointer"`
 }
 
 // FaultCode The kind of fault, for programs. A code never changes its meaning.
-// Adding or removing a code is a breaking change:
-// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
+// Adding or removing a code is a breaking change.
+// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
-// - `duplicate_member`: the object names this member twice.
-// - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
+// - `syntax`: the body is not JSON from this place on, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+// - `duplicate_member`: the object has this member more than once.
+// - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 // - `required`: the member is missing.
-// - `type`: a value of another type is expected.
-// - `null`: null is not allowed here.
-// - `min_length`, `max_length`: too short, too long.
-// - `minimum`, `maximum`: too small, too large.
-// - `pattern`, `format`: a string of another form is expected.
+// - `type`: the value has the wrong type.
+// - `null`: the value must not be null.
+// - `min_length`, `max_length`: the string is too short, or too long.
+// - `minimum`, `maximum`: the number is too small, or too large.
+// - `pattern`, `format`: the string has the wrong form.
 // - `repeated`: the query has this parameter more than once.
-// - `mismatch`: the value is not the one that it has to be the same as.
-// - `taken`: the value belongs to someone else.
-// - `not_allowed`: you may not change this.
+// - `mismatch`: the value must be the same as another one, but is not.
+// - `taken`: another user has this value.
+// - `not_allowed`: you may not set this member, or not to this value.
 type FaultCode string
 
-// LogIn A name and its password.
+// LogIn A name and a password.
 type LogIn struct {
 	// Password The password.
 	//
@@ -397,28 +399,28 @@ type LogIn struct {
 	Password string `json:"password"`
 
 	// Username An e-mail address, or `ENTERPRISE_ID/NICK_NAME`.
-	// A name alone could belong to someone in each enterprise and is no one's.
+	// The `nick_name` alone is not enough, because several enterprises can have a user of that name.
 	//
 	//
 	// Example: default/ada
 	Username string `json:"username"`
 }
 
-// NickName The name of a user, unique in its enterprise in any letter case.
-// No `/`, no `@`, no white space.
+// NickName The name of a user, without `/`, `@` and white space.
+// No two users of an enterprise have the same name, even in different letter case.
 //
 // Example: ada
 type NickName = string
 
-// Nothing Nothing but success.
+// Nothing An empty object. The request succeeded.
 type Nothing = map[string]interface{}
 
-// Origion Where the user came from, in free text. The misspelling stays: clients rely on it.
+// Origion Where the user came from, in free text. The misspelt name stays, because clients rely on it.
 //
 // Example: import
 type Origion = string
 
-// Password A password in any script. It is compared in Unicode NFC and never read back.
+// Password A password in any script. The server compares it in Unicode NFC and never returns it.
 //
 // Example: correct horse
 type Password = string
@@ -428,181 +430,182 @@ type Password = string
 // Example: correct horse
 type PasswordAgain = string
 
-// Phone A phone number in free form. `""` means none.
+// Phone A phone number in free form. `""` means that the user has none.
 //
 // Example: +44 20 7946 0000
 type Phone = string
 
-// Problem What went wrong (RFC 9457).
+// Problem A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Problem struct {
 	// Code The kind of problem, for programs. A code never changes its meaning.
-	// Adding or removing a code is a breaking change:
-	// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
+	// Adding or removing a code is a breaking change.
+	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
+	// - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
 	// - `malformed_header`: a header does not have the form that its RFC defines.
-	// - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
+	// - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 	// - `invalid_credentials`: no active user has this name and password.
 	// - `forbidden`: your role does not allow this.
-	// - `reauthentication_required`: your log-in is older than 15 minutes; log in again.
-	// - `not_found`: no such path, or no user that you may see.
-	// - `method_not_allowed`: the path exists, the method does not; see `Allow`.
+	// - `reauthentication_required`: you logged in more than 15 minutes ago. Log in again first.
+	// - `not_found`: there is no such path, or no such user that you may see.
+	// - `method_not_allowed`: the path does not support this method. See `Allow`.
 	// - `email_taken`: another user has this e-mail address.
 	// - `nick_name_taken`: another user of the enterprise has this name.
-	// - `own_account`: nobody does this to their own account.
+	// - `own_account`: you cannot do this to your own account.
 	// - `last_administrator`: the enterprise has no other active administrator.
-	// - `enterprise_mismatch`: the user is in another enterprise.
+	// - `enterprise_mismatch`: the user belongs to another enterprise.
 	// - `system_administrator`: the user is a system administrator.
-	// - `operator_token`: the token in the server's settings ends by a start of the server without it.
-	// - `precondition_failed`: `If-Match` or `If-None-Match` does not hold for the user's version.
+	// - `operator_token`: the token is set in the server's settings. To revoke it, start the server without it.
+	// - `precondition_failed`: the user's version does not meet `If-Match` or `If-None-Match`.
 	// - `content_too_large`: the body is over 64 KiB.
-	// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
-	// - `invalid_request`: the request is not what the schema asks for; see `errors`.
-	// - `too_many_requests`: slow down; try again after `Retry-After` seconds.
-	// - `internal_error`: our fault; the log has more under the request id.
-	// - `unavailable`: busy or stopping; try again after `Retry-After` seconds.
+	// - `unsupported_media_type`: the body is not `application/json` in UTF-8, or it has a `Content-Encoding`.
+	// - `invalid_request`: the request breaks its schema or a rule of the operation. See `errors`.
+	// - `too_many_requests`: there were too many requests. Try again after `Retry-After` seconds.
+	// - `internal_error`: the server failed. Its log says more under the id of the request.
+	// - `unavailable`: the server is busy or stopping. Try again after `Retry-After` seconds.
 	Code ProblemCode `json:"code"`
 
-	// Detail What to do about it.
+	// Detail What went wrong and what you can do about it, in words.
 	Detail string `json:"detail"`
 
-	// Errors The faults, one by one; empty where the problem is in no member and no parameter.
+	// Errors The faults in the body and in the query, one by one. It is `[]` if the problem has no such faults.
 	Errors []Fault `json:"errors"`
 
-	// RequestID The same as `X-Request-Id`.
+	// RequestID The id of the request, as in `X-Request-Id`.
 	RequestID string `json:"request_id"`
 
-	// Status The HTTP status.
+	// Status The status code of the response.
 	Status int `json:"status"`
 
 	// Title The kind of problem, in words.
 	Title string `json:"title"`
 
-	// Type The kind of problem: `urn:userapi:problem:` and the code.
+	// Type The kind of problem as a URI: `urn:userapi:problem:` followed by the code.
 	Type string `json:"type"`
 }
 
 // ProblemCode The kind of problem, for programs. A code never changes its meaning.
-// Adding or removing a code is a breaking change:
-// it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
+// Adding or removing a code is a breaking change.
+// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
+// - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
 // - `malformed_header`: a header does not have the form that its RFC defines.
-// - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
+// - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 // - `invalid_credentials`: no active user has this name and password.
 // - `forbidden`: your role does not allow this.
-// - `reauthentication_required`: your log-in is older than 15 minutes; log in again.
-// - `not_found`: no such path, or no user that you may see.
-// - `method_not_allowed`: the path exists, the method does not; see `Allow`.
+// - `reauthentication_required`: you logged in more than 15 minutes ago. Log in again first.
+// - `not_found`: there is no such path, or no such user that you may see.
+// - `method_not_allowed`: the path does not support this method. See `Allow`.
 // - `email_taken`: another user has this e-mail address.
 // - `nick_name_taken`: another user of the enterprise has this name.
-// - `own_account`: nobody does this to their own account.
+// - `own_account`: you cannot do this to your own account.
 // - `last_administrator`: the enterprise has no other active administrator.
-// - `enterprise_mismatch`: the user is in another enterprise.
+// - `enterprise_mismatch`: the user belongs to another enterprise.
 // - `system_administrator`: the user is a system administrator.
-// - `operator_token`: the token in the server's settings ends by a start of the server without it.
-// - `precondition_failed`: `If-Match` or `If-None-Match` does not hold for the user's version.
+// - `operator_token`: the token is set in the server's settings. To revoke it, start the server without it.
+// - `precondition_failed`: the user's version does not meet `If-Match` or `If-None-Match`.
 // - `content_too_large`: the body is over 64 KiB.
-// - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
-// - `invalid_request`: the request is not what the schema asks for; see `errors`.
-// - `too_many_requests`: slow down; try again after `Retry-After` seconds.
-// - `internal_error`: our fault; the log has more under the request id.
-// - `unavailable`: busy or stopping; try again after `Retry-After` seconds.
+// - `unsupported_media_type`: the body is not `application/json` in UTF-8, or it has a `Content-Encoding`.
+// - `invalid_request`: the request breaks its schema or a rule of the operation. See `errors`.
+// - `too_many_requests`: there were too many requests. Try again after `Retry-After` seconds.
+// - `internal_error`: the server failed. Its log says more under the id of the request.
+// - `unavailable`: the server is busy or stopping. Try again after `Retry-After` seconds.
 type ProblemCode string
 
-// Total How many there are on all pages together.
+// Total The number of entries on all pages together.
 //
 // Example: 1
 type Total = int64
 
-// UpdateUser The members of a user that can be changed, each optional.
+// UpdateUser The members of a user that you can change. Each of them is optional.
 //
-// In a request, an absent member stays as it is.
-// `is_active` has three states and all can be stored: `true`, `false` and `null`.
-// Leaving `is_active` out is none of them: it changes nothing.
-// No other member takes `null`.
-// `phone` is cleared by `""`. The others can be changed, not removed.
+// In a request, a member that is absent stays as it is.
+// `is_active` can be `true`, `false` or `null`, and the server stores all three.
+// An absent `is_active` is different from all three: it changes nothing.
+// No other member can be `null`.
+// `""` clears `phone`. You can change the other members but not clear them.
 //
-// In an answer, `is_active` is always there, also when it is `null`.
-// `email` is absent when the user has none. `password` is never there.
+// In a response, `is_active` is always present, even if it is `null`.
+// `email` is absent if the user has none. `password` is never present.
 type UpdateUser struct {
-	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without display name or quoting,
-	// with at most 64 characters before the `@` (§4.5.3.1.1).
-	// It is unique over all users in any letter case. Nobody has verified it.
+	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
+	// It has at most 64 characters before the `@` (§4.5.3.1.1).
+	// No two users have the same address, even in different letter case.
+	// Nobody has verified that the address belongs to the user.
 	//
 	//
 	// Example: user@example.com
 	Email *Email `json:"email,omitempty"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 	//
 	// Example: default
 	EnterpriseID *EnterpriseID `json:"enterprise_id,omitempty"`
 
-	// IsActive `true`: may log in and use tokens.
-	// `false`: switched off.
-	// `null`: not decided yet, for example invited; may not log in.
+	// IsActive - `true`: the user may log in and use tokens.
+	// - `false`: the user is switched off.
+	// - `null`: nobody has decided yet, for example because the user is only invited. The user may not log in.
 	//
 	//
 	// Example: true
 	IsActive nullable.Nullable[bool] `json:"is_active,omitempty"`
 
-	// Password A password in any script. It is never in an answer.
+	// Password A password in any script. A response never contains it.
 	//
 	// Example: stringst
 	Password *string `json:"password,omitempty"`
 
-	// Phone A phone number in free form. `""` means none.
+	// Phone A phone number in free form. `""` means that the user has none.
 	//
 	// Example: +44 20 7946 0000
 	Phone *Phone `json:"phone,omitempty"`
 }
 
-// UserID The number of a user. Numbers are never reused.
+// UserID The id of a user. The server never reuses an id.
 //
 // Example: 2
 type UserID = int32
 
-// UserIDText The number of a user, as a string.
-// Another text of this length names no user and is 404.
+// UserIDText The id of a user, in decimal digits, as a string.
+// If you send another string of this length, you get 404.
 //
 // Example: 2
 type UserIDText = string
 
-// UserInfo A user. Every member is always there.
+// UserInfo A user. Every member is always present.
 type UserInfo struct {
-	// ClientIP The address that created the user, or null for the command line or the server itself.
+	// ClientIP The IP address from which the user was created, or `null` if the command line or the server itself created the user.
 	ClientIP nullable.Nullable[string] `json:"client_ip"`
 
 	// CreateTime When the user was created (RFC 3339, UTC).
 	CreateTime time.Time `json:"create_time"`
 
-	// Email The e-mail address, as it was given, or null for none.
+	// Email The e-mail address, exactly as it was given, or `null` if the user has none.
 	Email nullable.Nullable[string] `json:"email"`
 
-	// EnterpriseID The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+	// EnterpriseID The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
 	//
 	// Example: default
 	EnterpriseID EnterpriseID `json:"enterprise_id"`
 
-	// IsActive `true`: may log in and use tokens.
-	// `false`: switched off.
-	// `null`: not decided yet, for example invited; may not log in.
+	// IsActive - `true`: the user may log in and use tokens.
+	// - `false`: the user is switched off.
+	// - `null`: nobody has decided yet, for example because the user is only invited. The user may not log in.
 	//
 	//
 	// Example: true
 	IsActive nullable.Nullable[bool] `json:"is_active"`
 
-	// NickName The name, as it was given.
+	// NickName The name, exactly as it was given.
 	NickName string `json:"nick_name"`
 
-	// Origion Where the user came from, or null where that was not said.
+	// Origion Where the user came from, or `null` if nobody said so.
 	Origion nullable.Nullable[string] `json:"origion"`
 
-	// Phone The phone number. `""` means none.
+	// Phone The phone number. `""` means that the user has none.
 	Phone string `json:"phone"`
 
-	// UserID The number of a user. Numbers are never reused.
+	// UserID The id of a user. The server never reuses an id.
 	//
 	// Example: 2
 	UserID UserID `json:"user_id"`
@@ -610,12 +613,12 @@ type UserInfo struct {
 
 // UserList One page of users.
 type UserList struct {
-	// Total How many there are on all pages together.
+	// Total The number of entries on all pages together.
 	//
 	// Example: 1
 	Total Total `json:"total"`
 
-	// Users The users on the page; `[]` for none.
+	// Users The users on the page. It is `[]` if there are none.
 	Users []UserInfo `json:"users"`
 }
 
@@ -634,148 +637,148 @@ type PageSize = int32
 // UserIDInPath defines model for UserIdInPath.
 type UserIDInPath = string
 
-// BadRequest What went wrong (RFC 9457).
+// BadRequest A problem (RFC 9457). It says what went wrong and what you can do about it.
 type BadRequest = Problem
 
-// Conflict What went wrong (RFC 9457).
+// Conflict A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Conflict = Problem
 
-// ContentTooLarge What went wrong (RFC 9457).
+// ContentTooLarge A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ContentTooLarge = Problem
 
-// Forbidden What went wrong (RFC 9457).
+// Forbidden A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Forbidden = Problem
 
-// ForbiddenAppointment What went wrong (RFC 9457).
+// ForbiddenAppointment A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenAppointment = Problem
 
-// ForbiddenChange What went wrong (RFC 9457).
+// ForbiddenChange A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenChange = Problem
 
-// ForbiddenEnterprise What went wrong (RFC 9457).
+// ForbiddenEnterprise A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenEnterprise = Problem
 
-// ForbiddenPassword What went wrong (RFC 9457).
+// ForbiddenPassword A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenPassword = Problem
 
-// InternalServerError What went wrong (RFC 9457).
+// InternalServerError A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InternalServerError = Problem
 
-// InvalidCredentials What went wrong (RFC 9457).
+// InvalidCredentials A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InvalidCredentials = Problem
 
-// InvalidQuery What went wrong (RFC 9457).
+// InvalidQuery A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InvalidQuery = Problem
 
-// LastAdministrator What went wrong (RFC 9457).
+// LastAdministrator A problem (RFC 9457). It says what went wrong and what you can do about it.
 type LastAdministrator = Problem
 
-// MalformedBody What went wrong (RFC 9457).
+// MalformedBody A problem (RFC 9457). It says what went wrong and what you can do about it.
 type MalformedBody = Problem
 
-// MalformedHeader What went wrong (RFC 9457).
+// MalformedHeader A problem (RFC 9457). It says what went wrong and what you can do about it.
 type MalformedHeader = Problem
 
-// NotAdministrator What went wrong (RFC 9457).
+// NotAdministrator A problem (RFC 9457). It says what went wrong and what you can do about it.
 type NotAdministrator = Problem
 
-// NotAppointable What went wrong (RFC 9457).
+// NotAppointable A problem (RFC 9457). It says what went wrong and what you can do about it.
 type NotAppointable = Problem
 
-// NotFound What went wrong (RFC 9457).
+// NotFound A problem (RFC 9457). It says what went wrong and what you can do about it.
 type NotFound = Problem
 
-// OperatorToken What went wrong (RFC 9457).
+// OperatorToken A problem (RFC 9457). It says what went wrong and what you can do about it.
 type OperatorToken = Problem
 
-// PreconditionFailed What went wrong (RFC 9457).
+// PreconditionFailed A problem (RFC 9457). It says what went wrong and what you can do about it.
 type PreconditionFailed = Problem
 
-// ReauthenticationRequired What went wrong (RFC 9457).
+// ReauthenticationRequired A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ReauthenticationRequired = Problem
 
-// ServiceUnavailable What went wrong (RFC 9457).
+// ServiceUnavailable A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ServiceUnavailable = Problem
 
-// Taken What went wrong (RFC 9457).
+// Taken A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Taken = Problem
 
-// TooManyLogIns What went wrong (RFC 9457).
+// TooManyLogIns A problem (RFC 9457). It says what went wrong and what you can do about it.
 type TooManyLogIns = Problem
 
-// TooManyRequests What went wrong (RFC 9457).
+// TooManyRequests A problem (RFC 9457). It says what went wrong and what you can do about it.
 type TooManyRequests = Problem
 
-// Unauthorized What went wrong (RFC 9457).
+// Unauthorized A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Unauthorized = Problem
 
-// UnprocessableContent What went wrong (RFC 9457).
+// UnprocessableContent A problem (RFC 9457). It says what went wrong and what you can do about it.
 type UnprocessableContent = Problem
 
-// UnsupportedMediaType What went wrong (RFC 9457).
+// UnsupportedMediaType A problem (RFC 9457). It says what went wrong and what you can do about it.
 type UnsupportedMediaType = Problem
 
 // ListAdministratorsParams defines parameters for ListAdministrators.
 type ListAdministratorsParams struct {
-	// Eid Only administrators of this enterprise. Without it, all that you may see.
-	// An enterprise that is not yours is 403.
+	// Eid List only the administrators of this enterprise. Without it, you get all that you may see.
+	// If you are an administrator and name another enterprise than your own, you get 403.
 	Eid *EnterpriseID `form:"eid,omitempty" json:"eid,omitempty"`
 
-	// Page The number of the page, from 1.
+	// Page Which page to return. The first one is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many are on a page.
+	// PageSize The number of entries on a page.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
 
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
-	// Query Only users with this text in their name, e-mail address or phone, in any letter case.
-	// It is plain text: `%` and `_` stand for themselves. `""` is in every user.
+	// Query List only users who have this text in their name, e-mail address or phone, in any letter case.
+	// The text has no wildcards: `%` and `_` stand for themselves. `""` lists all users.
 	Query *string `form:"query,omitempty" json:"query,omitempty"`
 
-	// Page The number of the page, from 1.
+	// Page Which page to return. The first one is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many are on a page.
+	// PageSize The number of entries on a page.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
 
 // DeleteUserParams defines parameters for DeleteUser.
 type DeleteUserParams struct {
-	// IfMatch Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
+	// IfMatch Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
-	// IfNoneMatch Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
+	// IfNoneMatch Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
-	// IfNoneMatch Answer 304 if the user still has one of these versions (RFC 9110 §13.1.2).
+	// IfNoneMatch Return 304 if the user still has one of these versions (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *EntityTags `json:"If-None-Match,omitempty"`
 }
 
 // UpdateUserParams defines parameters for UpdateUser.
 type UpdateUserParams struct {
-	// IfMatch Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
+	// IfMatch Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
-	// IfNoneMatch Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
+	// IfNoneMatch Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListUserEventsParams defines parameters for ListUserEvents.
 type ListUserEventsParams struct {
-	// Page The number of the page, from 1.
+	// Page Which page to return. The first one is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many are on a page.
+	// PageSize The number of entries on a page.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
 
@@ -873,20 +876,21 @@ type ClientInterface interface {
 
 	// ListAdministrators List administrators
 	//
-	// Lists the administrators of an enterprise, in the order of creation.
-	// System administrators are not among them.
-	// Administrators see those of their own enterprise, system administrators all.
+	// Lists administrators in the order in which they were created as users. System administrators are not among them.
+	// Administrators see the administrators of their own enterprise, system administrators those of all enterprises.
 	//
 	// Corresponds with GET /openapi/v1/administrators (the `ListAdministrators` operationId).
 	ListAdministrators(ctx context.Context, params *ListAdministratorsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAdministratorWithBody Appoint an administrator
 	//
-	// Makes a user an administrator of the user's enterprise.
-	// Administrators do so in their own enterprise, system administrators in any.
-	// An enterprise that is not yours is 403; one that is not the user's is 409.
-	// System administrators are not appointed: 409.
-	// Who is an administrator already stays one.
+	// Makes a user an administrator of the enterprise that the user belongs to.
+	// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+	//
+	// - If you are an administrator and `eid` is not your own enterprise, you get 403.
+	// - If `eid` is not the enterprise of the user, you get 409.
+	// - You cannot appoint a system administrator: 409.
+	// - If the user is an administrator already, nothing changes and you get 201.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -895,11 +899,13 @@ type ClientInterface interface {
 
 	// CreateAdministrator Appoint an administrator
 	//
-	// Makes a user an administrator of the user's enterprise.
-	// Administrators do so in their own enterprise, system administrators in any.
-	// An enterprise that is not yours is 403; one that is not the user's is 409.
-	// System administrators are not appointed: 409.
-	// Who is an administrator already stays one.
+	// Makes a user an administrator of the enterprise that the user belongs to.
+	// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+	//
+	// - If you are an administrator and `eid` is not your own enterprise, you get 403.
+	// - If `eid` is not the enterprise of the user, you get 409.
+	// - You cannot appoint a system administrator: 409.
+	// - If the user is an administrator already, nothing changes and you get 201.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -908,30 +914,31 @@ type ClientInterface interface {
 
 	// DeleteAdministrator Dismiss an administrator
 	//
-	// Makes an administrator a user without a role.
-	// Administrators do so in their own enterprise, system administrators in any.
-	// They do not dismiss themselves: 409.
-	// The last active administrator of an enterprise is not dismissed: 409.
-	// Another user who is no administrator is 404.
+	// Takes the role from an administrator, who stays in the enterprise as a user without a role.
+	// Administrators dismiss others in their own enterprise, system administrators in any enterprise.
+	//
+	// - You cannot dismiss yourself: 409.
+	// - You cannot dismiss the last active administrator of an enterprise: 409.
+	// - If the user is not an administrator, you get 404.
 	//
 	// Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
 	DeleteAdministrator(ctx context.Context, userID UserIDInPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteAuthToken Log out
 	//
-	// Ends the token that is used.
-	// The token in the server's settings is the operator's: 409. It ends by a start of the server without it.
+	// Revokes the token that you use.
+	// You cannot log out with the operator's token: 409. To revoke it, start the server without it.
 	//
 	// Corresponds with DELETE /openapi/v1/auth-token (the `DeleteAuthToken` operationId).
 	DeleteAuthToken(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAuthTokenWithBody Log in
 	//
-	// Answers a token for a name and a password. It needs no token itself.
-	// Only active users log in.
-	// An unknown name, a wrong password and a user who is not active are one and the same 401.
-	// Who fails too often is refused with 429 for a while, also with the right password.
-	// A user has at most 50 log-in tokens: with one more, the oldest ends.
+	// Returns a token for a name and a password. This operation needs no token.
+	// Only active users can log in.
+	// If the name is unknown, the password is wrong or the user is not active, you get the same 401.
+	// After too many failures you get 429 for a while, even with the right password.
+	// A user can have at most 50 tokens from log-ins. One more log-in revokes the oldest of them.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -940,11 +947,11 @@ type ClientInterface interface {
 
 	// CreateAuthToken Log in
 	//
-	// Answers a token for a name and a password. It needs no token itself.
-	// Only active users log in.
-	// An unknown name, a wrong password and a user who is not active are one and the same 401.
-	// Who fails too often is refused with 429 for a while, also with the right password.
-	// A user has at most 50 log-in tokens: with one more, the oldest ends.
+	// Returns a token for a name and a password. This operation needs no token.
+	// Only active users can log in.
+	// If the name is unknown, the password is wrong or the user is not active, you get the same 401.
+	// After too many failures you get 429 for a while, even with the right password.
+	// A user can have at most 50 tokens from log-ins. One more log-in revokes the oldest of them.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -953,10 +960,10 @@ type ClientInterface interface {
 
 	// ChangeOwnPasswordWithBody Change your own password
 	//
-	// Gives you a new password and ends all your tokens but for the one that sent it.
-	// The password is sent twice; two that differ are 422.
-	// A log-in that is older than 15 minutes is refused with 403 and the code `reauthentication_required`:
-	// log in again first.
+	// Sets a new password for you and revokes all your tokens, except the one that you use.
+	// Send the password twice. If the two differ, you get 422.
+	// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
+	// Log in again first.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -965,10 +972,10 @@ type ClientInterface interface {
 
 	// ChangeOwnPassword Change your own password
 	//
-	// Gives you a new password and ends all your tokens but for the one that sent it.
-	// The password is sent twice; two that differ are 422.
-	// A log-in that is older than 15 minutes is refused with 403 and the code `reauthentication_required`:
-	// log in again first.
+	// Sets a new password for you and revokes all your tokens, except the one that you use.
+	// Send the password twice. If the two differ, you get 422.
+	// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
+	// Log in again first.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -977,8 +984,8 @@ type ClientInterface interface {
 
 	// ListUsers List users
 	//
-	// Lists the users you may see, in the order of creation.
-	// For administrators and system administrators only.
+	// Lists the users that you may see, in the order of creation.
+	// Only administrators and system administrators may do this.
 	//
 	// Corresponds with GET /openapi/v1/users (the `ListUsers` operationId).
 	ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -986,7 +993,7 @@ type ClientInterface interface {
 	// CreateUserWithBody Create a user
 	//
 	// Creates a user without a role.
-	// Administrators create in their own enterprise, system administrators in any.
+	// Administrators create users in their own enterprise, system administrators in any enterprise.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -996,7 +1003,7 @@ type ClientInterface interface {
 	// CreateUser Create a user
 	//
 	// Creates a user without a role.
-	// Administrators create in their own enterprise, system administrators in any.
+	// Administrators create users in their own enterprise, system administrators in any enterprise.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1005,45 +1012,50 @@ type ClientInterface interface {
 
 	// DeleteUser Delete a user
 	//
-	// Deletes a user and ends the user's tokens. The audit of the user stays.
-	// For administrators and system administrators only.
-	// They do not delete themselves: 409.
-	// The last active administrator of an enterprise is not deleted: 409.
+	// Deletes a user and revokes all tokens of the user. The audit of the user stays.
+	// Only administrators and system administrators may do this.
+	// You cannot delete yourself: 409.
+	// You cannot delete the last active administrator of an enterprise: 409.
 	//
 	// Corresponds with DELETE /openapi/v1/users/{user_id} (the `DeleteUser` operationId).
 	DeleteUser(ctx context.Context, userID UserIDInPath, params *DeleteUserParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUser Read a user
 	//
-	// Answers the user and the version as `ETag`.
-	// A user you may not see and a user who does not exist give the same answer.
+	// Returns the user, and the version of the user as `ETag`.
+	// If you may not see the user, you get 404, just as if the user did not exist.
 	//
 	// Corresponds with GET /openapi/v1/users/{user_id} (the `GetUser` operationId).
 	GetUser(ctx context.Context, userID UserIDInPath, params *GetUserParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateUserWithBody Update user information
 	//
-	// Changes the members that the body names and leaves the others alone.
-	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
+	// Changes the members that the body names, and leaves all others as they are.
+	// RFC 9110 §9.3.4 describes PUT as a full replacement. This PUT changes only a part, because existing clients rely on that.
 	//
-	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
-	// A member that is named is a change, also with the value it has.
-	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
+	// The body is optional. If there is none, or if it is empty or `{}`, nothing changes and you get the current state.
+	// A member in the body counts as a change, even if the user has that value already.
+	// An update happens as a whole or not at all.
+	// If two updates change different members at the same time, both take effect.
 	//
-	// Users may change their own `password`, `email` and `phone`.
-	// Administrators may also change these and `is_active` of the users they look after.
-	// System administrators may change every member of every user.
-	// A member you may not change refuses the whole update with 403.
-	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
-	// else 403 with the code `reauthentication_required`.
-	// Who may set `is_active` does not set their own to false or null: 409.
-	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
-	// An administrator who moves to another enterprise is no administrator there.
+	// **Who may change what**
 	//
-	// A new password ends all tokens of the user, but for the token that sent it.
-	// An `is_active` that is set to false or null ends all tokens of the user for good.
+	// - Users may change their own `password`, `email` and `phone`.
+	// - Administrators may change these and `is_active` for all users whom they manage.
+	// - System administrators may change all members of the body, for all users.
+	// - If you may not change one of the members, the server refuses the whole update: 403.
+	// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+	// - You cannot set your own `is_active` to `false` or `null`: 409.
+	// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
 	//
-	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
+	// **What else changes**
+	//
+	// - A new `password` revokes all tokens of the user, except the token that sent the request.
+	// - Setting `is_active` to `false` or `null` revokes all tokens of the user. Setting it to `true` again does not restore them.
+	// - An administrator who moves to another enterprise loses the role.
+	//
+	// The response has no `ETag`: RFC 9110 §9.3.4 forbids one unless the server stores exactly what you sent.
+	// Read the new `ETag` with GET.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1052,27 +1064,32 @@ type ClientInterface interface {
 
 	// UpdateUser Update user information
 	//
-	// Changes the members that the body names and leaves the others alone.
-	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
+	// Changes the members that the body names, and leaves all others as they are.
+	// RFC 9110 §9.3.4 describes PUT as a full replacement. This PUT changes only a part, because existing clients rely on that.
 	//
-	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
-	// A member that is named is a change, also with the value it has.
-	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
+	// The body is optional. If there is none, or if it is empty or `{}`, nothing changes and you get the current state.
+	// A member in the body counts as a change, even if the user has that value already.
+	// An update happens as a whole or not at all.
+	// If two updates change different members at the same time, both take effect.
 	//
-	// Users may change their own `password`, `email` and `phone`.
-	// Administrators may also change these and `is_active` of the users they look after.
-	// System administrators may change every member of every user.
-	// A member you may not change refuses the whole update with 403.
-	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
-	// else 403 with the code `reauthentication_required`.
-	// Who may set `is_active` does not set their own to false or null: 409.
-	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
-	// An administrator who moves to another enterprise is no administrator there.
+	// **Who may change what**
 	//
-	// A new password ends all tokens of the user, but for the token that sent it.
-	// An `is_active` that is set to false or null ends all tokens of the user for good.
+	// - Users may change their own `password`, `email` and `phone`.
+	// - Administrators may change these and `is_active` for all users whom they manage.
+	// - System administrators may change all members of the body, for all users.
+	// - If you may not change one of the members, the server refuses the whole update: 403.
+	// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+	// - You cannot set your own `is_active` to `false` or `null`: 409.
+	// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
 	//
-	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
+	// **What else changes**
+	//
+	// - A new `password` revokes all tokens of the user, except the token that sent the request.
+	// - Setting `is_active` to `false` or `null` revokes all tokens of the user. Setting it to `true` again does not restore them.
+	// - An administrator who moves to another enterprise loses the role.
+	//
+	// The response has no `ETag`: RFC 9110 §9.3.4 forbids one unless the server stores exactly what you sent.
+	// Read the new `ETag` with GET.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1081,25 +1098,27 @@ type ClientInterface interface {
 
 	// ListUserEvents List the changes of a user
 	//
-	// Lists who has changed the user, when and what, the oldest change first.
-	// For administrators and system administrators only.
-	// Logging in and out count as changes; a log-in that fails does not.
-	// The list names members, never their values.
-	// It names actors also if you cannot see them.
-	// Administrators see what was changed while the user was in their enterprise.
-	// System administrators see all, also of users who were deleted.
+	// Lists who changed the user, when, and which members. The oldest change comes first.
+	// Only administrators and system administrators may do this.
+	// Log-ins and log-outs count as changes. A log-in that fails does not.
+	// The list contains the names of members, never their values.
+	// It shows who made a change even if you may not see that user.
+	//
+	// Administrators see the changes from the time when the user was in their enterprise.
+	// System administrators see all changes, even those of deleted users.
 	//
 	// Corresponds with GET /openapi/v1/users/{user_id}/audit (the `ListUserEvents` operationId).
 	ListUserEvents(ctx context.Context, userID UserIDInPath, params *ListUserEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangePasswordWithBody Change the password of a user
 	//
-	// Gives a user a new password and ends all tokens of the user.
-	// For administrators and system administrators only.
-	// The password is sent twice; two that differ are 422.
-	// Where the path is a number, the `user_id` in the body is the same; another one is 422.
-	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
-	// the token that is used stays, and a log-in older than 15 minutes is 403.
+	// Sets a new password for a user and revokes all tokens of the user.
+	// Only administrators and system administrators may do this.
+	// Send the password twice. If the two differ, you get 422.
+	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+	//
+	// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
+	// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1108,12 +1127,13 @@ type ClientInterface interface {
 
 	// ChangePassword Change the password of a user
 	//
-	// Gives a user a new password and ends all tokens of the user.
-	// For administrators and system administrators only.
-	// The password is sent twice; two that differ are 422.
-	// Where the path is a number, the `user_id` in the body is the same; another one is 422.
-	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
-	// the token that is used stays, and a log-in older than 15 minutes is 403.
+	// Sets a new password for a user and revokes all tokens of the user.
+	// Only administrators and system administrators may do this.
+	// Send the password twice. If the two differ, you get 422.
+	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+	//
+	// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
+	// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1123,9 +1143,8 @@ type ClientInterface interface {
 
 // ListAdministrators List administrators
 //
-// Lists the administrators of an enterprise, in the order of creation.
-// System administrators are not among them.
-// Administrators see those of their own enterprise, system administrators all.
+// Lists administrators in the order in which they were created as users. System administrators are not among them.
+// Administrators see the administrators of their own enterprise, system administrators those of all enterprises.
 //
 // Corresponds with GET /openapi/v1/administrators (the `ListAdministrators` operationId).
 func (c *Client) ListAdministrators(ctx context.Context, params *ListAdministratorsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1142,11 +1161,13 @@ func (c *Client) ListAdministrators(ctx context.Context, params *ListAdministrat
 
 // CreateAdministratorWithBody Appoint an administrator
 //
-// Makes a user an administrator of the user's enterprise.
-// Administrators do so in their own enterprise, system administrators in any.
-// An enterprise that is not yours is 403; one that is not the user's is 409.
-// System administrators are not appointed: 409.
-// Who is an administrator already stays one.
+// Makes a user an administrator of the enterprise that the user belongs to.
+// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+//
+// - If you are an administrator and `eid` is not your own enterprise, you get 403.
+// - If `eid` is not the enterprise of the user, you get 409.
+// - You cannot appoint a system administrator: 409.
+// - If the user is an administrator already, nothing changes and you get 201.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1165,11 +1186,13 @@ func (c *Client) CreateAdministratorWithBody(ctx context.Context, contentType st
 
 // CreateAdministrator Appoint an administrator
 //
-// Makes a user an administrator of the user's enterprise.
-// Administrators do so in their own enterprise, system administrators in any.
-// An enterprise that is not yours is 403; one that is not the user's is 409.
-// System administrators are not appointed: 409.
-// Who is an administrator already stays one.
+// Makes a user an administrator of the enterprise that the user belongs to.
+// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+//
+// - If you are an administrator and `eid` is not your own enterprise, you get 403.
+// - If `eid` is not the enterprise of the user, you get 409.
+// - You cannot appoint a system administrator: 409.
+// - If the user is an administrator already, nothing changes and you get 201.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1188,11 +1211,12 @@ func (c *Client) CreateAdministrator(ctx context.Context, body CreateAdministrat
 
 // DeleteAdministrator Dismiss an administrator
 //
-// Makes an administrator a user without a role.
-// Administrators do so in their own enterprise, system administrators in any.
-// They do not dismiss themselves: 409.
-// The last active administrator of an enterprise is not dismissed: 409.
-// Another user who is no administrator is 404.
+// Takes the role from an administrator, who stays in the enterprise as a user without a role.
+// Administrators dismiss others in their own enterprise, system administrators in any enterprise.
+//
+// - You cannot dismiss yourself: 409.
+// - You cannot dismiss the last active administrator of an enterprise: 409.
+// - If the user is not an administrator, you get 404.
 //
 // Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
 func (c *Client) DeleteAdministrator(ctx context.Context, userID UserIDInPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1209,8 +1233,8 @@ func (c *Client) DeleteAdministrator(ctx context.Context, userID UserIDInPath, r
 
 // DeleteAuthToken Log out
 //
-// Ends the token that is used.
-// The token in the server's settings is the operator's: 409. It ends by a start of the server without it.
+// Revokes the token that you use.
+// You cannot log out with the operator's token: 409. To revoke it, start the server without it.
 //
 // Corresponds with DELETE /openapi/v1/auth-token (the `DeleteAuthToken` operationId).
 func (c *Client) DeleteAuthToken(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1227,11 +1251,11 @@ func (c *Client) DeleteAuthToken(ctx context.Context, reqEditors ...RequestEdito
 
 // CreateAuthTokenWithBody Log in
 //
-// Answers a token for a name and a password. It needs no token itself.
-// Only active users log in.
-// An unknown name, a wrong password and a user who is not active are one and the same 401.
-// Who fails too often is refused with 429 for a while, also with the right password.
-// A user has at most 50 log-in tokens: with one more, the oldest ends.
+// Returns a token for a name and a password. This operation needs no token.
+// Only active users can log in.
+// If the name is unknown, the password is wrong or the user is not active, you get the same 401.
+// After too many failures you get 429 for a while, even with the right password.
+// A user can have at most 50 tokens from log-ins. One more log-in revokes the oldest of them.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1250,11 +1274,11 @@ func (c *Client) CreateAuthTokenWithBody(ctx context.Context, contentType string
 
 // CreateAuthToken Log in
 //
-// Answers a token for a name and a password. It needs no token itself.
-// Only active users log in.
-// An unknown name, a wrong password and a user who is not active are one and the same 401.
-// Who fails too often is refused with 429 for a while, also with the right password.
-// A user has at most 50 log-in tokens: with one more, the oldest ends.
+// Returns a token for a name and a password. This operation needs no token.
+// Only active users can log in.
+// If the name is unknown, the password is wrong or the user is not active, you get the same 401.
+// After too many failures you get 429 for a while, even with the right password.
+// A user can have at most 50 tokens from log-ins. One more log-in revokes the oldest of them.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1273,10 +1297,10 @@ func (c *Client) CreateAuthToken(ctx context.Context, body CreateAuthTokenJSONRe
 
 // ChangeOwnPasswordWithBody Change your own password
 //
-// Gives you a new password and ends all your tokens but for the one that sent it.
-// The password is sent twice; two that differ are 422.
-// A log-in that is older than 15 minutes is refused with 403 and the code `reauthentication_required`:
-// log in again first.
+// Sets a new password for you and revokes all your tokens, except the one that you use.
+// Send the password twice. If the two differ, you get 422.
+// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
+// Log in again first.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1295,10 +1319,10 @@ func (c *Client) ChangeOwnPasswordWithBody(ctx context.Context, contentType stri
 
 // ChangeOwnPassword Change your own password
 //
-// Gives you a new password and ends all your tokens but for the one that sent it.
-// The password is sent twice; two that differ are 422.
-// A log-in that is older than 15 minutes is refused with 403 and the code `reauthentication_required`:
-// log in again first.
+// Sets a new password for you and revokes all your tokens, except the one that you use.
+// Send the password twice. If the two differ, you get 422.
+// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
+// Log in again first.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1317,8 +1341,8 @@ func (c *Client) ChangeOwnPassword(ctx context.Context, body ChangeOwnPasswordJS
 
 // ListUsers List users
 //
-// Lists the users you may see, in the order of creation.
-// For administrators and system administrators only.
+// Lists the users that you may see, in the order of creation.
+// Only administrators and system administrators may do this.
 //
 // Corresponds with GET /openapi/v1/users (the `ListUsers` operationId).
 func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1336,7 +1360,7 @@ func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEdit
 // CreateUserWithBody Create a user
 //
 // Creates a user without a role.
-// Administrators create in their own enterprise, system administrators in any.
+// Administrators create users in their own enterprise, system administrators in any enterprise.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1356,7 +1380,7 @@ func (c *Client) CreateUserWithBody(ctx context.Context, contentType string, bod
 // CreateUser Create a user
 //
 // Creates a user without a role.
-// Administrators create in their own enterprise, system administrators in any.
+// Administrators create users in their own enterprise, system administrators in any enterprise.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1375,10 +1399,10 @@ func (c *Client) CreateUser(ctx context.Context, body CreateUserJSONRequestBody,
 
 // DeleteUser Delete a user
 //
-// Deletes a user and ends the user's tokens. The audit of the user stays.
-// For administrators and system administrators only.
-// They do not delete themselves: 409.
-// The last active administrator of an enterprise is not deleted: 409.
+// Deletes a user and revokes all tokens of the user. The audit of the user stays.
+// Only administrators and system administrators may do this.
+// You cannot delete yourself: 409.
+// You cannot delete the last active administrator of an enterprise: 409.
 //
 // Corresponds with DELETE /openapi/v1/users/{user_id} (the `DeleteUser` operationId).
 func (c *Client) DeleteUser(ctx context.Context, userID UserIDInPath, params *DeleteUserParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1395,8 +1419,8 @@ func (c *Client) DeleteUser(ctx context.Context, userID UserIDInPath, params *De
 
 // GetUser Read a user
 //
-// Answers the user and the version as `ETag`.
-// A user you may not see and a user who does not exist give the same answer.
+// Returns the user, and the version of the user as `ETag`.
+// If you may not see the user, you get 404, just as if the user did not exist.
 //
 // Corresponds with GET /openapi/v1/users/{user_id} (the `GetUser` operationId).
 func (c *Client) GetUser(ctx context.Context, userID UserIDInPath, params *GetUserParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1413,27 +1437,32 @@ func (c *Client) GetUser(ctx context.Context, userID UserIDInPath, params *GetUs
 
 // UpdateUserWithBody Update user information
 //
-// Changes the members that the body names and leaves the others alone.
-// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
+// Changes the members that the body names, and leaves all others as they are.
+// RFC 9110 §9.3.4 describes PUT as a full replacement. This PUT changes only a part, because existing clients rely on that.
 //
-// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
-// A member that is named is a change, also with the value it has.
-// An update is applied whole or not at all. Changes of different members at the same time are both kept.
+// The body is optional. If there is none, or if it is empty or `{}`, nothing changes and you get the current state.
+// A member in the body counts as a change, even if the user has that value already.
+// An update happens as a whole or not at all.
+// If two updates change different members at the same time, both take effect.
 //
-// Users may change their own `password`, `email` and `phone`.
-// Administrators may also change these and `is_active` of the users they look after.
-// System administrators may change every member of every user.
-// A member you may not change refuses the whole update with 403.
-// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
-// else 403 with the code `reauthentication_required`.
-// Who may set `is_active` does not set their own to false or null: 409.
-// The last active administrator of an enterprise is neither deactivated nor moved: 409.
-// An administrator who moves to another enterprise is no administrator there.
+// **Who may change what**
 //
-// A new password ends all tokens of the user, but for the token that sent it.
-// An `is_active` that is set to false or null ends all tokens of the user for good.
+// - Users may change their own `password`, `email` and `phone`.
+// - Administrators may change these and `is_active` for all users whom they manage.
+// - System administrators may change all members of the body, for all users.
+// - If you may not change one of the members, the server refuses the whole update: 403.
+// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+// - You cannot set your own `is_active` to `false` or `null`: 409.
+// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
 //
-// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
+// **What else changes**
+//
+// - A new `password` revokes all tokens of the user, except the token that sent the request.
+// - Setting `is_active` to `false` or `null` revokes all tokens of the user. Setting it to `true` again does not restore them.
+// - An administrator who moves to another enterprise loses the role.
+//
+// The response has no `ETag`: RFC 9110 §9.3.4 forbids one unless the server stores exactly what you sent.
+// Read the new `ETag` with GET.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1452,27 +1481,32 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserIDInPath, pa
 
 // UpdateUser Update user information
 //
-// Changes the members that the body names and leaves the others alone.
-// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
+// Changes the members that the body names, and leaves all others as they are.
+// RFC 9110 §9.3.4 describes PUT as a full replacement. This PUT changes only a part, because existing clients rely on that.
 //
-// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
-// A member that is named is a change, also with the value it has.
-// An update is applied whole or not at all. Changes of different members at the same time are both kept.
+// The body is optional. If there is none, or if it is empty or `{}`, nothing changes and you get the current state.
+// A member in the body counts as a change, even if the user has that value already.
+// An update happens as a whole or not at all.
+// If two updates change different members at the same time, both take effect.
 //
-// Users may change their own `password`, `email` and `phone`.
-// Administrators may also change these and `is_active` of the users they look after.
-// System administrators may change every member of every user.
-// A member you may not change refuses the whole update with 403.
-// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
-// else 403 with the code `reauthentication_required`.
-// Who may set `is_active` does not set their own to false or null: 409.
-// The last active administrator of an enterprise is neither deactivated nor moved: 409.
-// An administrator who moves to another enterprise is no administrator there.
+// **Who may change what**
 //
-// A new password ends all tokens of the user, but for the token that sent it.
-// An `is_active` that is set to false or null ends all tokens of the user for good.
+// - Users may change their own `password`, `email` and `phone`.
+// - Administrators may change these and `is_active` for all users whom they manage.
+// - System administrators may change all members of the body, for all users.
+// - If you may not change one of the members, the server refuses the whole update: 403.
+// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+// - You cannot set your own `is_active` to `false` or `null`: 409.
+// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
 //
-// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
+// **What else changes**
+//
+// - A new `password` revokes all tokens of the user, except the token that sent the request.
+// - Setting `is_active` to `false` or `null` revokes all tokens of the user. Setting it to `true` again does not restore them.
+// - An administrator who moves to another enterprise loses the role.
+//
+// The response has no `ETag`: RFC 9110 §9.3.4 forbids one unless the server stores exactly what you sent.
+// Read the new `ETag` with GET.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1491,13 +1525,14 @@ func (c *Client) UpdateUser(ctx context.Context, userID UserIDInPath, params *Up
 
 // ListUserEvents List the changes of a user
 //
-// Lists who has changed the user, when and what, the oldest change first.
-// For administrators and system administrators only.
-// Logging in and out count as changes; a log-in that fails does not.
-// The list names members, never their values.
-// It names actors also if you cannot see them.
-// Administrators see what was changed while the user was in their enterprise.
-// System administrators see all, also of users who were deleted.
+// Lists who changed the user, when, and which members. The oldest change comes first.
+// Only administrators and system administrators may do this.
+// Log-ins and log-outs count as changes. A log-in that fails does not.
+// The list contains the names of members, never their values.
+// It shows who made a change even if you may not see that user.
+//
+// Administrators see the changes from the time when the user was in their enterprise.
+// System administrators see all changes, even those of deleted users.
 //
 // Corresponds with GET /openapi/v1/users/{user_id}/audit (the `ListUserEvents` operationId).
 func (c *Client) ListUserEvents(ctx context.Context, userID UserIDInPath, params *ListUserEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1514,12 +1549,13 @@ func (c *Client) ListUserEvents(ctx context.Context, userID UserIDInPath, params
 
 // ChangePasswordWithBody Change the password of a user
 //
-// Gives a user a new password and ends all tokens of the user.
-// For administrators and system administrators only.
-// The password is sent twice; two that differ are 422.
-// Where the path is a number, the `user_id` in the body is the same; another one is 422.
-// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
-// the token that is used stays, and a log-in older than 15 minutes is 403.
+// Sets a new password for a user and revokes all tokens of the user.
+// Only administrators and system administrators may do this.
+// Send the password twice. If the two differ, you get 422.
+// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+//
+// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
+// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1538,12 +1574,13 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, userID UserIDInPath
 
 // ChangePassword Change the password of a user
 //
-// Gives a user a new password and ends all tokens of the user.
-// For administrators and system administrators only.
-// The password is sent twice; two that differ are 422.
-// Where the path is a number, the `user_id` in the body is the same; another one is 422.
-// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
-// the token that is used stays, and a log-in older than 15 minutes is 403.
+// Sets a new password for a user and revokes all tokens of the user.
+// Only administrators and system administrators may do this.
+// Send the password twice. If the two differ, you get 422.
+// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+//
+// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
+// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2285,9 +2322,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAdministratorsWithResponse List administrators
 	//
-	// Lists the administrators of an enterprise, in the order of creation.
-	// System administrators are not among them.
-	// Administrators see those of their own enterprise, system administrators all.
+	// Lists administrators in the order in which they were created as users. System administrators are not among them.
+	// Administrators see the administrators of their own enterprise, system administrators those of all enterprises.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2296,11 +2332,13 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAdministratorWithBodyWithResponse Appoint an administrator
 	//
-	// Makes a user an administrator of the user's enterprise.
-	// Administrators do so in their own enterprise, system administrators in any.
-	// An enterprise that is not yours is 403; one that is not the user's is 409.
-	// System administrators are not appointed: 409.
-	// Who is an administrator already stays one.
+	// Makes a user an administrator of the enterprise that the user belongs to.
+	// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+	//
+	// - If you are an administrator and `eid` is not your own enterprise, you get 403.
+	// - If `eid` is not the enterprise of the user, you get 409.
+	// - You cannot appoint a system administrator: 409.
+	// - If the user is an administrator already, nothing changes and you get 201.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2309,11 +2347,13 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAdministratorWithResponse Appoint an administrator
 	//
-	// Makes a user an administrator of the user's enterprise.
-	// Administrators do so in their own enterprise, system administrators in any.
-	// An enterprise that is not yours is 403; one that is not the user's is 409.
-	// System administrators are not appointed: 409.
-	// Who is an administrator already stays one.
+	// Makes a user an administrator of the enterprise that the user belongs to.
+	// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+	//
+	// - If you are an administrator and `eid` is not your own enterprise, you get 403.
+	// - If `eid` is not the enterprise of the user, you get 409.
+	// - You cannot appoint a system administrator: 409.
+	// - If the user is an administrator already, nothing changes and you get 201.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2322,11 +2362,12 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteAdministratorWithResponse Dismiss an administrator
 	//
-	// Makes an administrator a user without a role.
-	// Administrators do so in their own enterprise, system administrators in any.
-	// They do not dismiss themselves: 409.
-	// The last active administrator of an enterprise is not dismissed: 409.
-	// Another user who is no administrator is 404.
+	// Takes the role from an administrator, who stays in the enterprise as a user without a role.
+	// Administrators dismiss others in their own enterprise, system administrators in any enterprise.
+	//
+	// - You cannot dismiss yourself: 409.
+	// - You cannot dismiss the last active administrator of an enterprise: 409.
+	// - If the user is not an administrator, you get 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2335,8 +2376,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteAuthTokenWithResponse Log out
 	//
-	// Ends the token that is used.
-	// The token in the server's settings is the operator's: 409. It ends by a start of the server without it.
+	// Revokes the token that you use.
+	// You cannot log out with the operator's token: 409. To revoke it, start the server without it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2345,11 +2386,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAuthTokenWithBodyWithResponse Log in
 	//
-	// Answers a token for a name and a password. It needs no token itself.
-	// Only active users log in.
-	// An unknown name, a wrong password and a user who is not active are one and the same 401.
-	// Who fails too often is refused with 429 for a while, also with the right password.
-	// A user has at most 50 log-in tokens: with one more, the oldest ends.
+	// Returns a token for a name and a password. This operation needs no token.
+	// Only active users can log in.
+	// If the name is unknown, the password is wrong or the user is not active, you get the same 401.
+	// After too many failures you get 429 for a while, even with the right password.
+	// A user can have at most 50 tokens from log-ins. One more log-in revokes the oldest of them.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2358,11 +2399,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAuthTokenWithResponse Log in
 	//
-	// Answers a token for a name and a password. It needs no token itself.
-	// Only active users log in.
-	// An unknown name, a wrong password and a user who is not active are one and the same 401.
-	// Who fails too often is refused with 429 for a while, also with the right password.
-	// A user has at most 50 log-in tokens: with one more, the oldest ends.
+	// Returns a token for a name and a password. This operation needs no token.
+	// Only active users can log in.
+	// If the name is unknown, the password is wrong or the user is not active, you get the same 401.
+	// After too many failures you get 429 for a while, even with the right password.
+	// A user can have at most 50 tokens from log-ins. One more log-in revokes the oldest of them.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2371,10 +2412,10 @@ type ClientWithResponsesInterface interface {
 
 	// ChangeOwnPasswordWithBodyWithResponse Change your own password
 	//
-	// Gives you a new password and ends all your tokens but for the one that sent it.
-	// The password is sent twice; two that differ are 422.
-	// A log-in that is older than 15 minutes is refused with 403 and the code `reauthentication_required`:
-	// log in again first.
+	// Sets a new password for you and revokes all your tokens, except the one that you use.
+	// Send the password twice. If the two differ, you get 422.
+	// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
+	// Log in again first.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2383,10 +2424,10 @@ type ClientWithResponsesInterface interface {
 
 	// ChangeOwnPasswordWithResponse Change your own password
 	//
-	// Gives you a new password and ends all your tokens but for the one that sent it.
-	// The password is sent twice; two that differ are 422.
-	// A log-in that is older than 15 minutes is refused with 403 and the code `reauthentication_required`:
-	// log in again first.
+	// Sets a new password for you and revokes all your tokens, except the one that you use.
+	// Send the password twice. If the two differ, you get 422.
+	// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
+	// Log in again first.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2395,8 +2436,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListUsersWithResponse List users
 	//
-	// Lists the users you may see, in the order of creation.
-	// For administrators and system administrators only.
+	// Lists the users that you may see, in the order of creation.
+	// Only administrators and system administrators may do this.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2406,7 +2447,7 @@ type ClientWithResponsesInterface interface {
 	// CreateUserWithBodyWithResponse Create a user
 	//
 	// Creates a user without a role.
-	// Administrators create in their own enterprise, system administrators in any.
+	// Administrators create users in their own enterprise, system administrators in any enterprise.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2416,7 +2457,7 @@ type ClientWithResponsesInterface interface {
 	// CreateUserWithResponse Create a user
 	//
 	// Creates a user without a role.
-	// Administrators create in their own enterprise, system administrators in any.
+	// Administrators create users in their own enterprise, system administrators in any enterprise.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2425,10 +2466,10 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteUserWithResponse Delete a user
 	//
-	// Deletes a user and ends the user's tokens. The audit of the user stays.
-	// For administrators and system administrators only.
-	// They do not delete themselves: 409.
-	// The last active administrator of an enterprise is not deleted: 409.
+	// Deletes a user and revokes all tokens of the user. The audit of the user stays.
+	// Only administrators and system administrators may do this.
+	// You cannot delete yourself: 409.
+	// You cannot delete the last active administrator of an enterprise: 409.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2437,8 +2478,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetUserWithResponse Read a user
 	//
-	// Answers the user and the version as `ETag`.
-	// A user you may not see and a user who does not exist give the same answer.
+	// Returns the user, and the version of the user as `ETag`.
+	// If you may not see the user, you get 404, just as if the user did not exist.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2447,27 +2488,32 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateUserWithBodyWithResponse Update user information
 	//
-	// Changes the members that the body names and leaves the others alone.
-	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
+	// Changes the members that the body names, and leaves all others as they are.
+	// RFC 9110 §9.3.4 describes PUT as a full replacement. This PUT changes only a part, because existing clients rely on that.
 	//
-	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
-	// A member that is named is a change, also with the value it has.
-	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
+	// The body is optional. If there is none, or if it is empty or `{}`, nothing changes and you get the current state.
+	// A member in the body counts as a change, even if the user has that value already.
+	// An update happens as a whole or not at all.
+	// If two updates change different members at the same time, both take effect.
 	//
-	// Users may change their own `password`, `email` and `phone`.
-	// Administrators may also change these and `is_active` of the users they look after.
-	// System administrators may change every member of every user.
-	// A member you may not change refuses the whole update with 403.
-	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
-	// else 403 with the code `reauthentication_required`.
-	// Who may set `is_active` does not set their own to false or null: 409.
-	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
-	// An administrator who moves to another enterprise is no administrator there.
+	// **Who may change what**
 	//
-	// A new password ends all tokens of the user, but for the token that sent it.
-	// An `is_active` that is set to false or null ends all tokens of the user for good.
+	// - Users may change their own `password`, `email` and `phone`.
+	// - Administrators may change these and `is_active` for all users whom they manage.
+	// - System administrators may change all members of the body, for all users.
+	// - If you may not change one of the members, the server refuses the whole update: 403.
+	// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+	// - You cannot set your own `is_active` to `false` or `null`: 409.
+	// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
 	//
-	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
+	// **What else changes**
+	//
+	// - A new `password` revokes all tokens of the user, except the token that sent the request.
+	// - Setting `is_active` to `false` or `null` revokes all tokens of the user. Setting it to `true` again does not restore them.
+	// - An administrator who moves to another enterprise loses the role.
+	//
+	// The response has no `ETag`: RFC 9110 §9.3.4 forbids one unless the server stores exactly what you sent.
+	// Read the new `ETag` with GET.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2476,27 +2522,32 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateUserWithResponse Update user information
 	//
-	// Changes the members that the body names and leaves the others alone.
-	// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
+	// Changes the members that the body names, and leaves all others as they are.
+	// RFC 9110 §9.3.4 describes PUT as a full replacement. This PUT changes only a part, because existing clients rely on that.
 	//
-	// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
-	// A member that is named is a change, also with the value it has.
-	// An update is applied whole or not at all. Changes of different members at the same time are both kept.
+	// The body is optional. If there is none, or if it is empty or `{}`, nothing changes and you get the current state.
+	// A member in the body counts as a change, even if the user has that value already.
+	// An update happens as a whole or not at all.
+	// If two updates change different members at the same time, both take effect.
 	//
-	// Users may change their own `password`, `email` and `phone`.
-	// Administrators may also change these and `is_active` of the users they look after.
-	// System administrators may change every member of every user.
-	// A member you may not change refuses the whole update with 403.
-	// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
-	// else 403 with the code `reauthentication_required`.
-	// Who may set `is_active` does not set their own to false or null: 409.
-	// The last active administrator of an enterprise is neither deactivated nor moved: 409.
-	// An administrator who moves to another enterprise is no administrator there.
+	// **Who may change what**
 	//
-	// A new password ends all tokens of the user, but for the token that sent it.
-	// An `is_active` that is set to false or null ends all tokens of the user for good.
+	// - Users may change their own `password`, `email` and `phone`.
+	// - Administrators may change these and `is_active` for all users whom they manage.
+	// - System administrators may change all members of the body, for all users.
+	// - If you may not change one of the members, the server refuses the whole update: 403.
+	// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+	// - You cannot set your own `is_active` to `false` or `null`: 409.
+	// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
 	//
-	// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
+	// **What else changes**
+	//
+	// - A new `password` revokes all tokens of the user, except the token that sent the request.
+	// - Setting `is_active` to `false` or `null` revokes all tokens of the user. Setting it to `true` again does not restore them.
+	// - An administrator who moves to another enterprise loses the role.
+	//
+	// The response has no `ETag`: RFC 9110 §9.3.4 forbids one unless the server stores exactly what you sent.
+	// Read the new `ETag` with GET.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2505,13 +2556,14 @@ type ClientWithResponsesInterface interface {
 
 	// ListUserEventsWithResponse List the changes of a user
 	//
-	// Lists who has changed the user, when and what, the oldest change first.
-	// For administrators and system administrators only.
-	// Logging in and out count as changes; a log-in that fails does not.
-	// The list names members, never their values.
-	// It names actors also if you cannot see them.
-	// Administrators see what was changed while the user was in their enterprise.
-	// System administrators see all, also of users who were deleted.
+	// Lists who changed the user, when, and which members. The oldest change comes first.
+	// Only administrators and system administrators may do this.
+	// Log-ins and log-outs count as changes. A log-in that fails does not.
+	// The list contains the names of members, never their values.
+	// It shows who made a change even if you may not see that user.
+	//
+	// Administrators see the changes from the time when the user was in their enterprise.
+	// System administrators see all changes, even those of deleted users.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2520,12 +2572,13 @@ type ClientWithResponsesInterface interface {
 
 	// ChangePasswordWithBodyWithResponse Change the password of a user
 	//
-	// Gives a user a new password and ends all tokens of the user.
-	// For administrators and system administrators only.
-	// The password is sent twice; two that differ are 422.
-	// Where the path is a number, the `user_id` in the body is the same; another one is 422.
-	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
-	// the token that is used stays, and a log-in older than 15 minutes is 403.
+	// Sets a new password for a user and revokes all tokens of the user.
+	// Only administrators and system administrators may do this.
+	// Send the password twice. If the two differ, you get 422.
+	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+	//
+	// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
+	// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2534,12 +2587,13 @@ type ClientWithResponsesInterface interface {
 
 	// ChangePasswordWithResponse Change the password of a user
 	//
-	// Gives a user a new password and ends all tokens of the user.
-	// For administrators and system administrators only.
-	// The password is sent twice; two that differ are 422.
-	// Where the path is a number, the `user_id` in the body is the same; another one is 422.
-	// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
-	// the token that is used stays, and a log-in older than 15 minutes is 403.
+	// Sets a new password for a user and revokes all tokens of the user.
+	// Only administrators and system administrators may do this.
+	// Send the password twice. If the two differ, you get 422.
+	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+	//
+	// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
+	// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4691,9 +4745,8 @@ func (r ChangePasswordResponse) ContentType() string {
 
 // ListAdministratorsWithResponse List administrators
 //
-// Lists the administrators of an enterprise, in the order of creation.
-// System administrators are not among them.
-// Administrators see those of their own enterprise, system administrators all.
+// Lists administrators in the order in which they were created as users. System administrators are not among them.
+// Administrators see the administrators of their own enterprise, system administrators those of all enterprises.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4708,11 +4761,13 @@ func (c *ClientWithResponses) ListAdministratorsWithResponse(ctx context.Context
 
 // CreateAdministratorWithBodyWithResponse Appoint an administrator
 //
-// Makes a user an administrator of the user's enterprise.
-// Administrators do so in their own enterprise, system administrators in any.
-// An enterprise that is not yours is 403; one that is not the user's is 409.
-// System administrators are not appointed: 409.
-// Who is an administrator already stays one.
+// Makes a user an administrator of the enterprise that the user belongs to.
+// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+//
+// - If you are an administrator and `eid` is not your own enterprise, you get 403.
+// - If `eid` is not the enterprise of the user, you get 409.
+// - You cannot appoint a system administrator: 409.
+// - If the user is an administrator already, nothing changes and you get 201.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4727,11 +4782,13 @@ func (c *ClientWithResponses) CreateAdministratorWithBodyWithResponse(ctx contex
 
 // CreateAdministratorWithResponse Appoint an administrator
 //
-// Makes a user an administrator of the user's enterprise.
-// Administrators do so in their own enterprise, system administrators in any.
-// An enterprise that is not yours is 403; one that is not the user's is 409.
-// System administrators are not appointed: 409.
-// Who is an administrator already stays one.
+// Makes a user an administrator of the enterprise that the user belongs to.
+// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+//
+// - If you are an administrator and `eid` is not your own enterprise, you get 403.
+// - If `eid` is not the enterprise of the user, you get 409.
+// - You cannot appoint a system administrator: 409.
+// - If the user is an administrator already, nothing changes and you get 201.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4746,11 +4803,12 @@ func (c *ClientWithResponses) CreateAdministratorWithResponse(ctx context.Contex
 
 // DeleteAdministratorWithResponse Dismiss an administrator
 //
-// Makes an administrator a user without a role.
-// Administrators do so in their own enterprise, system administrators in any.
-// They do not dismiss themselves: 409.
-// The last active administrator of an enterprise is not dismissed: 409.
-// Another user who is no administrator is 404.
+// Takes the role from an administrator, who stays in the enterprise as a user without a role.
+// Administrators dismiss others in their own enterprise, system administrators in any enterprise.
+//
+// - You cannot dismiss yourself: 409.
+// - You cannot dismiss the last active administrator of an enterprise: 409.
+// - If the user is not an administrator, you get 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4765,8 +4823,8 @@ func (c *ClientWithResponses) DeleteAdministratorWithResponse(ctx context.Contex
 
 // DeleteAuthTokenWithResponse Log out
 //
-// Ends the token that is used.
-// The token in the server's settings is the operator's: 409. It ends by a start of the server without it.
+// Revokes the token that you use.
+// You cannot log out with the operator's token: 409. To revoke it, start the server without it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4781,11 +4839,11 @@ func (c *ClientWithResponses) DeleteAuthTokenWithResponse(ctx context.Context, r
 
 // CreateAuthTokenWithBodyWithResponse Log in
 //
-// Answers a token for a name and a password. It needs no token itself.
-// Only active users log in.
-// An unknown name, a wrong password and a user who is not active are one and the same 401.
-// Who fails too often is refused with 429 for a while, also with the right password.
-// A user has at most 50 log-in tokens: with one more, the oldest ends.
+// Returns a token for a name and a password. This operation needs no token.
+// Only active users can log in.
+// If the name is unknown, the password is wrong or the user is not active, you get the same 401.
+// After too many failures you get 429 for a while, even with the right password.
+// A user can have at most 50 tokens from log-ins. One more log-in revokes the oldest of them.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4800,11 +4858,11 @@ func (c *ClientWithResponses) CreateAuthTokenWithBodyWithResponse(ctx context.Co
 
 // CreateAuthTokenWithResponse Log in
 //
-// Answers a token for a name and a password. It needs no token itself.
-// Only active users log in.
-// An unknown name, a wrong password and a user who is not active are one and the same 401.
-// Who fails too often is refused with 429 for a while, also with the right password.
-// A user has at most 50 log-in tokens: with one more, the oldest ends.
+// Returns a token for a name and a password. This operation needs no token.
+// Only active users can log in.
+// If the name is unknown, the password is wrong or the user is not active, you get the same 401.
+// After too many failures you get 429 for a while, even with the right password.
+// A user can have at most 50 tokens from log-ins. One more log-in revokes the oldest of them.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4819,10 +4877,10 @@ func (c *ClientWithResponses) CreateAuthTokenWithResponse(ctx context.Context, b
 
 // ChangeOwnPasswordWithBodyWithResponse Change your own password
 //
-// Gives you a new password and ends all your tokens but for the one that sent it.
-// The password is sent twice; two that differ are 422.
-// A log-in that is older than 15 minutes is refused with 403 and the code `reauthentication_required`:
-// log in again first.
+// Sets a new password for you and revokes all your tokens, except the one that you use.
+// Send the password twice. If the two differ, you get 422.
+// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
+// Log in again first.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4837,10 +4895,10 @@ func (c *ClientWithResponses) ChangeOwnPasswordWithBodyWithResponse(ctx context.
 
 // ChangeOwnPasswordWithResponse Change your own password
 //
-// Gives you a new password and ends all your tokens but for the one that sent it.
-// The password is sent twice; two that differ are 422.
-// A log-in that is older than 15 minutes is refused with 403 and the code `reauthentication_required`:
-// log in again first.
+// Sets a new password for you and revokes all your tokens, except the one that you use.
+// Send the password twice. If the two differ, you get 422.
+// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
+// Log in again first.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4855,8 +4913,8 @@ func (c *ClientWithResponses) ChangeOwnPasswordWithResponse(ctx context.Context,
 
 // ListUsersWithResponse List users
 //
-// Lists the users you may see, in the order of creation.
-// For administrators and system administrators only.
+// Lists the users that you may see, in the order of creation.
+// Only administrators and system administrators may do this.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4872,7 +4930,7 @@ func (c *ClientWithResponses) ListUsersWithResponse(ctx context.Context, params 
 // CreateUserWithBodyWithResponse Create a user
 //
 // Creates a user without a role.
-// Administrators create in their own enterprise, system administrators in any.
+// Administrators create users in their own enterprise, system administrators in any enterprise.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4888,7 +4946,7 @@ func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context
 // CreateUserWithResponse Create a user
 //
 // Creates a user without a role.
-// Administrators create in their own enterprise, system administrators in any.
+// Administrators create users in their own enterprise, system administrators in any enterprise.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4903,10 +4961,10 @@ func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, body C
 
 // DeleteUserWithResponse Delete a user
 //
-// Deletes a user and ends the user's tokens. The audit of the user stays.
-// For administrators and system administrators only.
-// They do not delete themselves: 409.
-// The last active administrator of an enterprise is not deleted: 409.
+// Deletes a user and revokes all tokens of the user. The audit of the user stays.
+// Only administrators and system administrators may do this.
+// You cannot delete yourself: 409.
+// You cannot delete the last active administrator of an enterprise: 409.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4921,8 +4979,8 @@ func (c *ClientWithResponses) DeleteUserWithResponse(ctx context.Context, userID
 
 // GetUserWithResponse Read a user
 //
-// Answers the user and the version as `ETag`.
-// A user you may not see and a user who does not exist give the same answer.
+// Returns the user, and the version of the user as `ETag`.
+// If you may not see the user, you get 404, just as if the user did not exist.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4937,27 +4995,32 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID Us
 
 // UpdateUserWithBodyWithResponse Update user information
 //
-// Changes the members that the body names and leaves the others alone.
-// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
+// Changes the members that the body names, and leaves all others as they are.
+// RFC 9110 §9.3.4 describes PUT as a full replacement. This PUT changes only a part, because existing clients rely on that.
 //
-// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
-// A member that is named is a change, also with the value it has.
-// An update is applied whole or not at all. Changes of different members at the same time are both kept.
+// The body is optional. If there is none, or if it is empty or `{}`, nothing changes and you get the current state.
+// A member in the body counts as a change, even if the user has that value already.
+// An update happens as a whole or not at all.
+// If two updates change different members at the same time, both take effect.
 //
-// Users may change their own `password`, `email` and `phone`.
-// Administrators may also change these and `is_active` of the users they look after.
-// System administrators may change every member of every user.
-// A member you may not change refuses the whole update with 403.
-// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
-// else 403 with the code `reauthentication_required`.
-// Who may set `is_active` does not set their own to false or null: 409.
-// The last active administrator of an enterprise is neither deactivated nor moved: 409.
-// An administrator who moves to another enterprise is no administrator there.
+// **Who may change what**
 //
-// A new password ends all tokens of the user, but for the token that sent it.
-// An `is_active` that is set to false or null ends all tokens of the user for good.
+// - Users may change their own `password`, `email` and `phone`.
+// - Administrators may change these and `is_active` for all users whom they manage.
+// - System administrators may change all members of the body, for all users.
+// - If you may not change one of the members, the server refuses the whole update: 403.
+// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+// - You cannot set your own `is_active` to `false` or `null`: 409.
+// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
 //
-// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
+// **What else changes**
+//
+// - A new `password` revokes all tokens of the user, except the token that sent the request.
+// - Setting `is_active` to `false` or `null` revokes all tokens of the user. Setting it to `true` again does not restore them.
+// - An administrator who moves to another enterprise loses the role.
+//
+// The response has no `ETag`: RFC 9110 §9.3.4 forbids one unless the server stores exactly what you sent.
+// Read the new `ETag` with GET.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4972,27 +5035,32 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 
 // UpdateUserWithResponse Update user information
 //
-// Changes the members that the body names and leaves the others alone.
-// This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
+// Changes the members that the body names, and leaves all others as they are.
+// RFC 9110 §9.3.4 describes PUT as a full replacement. This PUT changes only a part, because existing clients rely on that.
 //
-// The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
-// A member that is named is a change, also with the value it has.
-// An update is applied whole or not at all. Changes of different members at the same time are both kept.
+// The body is optional. If there is none, or if it is empty or `{}`, nothing changes and you get the current state.
+// A member in the body counts as a change, even if the user has that value already.
+// An update happens as a whole or not at all.
+// If two updates change different members at the same time, both take effect.
 //
-// Users may change their own `password`, `email` and `phone`.
-// Administrators may also change these and `is_active` of the users they look after.
-// System administrators may change every member of every user.
-// A member you may not change refuses the whole update with 403.
-// Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
-// else 403 with the code `reauthentication_required`.
-// Who may set `is_active` does not set their own to false or null: 409.
-// The last active administrator of an enterprise is neither deactivated nor moved: 409.
-// An administrator who moves to another enterprise is no administrator there.
+// **Who may change what**
 //
-// A new password ends all tokens of the user, but for the token that sent it.
-// An `is_active` that is set to false or null ends all tokens of the user for good.
+// - Users may change their own `password`, `email` and `phone`.
+// - Administrators may change these and `is_active` for all users whom they manage.
+// - System administrators may change all members of the body, for all users.
+// - If you may not change one of the members, the server refuses the whole update: 403.
+// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+// - You cannot set your own `is_active` to `false` or `null`: 409.
+// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
 //
-// The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
+// **What else changes**
+//
+// - A new `password` revokes all tokens of the user, except the token that sent the request.
+// - Setting `is_active` to `false` or `null` revokes all tokens of the user. Setting it to `true` again does not restore them.
+// - An administrator who moves to another enterprise loses the role.
+//
+// The response has no `ETag`: RFC 9110 §9.3.4 forbids one unless the server stores exactly what you sent.
+// Read the new `ETag` with GET.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5007,13 +5075,14 @@ func (c *ClientWithResponses) UpdateUserWithResponse(ctx context.Context, userID
 
 // ListUserEventsWithResponse List the changes of a user
 //
-// Lists who has changed the user, when and what, the oldest change first.
-// For administrators and system administrators only.
-// Logging in and out count as changes; a log-in that fails does not.
-// The list names members, never their values.
-// It names actors also if you cannot see them.
-// Administrators see what was changed while the user was in their enterprise.
-// System administrators see all, also of users who were deleted.
+// Lists who changed the user, when, and which members. The oldest change comes first.
+// Only administrators and system administrators may do this.
+// Log-ins and log-outs count as changes. A log-in that fails does not.
+// The list contains the names of members, never their values.
+// It shows who made a change even if you may not see that user.
+//
+// Administrators see the changes from the time when the user was in their enterprise.
+// System administrators see all changes, even those of deleted users.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5028,12 +5097,13 @@ func (c *ClientWithResponses) ListUserEventsWithResponse(ctx context.Context, us
 
 // ChangePasswordWithBodyWithResponse Change the password of a user
 //
-// Gives a user a new password and ends all tokens of the user.
-// For administrators and system administrators only.
-// The password is sent twice; two that differ are 422.
-// Where the path is a number, the `user_id` in the body is the same; another one is 422.
-// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
-// the token that is used stays, and a log-in older than 15 minutes is 403.
+// Sets a new password for a user and revokes all tokens of the user.
+// Only administrators and system administrators may do this.
+// Send the password twice. If the two differ, you get 422.
+// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+//
+// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
+// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5048,12 +5118,13 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 
 // ChangePasswordWithResponse Change the password of a user
 //
-// Gives a user a new password and ends all tokens of the user.
-// For administrators and system administrators only.
-// The password is sent twice; two that differ are 422.
-// Where the path is a number, the `user_id` in the body is the same; another one is 422.
-// Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
-// the token that is used stays, and a log-in older than 15 minutes is 403.
+// Sets a new password for a user and revokes all tokens of the user.
+// Only administrators and system administrators may do this.
+// Send the password twice. If the two differ, you get 422.
+// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+//
+// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
+// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -13,15 +13,15 @@ export interface paths {
         };
         /**
          * List users
-         * @description Lists the users you may see, in the order of creation.
-         *     For administrators and system administrators only.
+         * @description Lists the users that you may see, in the order of creation.
+         *     Only administrators and system administrators may do this.
          */
         get: operations["listUsers"];
         put?: never;
         /**
          * Create a user
          * @description Creates a user without a role.
-         *     Administrators create in their own enterprise, system administrators in any.
+         *     Administrators create users in their own enterprise, system administrators in any enterprise.
          */
         post: operations["createUser"];
         delete?: never;
@@ -36,8 +36,8 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The decimal number of a user.
-                 *     Whatever else is sent here names no user and is 404.
+                 * @description The id of a user, in decimal digits.
+                 *     If you send anything else, you get 404.
                  * @example 2
                  */
                 user_id: components["parameters"]["UserIdInPath"];
@@ -46,42 +46,47 @@ export interface paths {
         };
         /**
          * Read a user
-         * @description Answers the user and the version as `ETag`.
-         *     A user you may not see and a user who does not exist give the same answer.
+         * @description Returns the user, and the version of the user as `ETag`.
+         *     If you may not see the user, you get 404, just as if the user did not exist.
          */
         get: operations["getUser"];
         /**
          * Update user information
-         * @description Changes the members that the body names and leaves the others alone.
-         *     This is not the full replacement that RFC 9110 §9.3.4 has in mind; clients know the operation so.
+         * @description Changes the members that the body names, and leaves all others as they are.
+         *     RFC 9110 §9.3.4 describes PUT as a full replacement. This PUT changes only a part, because existing clients rely on that.
          *
-         *     The body is optional. No body, an empty one and `{}` are one thing: nothing changes, the answer is the present state.
-         *     A member that is named is a change, also with the value it has.
-         *     An update is applied whole or not at all. Changes of different members at the same time are both kept.
+         *     The body is optional. If there is none, or if it is empty or `{}`, nothing changes and you get the current state.
+         *     A member in the body counts as a change, even if the user has that value already.
+         *     An update happens as a whole or not at all.
+         *     If two updates change different members at the same time, both take effect.
          *
-         *     Users may change their own `password`, `email` and `phone`.
-         *     Administrators may also change these and `is_active` of the users they look after.
-         *     System administrators may change every member of every user.
-         *     A member you may not change refuses the whole update with 403.
-         *     Your own `password` and `email` need a log-in of the last 15 minutes, or a token that the command line made:
-         *     else 403 with the code `reauthentication_required`.
-         *     Who may set `is_active` does not set their own to false or null: 409.
-         *     The last active administrator of an enterprise is neither deactivated nor moved: 409.
-         *     An administrator who moves to another enterprise is no administrator there.
+         *     **Who may change what**
          *
-         *     A new password ends all tokens of the user, but for the token that sent it.
-         *     An `is_active` that is set to false or null ends all tokens of the user for good.
+         *     - Users may change their own `password`, `email` and `phone`.
+         *     - Administrators may change these and `is_active` for all users whom they manage.
+         *     - System administrators may change all members of the body, for all users.
+         *     - If you may not change one of the members, the server refuses the whole update: 403.
+         *     - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+         *     - You cannot set your own `is_active` to `false` or `null`: 409.
+         *     - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
          *
-         *     The answer has no `ETag` (RFC 9110 §9.3.4); read it with GET.
+         *     **What else changes**
+         *
+         *     - A new `password` revokes all tokens of the user, except the token that sent the request.
+         *     - Setting `is_active` to `false` or `null` revokes all tokens of the user. Setting it to `true` again does not restore them.
+         *     - An administrator who moves to another enterprise loses the role.
+         *
+         *     The response has no `ETag`: RFC 9110 §9.3.4 forbids one unless the server stores exactly what you sent.
+         *     Read the new `ETag` with GET.
          */
         put: operations["updateUser"];
         post?: never;
         /**
          * Delete a user
-         * @description Deletes a user and ends the user's tokens. The audit of the user stays.
-         *     For administrators and system administrators only.
-         *     They do not delete themselves: 409.
-         *     The last active administrator of an enterprise is not deleted: 409.
+         * @description Deletes a user and revokes all tokens of the user. The audit of the user stays.
+         *     Only administrators and system administrators may do this.
+         *     You cannot delete yourself: 409.
+         *     You cannot delete the last active administrator of an enterprise: 409.
          */
         delete: operations["deleteUser"];
         options?: never;
@@ -95,8 +100,8 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The decimal number of a user.
-                 *     Whatever else is sent here names no user and is 404.
+                 * @description The id of a user, in decimal digits.
+                 *     If you send anything else, you get 404.
                  * @example 2
                  */
                 user_id: components["parameters"]["UserIdInPath"];
@@ -106,12 +111,13 @@ export interface paths {
         get?: never;
         /**
          * Change the password of a user
-         * @description Gives a user a new password and ends all tokens of the user.
-         *     For administrators and system administrators only.
-         *     The password is sent twice; two that differ are 422.
-         *     Where the path is a number, the `user_id` in the body is the same; another one is 422.
-         *     Who changes their own password here is treated as by `PUT /openapi/v1/changepwd`:
-         *     the token that is used stays, and a log-in older than 15 minutes is 403.
+         * @description Sets a new password for a user and revokes all tokens of the user.
+         *     Only administrators and system administrators may do this.
+         *     Send the password twice. If the two differ, you get 422.
+         *     If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+         *
+         *     If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
+         *     the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
          */
         put: operations["changePassword"];
         post?: never;
@@ -127,8 +133,8 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The decimal number of a user.
-                 *     Whatever else is sent here names no user and is 404.
+                 * @description The id of a user, in decimal digits.
+                 *     If you send anything else, you get 404.
                  * @example 2
                  */
                 user_id: components["parameters"]["UserIdInPath"];
@@ -137,13 +143,14 @@ export interface paths {
         };
         /**
          * List the changes of a user
-         * @description Lists who has changed the user, when and what, the oldest change first.
-         *     For administrators and system administrators only.
-         *     Logging in and out count as changes; a log-in that fails does not.
-         *     The list names members, never their values.
-         *     It names actors also if you cannot see them.
-         *     Administrators see what was changed while the user was in their enterprise.
-         *     System administrators see all, also of users who were deleted.
+         * @description Lists who changed the user, when, and which members. The oldest change comes first.
+         *     Only administrators and system administrators may do this.
+         *     Log-ins and log-outs count as changes. A log-in that fails does not.
+         *     The list contains the names of members, never their values.
+         *     It shows who made a change even if you may not see that user.
+         *
+         *     Administrators see the changes from the time when the user was in their enterprise.
+         *     System administrators see all changes, even those of deleted users.
          */
         get: operations["listUserEvents"];
         put?: never;
@@ -164,10 +171,10 @@ export interface paths {
         get?: never;
         /**
          * Change your own password
-         * @description Gives you a new password and ends all your tokens but for the one that sent it.
-         *     The password is sent twice; two that differ are 422.
-         *     A log-in that is older than 15 minutes is refused with 403 and the code `reauthentication_required`:
-         *     log in again first.
+         * @description Sets a new password for you and revokes all your tokens, except the one that you use.
+         *     Send the password twice. If the two differ, you get 422.
+         *     If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
+         *     Log in again first.
          */
         put: operations["changeOwnPassword"];
         post?: never;
@@ -186,19 +193,20 @@ export interface paths {
         };
         /**
          * List administrators
-         * @description Lists the administrators of an enterprise, in the order of creation.
-         *     System administrators are not among them.
-         *     Administrators see those of their own enterprise, system administrators all.
+         * @description Lists administrators in the order in which they were created as users. System administrators are not among them.
+         *     Administrators see the administrators of their own enterprise, system administrators those of all enterprises.
          */
         get: operations["listAdministrators"];
         put?: never;
         /**
          * Appoint an administrator
-         * @description Makes a user an administrator of the user's enterprise.
-         *     Administrators do so in their own enterprise, system administrators in any.
-         *     An enterprise that is not yours is 403; one that is not the user's is 409.
-         *     System administrators are not appointed: 409.
-         *     Who is an administrator already stays one.
+         * @description Makes a user an administrator of the enterprise that the user belongs to.
+         *     Administrators appoint others in their own enterprise, system administrators in any enterprise.
+         *
+         *     - If you are an administrator and `eid` is not your own enterprise, you get 403.
+         *     - If `eid` is not the enterprise of the user, you get 409.
+         *     - You cannot appoint a system administrator: 409.
+         *     - If the user is an administrator already, nothing changes and you get 201.
          */
         post: operations["createAdministrator"];
         delete?: never;
@@ -213,8 +221,8 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The decimal number of a user.
-                 *     Whatever else is sent here names no user and is 404.
+                 * @description The id of a user, in decimal digits.
+                 *     If you send anything else, you get 404.
                  * @example 2
                  */
                 user_id: components["parameters"]["UserIdInPath"];
@@ -226,11 +234,12 @@ export interface paths {
         post?: never;
         /**
          * Dismiss an administrator
-         * @description Makes an administrator a user without a role.
-         *     Administrators do so in their own enterprise, system administrators in any.
-         *     They do not dismiss themselves: 409.
-         *     The last active administrator of an enterprise is not dismissed: 409.
-         *     Another user who is no administrator is 404.
+         * @description Takes the role from an administrator, who stays in the enterprise as a user without a role.
+         *     Administrators dismiss others in their own enterprise, system administrators in any enterprise.
+         *
+         *     - You cannot dismiss yourself: 409.
+         *     - You cannot dismiss the last active administrator of an enterprise: 409.
+         *     - If the user is not an administrator, you get 404.
          */
         delete: operations["deleteAdministrator"];
         options?: never;
@@ -249,17 +258,17 @@ export interface paths {
         put?: never;
         /**
          * Log in
-         * @description Answers a token for a name and a password. It needs no token itself.
-         *     Only active users log in.
-         *     An unknown name, a wrong password and a user who is not active are one and the same 401.
-         *     Who fails too often is refused with 429 for a while, also with the right password.
-         *     A user has at most 50 log-in tokens: with one more, the oldest ends.
+         * @description Returns a token for a name and a password. This operation needs no token.
+         *     Only active users can log in.
+         *     If the name is unknown, the password is wrong or the user is not active, you get the same 401.
+         *     After too many failures you get 429 for a while, even with the right password.
+         *     A user can have at most 50 tokens from log-ins. One more log-in revokes the oldest of them.
          */
         post: operations["createAuthToken"];
         /**
          * Log out
-         * @description Ends the token that is used.
-         *     The token in the server's settings is the operator's: 409. It ends by a start of the server without it.
+         * @description Revokes the token that you use.
+         *     You cannot log out with the operator's token: 409. To revoke it, start the server without it.
          */
         delete: operations["deleteAuthToken"];
         options?: never;
@@ -275,61 +284,62 @@ export interface components {
         EntityTags: string;
         /**
          * Format: int32
-         * @description The number of a user. Numbers are never reused.
+         * @description The id of a user. The server never reuses an id.
          * @example 2
          */
         UserId: number;
         /**
-         * @description The name of a user, unique in its enterprise in any letter case.
-         *     No `/`, no `@`, no white space.
+         * @description The name of a user, without `/`, `@` and white space.
+         *     No two users of an enterprise have the same name, even in different letter case.
          * @example ada
          */
         NickName: string;
         /**
          * Format: password
-         * @description A password in any script. It is compared in Unicode NFC and never read back.
+         * @description A password in any script. The server compares it in Unicode NFC and never returns it.
          * @example correct horse
          */
         Password: string;
         /**
-         * @description The enterprise of a user. There is no list of enterprises: any value names one. Letter case counts.
+         * @description The enterprise of a user. There is no list of enterprises: any valid value names one. Letter case matters.
          * @example default
          */
         EnterpriseId: string;
         /**
          * Format: email
-         * @description One e-mail address in ASCII (RFC 5321 §4.1.2), without display name or quoting,
-         *     with at most 64 characters before the `@` (§4.5.3.1.1).
-         *     It is unique over all users in any letter case. Nobody has verified it.
+         * @description One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
+         *     It has at most 64 characters before the `@` (§4.5.3.1.1).
+         *     No two users have the same address, even in different letter case.
+         *     Nobody has verified that the address belongs to the user.
          * @example user@example.com
          */
         Email: string;
         /**
-         * @description A phone number in free form. `""` means none.
+         * @description A phone number in free form. `""` means that the user has none.
          * @example +44 20 7946 0000
          */
         Phone: string;
         /**
-         * @description Where the user came from, in free text. The misspelling stays: clients rely on it.
+         * @description Where the user came from, in free text. The misspelt name stays, because clients rely on it.
          * @example import
          */
         Origion: string;
         /**
-         * @description The members of a user that can be changed, each optional.
+         * @description The members of a user that you can change. Each of them is optional.
          *
-         *     In a request, an absent member stays as it is.
-         *     `is_active` has three states and all can be stored: `true`, `false` and `null`.
-         *     Leaving `is_active` out is none of them: it changes nothing.
-         *     No other member takes `null`.
-         *     `phone` is cleared by `""`. The others can be changed, not removed.
+         *     In a request, a member that is absent stays as it is.
+         *     `is_active` can be `true`, `false` or `null`, and the server stores all three.
+         *     An absent `is_active` is different from all three: it changes nothing.
+         *     No other member can be `null`.
+         *     `""` clears `phone`. You can change the other members but not clear them.
          *
-         *     In an answer, `is_active` is always there, also when it is `null`.
-         *     `email` is absent when the user has none. `password` is never there.
+         *     In a response, `is_active` is always present, even if it is `null`.
+         *     `email` is absent if the user has none. `password` is never present.
          */
         UpdateUser: {
             /**
              * Format: password
-             * @description A password in any script. It is never in an answer.
+             * @description A password in any script. A response never contains it.
              * @example stringst
              */
             password?: string;
@@ -337,9 +347,9 @@ export interface components {
             email?: components["schemas"]["Email"];
             phone?: components["schemas"]["Phone"];
             /**
-             * @description `true`: may log in and use tokens.
-             *     `false`: switched off.
-             *     `null`: not decided yet, for example invited; may not log in.
+             * @description - `true`: the user may log in and use tokens.
+             *     - `false`: the user is switched off.
+             *     - `null`: nobody has decided yet, for example because the user is only invited. The user may not log in.
              * @example true
              */
             is_active?: boolean | null;
@@ -352,63 +362,63 @@ export interface components {
             email?: components["schemas"]["Email"];
             phone?: components["schemas"]["Phone"];
             /**
-             * @description `true`, `false` or `null` as in UpdateUser; absent means `true`.
+             * @description `true`, `false` or `null`, as in UpdateUser. If it is absent, it is `true`.
              * @default true
              * @example true
              */
             is_active?: boolean | null;
             origion?: components["schemas"]["Origion"];
         };
-        /** @description A user. Every member is always there. */
+        /** @description A user. Every member is always present. */
         UserInfo: {
             user_id: components["schemas"]["UserId"];
-            /** @description The name, as it was given. */
+            /** @description The name, exactly as it was given. */
             nick_name: string;
-            /** @description The e-mail address, as it was given, or null for none. */
+            /** @description The e-mail address, exactly as it was given, or `null` if the user has none. */
             email: string | null;
-            /** @description The phone number. `""` means none. */
+            /** @description The phone number. `""` means that the user has none. */
             phone: string;
             /**
-             * @description `true`: may log in and use tokens.
-             *     `false`: switched off.
-             *     `null`: not decided yet, for example invited; may not log in.
+             * @description - `true`: the user may log in and use tokens.
+             *     - `false`: the user is switched off.
+             *     - `null`: nobody has decided yet, for example because the user is only invited. The user may not log in.
              * @example true
              */
             is_active: boolean | null;
             enterprise_id: components["schemas"]["EnterpriseId"];
-            /** @description Where the user came from, or null where that was not said. */
+            /** @description Where the user came from, or `null` if nobody said so. */
             origion: string | null;
             /**
              * Format: date-time
              * @description When the user was created (RFC 3339, UTC).
              */
             create_time: string;
-            /** @description The address that created the user, or null for the command line or the server itself. */
+            /** @description The IP address from which the user was created, or `null` if the command line or the server itself created the user. */
             client_ip: string | null;
         };
         /** @description One page of users. */
         UserList: {
-            /** @description The users on the page; `[]` for none. */
+            /** @description The users on the page. It is `[]` if there are none. */
             users: components["schemas"]["UserInfo"][];
             total: components["schemas"]["Total"];
         };
         /**
          * Format: int64
-         * @description How many there are on all pages together.
+         * @description The number of entries on all pages together.
          * @example 1
          */
         Total: number;
-        /** @description A new password for a user. */
+        /** @description A new password for a user, sent twice. */
         ChangePassword: {
             user_id: components["schemas"]["UserId"];
             password: components["schemas"]["Password"];
             password1: components["schemas"]["PasswordAgain"];
         };
-        /** @description Whose password was changed. */
+        /** @description The user whose password was changed. */
         ChangedPassword: {
             user_id: components["schemas"]["UserId"];
         };
-        /** @description A new password for oneself. */
+        /** @description A new password for yourself, sent twice. */
         ChangeOwnPassword: {
             password: components["schemas"]["Password"];
             password1: components["schemas"]["PasswordAgain"];
@@ -419,29 +429,29 @@ export interface components {
          * @example correct horse
          */
         PasswordAgain: string;
-        /** @description Nothing but success. */
+        /** @description An empty object. The request succeeded. */
         Nothing: Record<string, never>;
-        /** @description Who becomes an administrator of what. */
+        /** @description The user to appoint, and the enterprise of the user. */
         AppointAdministrator: {
             user_id: components["schemas"]["UserIdText"];
             eid: components["schemas"]["EnterpriseId"];
         };
         /**
-         * @description The number of a user, as a string.
-         *     Another text of this length names no user and is 404.
+         * @description The id of a user, in decimal digits, as a string.
+         *     If you send another string of this length, you get 404.
          * @example 2
          */
         UserIdText: string;
-        /** @description An administrator. */
+        /** @description An administrator, and the enterprise that the administrator manages. */
         Administrator: {
             user_id: components["schemas"]["UserIdText"];
             eid: components["schemas"]["EnterpriseId"];
         };
-        /** @description A name and its password. */
+        /** @description A name and a password. */
         LogIn: {
             /**
              * @description An e-mail address, or `ENTERPRISE_ID/NICK_NAME`.
-             *     A name alone could belong to someone in each enterprise and is no one's.
+             *     The `nick_name` alone is not enough, because several enterprises can have a user of that name.
              * @example default/ada
              */
             username: string;
@@ -452,144 +462,144 @@ export interface components {
              */
             password: string;
         };
-        /** @description A token and its end. */
+        /** @description A token, and when it expires. */
         AuthToken: {
-            /** @description What to send as `Authorization`. Keep it secret. */
+            /** @description The token to send in `Authorization`. Keep it secret. */
             token: string;
             /**
              * Format: date-time
-             * @description When the token ends by itself (RFC 3339, UTC).
+             * @description When the token expires (RFC 3339, UTC).
              */
             expires_at: string;
         };
         /** @description One page of changes. */
         EventList: {
-            /** @description The changes on the page; `[]` for none. */
+            /** @description The changes on the page. It is `[]` if there are none. */
             events: components["schemas"]["Event"][];
             total: components["schemas"]["Total"];
         };
-        /** @description One change. Every member is always there. */
+        /** @description One change. Every member is always present. */
         Event: {
             /**
              * Format: int64
-             * @description The number of the change.
+             * @description The id of the change.
              */
             event_id: number;
             /**
              * Format: date-time
-             * @description When it was made (RFC 3339, UTC).
+             * @description When the change was made (RFC 3339, UTC).
              */
             time: string;
             /**
              * Format: int32
-             * @description Who made it, or null for the command line or the server itself.
+             * @description The user who made the change, or `null` if the command line or the server itself made it.
              */
             actor_id: number | null;
-            /** @description The name of the token that was used or, by a log-in, made; `""` for none. */
+            /** @description The name of the token that was used, or that a log-in created. It is `""` if there was none. */
             token_name: string;
             user_id: components["schemas"]["UserId"];
-            /** @description The enterprise of the user before the change, or of a new user. */
+            /** @description The enterprise of the user before the change. For a new user, it is the enterprise in which the user was created. */
             enterprise_id: string;
             /**
-             * @description The operationId of the change.
-             *     Only the command line and the server itself do `createToken` and `revokeToken`.
+             * @description The operation that made the change: an `operationId` of this contract, `createToken` or `revokeToken`.
+             *     Only the command line and the server itself use the last two.
              */
             operation: string;
             /**
-             * @description The members that were set, whatever they were before.
-             *     `role` stands for an administrator who was appointed, dismissed or moved,
-             *     and for a system administrator who was created.
+             * @description The members that the change set, even to the value that they had before.
+             *     `role` is among them if an administrator was appointed, dismissed or moved to another enterprise, and if a system administrator was created.
              */
             fields: string[];
-            /** @description The `X-Request-Id` of the request, or null where there was none. */
+            /** @description The `X-Request-Id` of the request, or `null` if there was no request. */
             request_id: string | null;
         };
-        /** @description What went wrong (RFC 9457). */
+        /** @description A problem (RFC 9457). It says what went wrong and what you can do about it. */
         Problem: {
             /**
              * Format: uri
-             * @description The kind of problem: `urn:userapi:problem:` and the code.
+             * @description The kind of problem as a URI: `urn:userapi:problem:` followed by the code.
              */
             type: string;
             /** @description The kind of problem, in words. */
             title: string;
-            /** @description The HTTP status. */
+            /** @description The status code of the response. */
             status: number;
-            /** @description What to do about it. */
+            /** @description What went wrong and what you can do about it, in words. */
             detail: string;
             code: components["schemas"]["ProblemCode"];
-            /** @description The same as `X-Request-Id`. */
+            /** @description The id of the request, as in `X-Request-Id`. */
             request_id: string;
-            /** @description The faults, one by one; empty where the problem is in no member and no parameter. */
+            /** @description The faults in the body and in the query, one by one. It is `[]` if the problem has no such faults. */
             errors: components["schemas"]["Fault"][];
         };
         /**
          * @description The kind of problem, for programs. A code never changes its meaning.
-         *     Adding or removing a code is a breaking change:
-         *     it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
+         *     Adding or removing a code is a breaking change.
+         *     Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
          *
-         *     - `malformed_json`: the body is not one JSON text in UTF-8, or names a member twice.
+         *     - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
          *     - `malformed_header`: a header does not have the form that its RFC defines.
-         *     - `unauthenticated`: no token, or one that is unknown, ended or expired, or whose owner is not active.
+         *     - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
          *     - `invalid_credentials`: no active user has this name and password.
          *     - `forbidden`: your role does not allow this.
-         *     - `reauthentication_required`: your log-in is older than 15 minutes; log in again.
-         *     - `not_found`: no such path, or no user that you may see.
-         *     - `method_not_allowed`: the path exists, the method does not; see `Allow`.
+         *     - `reauthentication_required`: you logged in more than 15 minutes ago. Log in again first.
+         *     - `not_found`: there is no such path, or no such user that you may see.
+         *     - `method_not_allowed`: the path does not support this method. See `Allow`.
          *     - `email_taken`: another user has this e-mail address.
          *     - `nick_name_taken`: another user of the enterprise has this name.
-         *     - `own_account`: nobody does this to their own account.
+         *     - `own_account`: you cannot do this to your own account.
          *     - `last_administrator`: the enterprise has no other active administrator.
-         *     - `enterprise_mismatch`: the user is in another enterprise.
+         *     - `enterprise_mismatch`: the user belongs to another enterprise.
          *     - `system_administrator`: the user is a system administrator.
-         *     - `operator_token`: the token in the server's settings ends by a start of the server without it.
-         *     - `precondition_failed`: `If-Match` or `If-None-Match` does not hold for the user's version.
+         *     - `operator_token`: the token is set in the server's settings. To revoke it, start the server without it.
+         *     - `precondition_failed`: the user's version does not meet `If-Match` or `If-None-Match`.
          *     - `content_too_large`: the body is over 64 KiB.
-         *     - `unsupported_media_type`: the body is not plain `application/json` in UTF-8.
-         *     - `invalid_request`: the request is not what the schema asks for; see `errors`.
-         *     - `too_many_requests`: slow down; try again after `Retry-After` seconds.
-         *     - `internal_error`: our fault; the log has more under the request id.
-         *     - `unavailable`: busy or stopping; try again after `Retry-After` seconds.
+         *     - `unsupported_media_type`: the body is not `application/json` in UTF-8, or it has a `Content-Encoding`.
+         *     - `invalid_request`: the request breaks its schema or a rule of the operation. See `errors`.
+         *     - `too_many_requests`: there were too many requests. Try again after `Retry-After` seconds.
+         *     - `internal_error`: the server failed. Its log says more under the id of the request.
+         *     - `unavailable`: the server is busy or stopping. Try again after `Retry-After` seconds.
          * @enum {string}
          */
         ProblemCode: "malformed_json" | "malformed_header" | "unauthenticated" | "invalid_credentials" | "forbidden" | "reauthentication_required" | "not_found" | "method_not_allowed" | "email_taken" | "nick_name_taken" | "own_account" | "last_administrator" | "enterprise_mismatch" | "system_administrator" | "operator_token" | "precondition_failed" | "content_too_large" | "unsupported_media_type" | "invalid_request" | "too_many_requests" | "internal_error" | "unavailable";
         /** @description One fault of a request. */
         Fault: {
             /**
-             * @description The place in the body (RFC 6901); `""` is the whole body, or not in the body at all.
-             *     A name in it is cut at 64 characters, its control characters are replaced. It has at most 8 names.
+             * @description Where in the body the fault is, as a JSON Pointer (RFC 6901).
+             *     It is `""` if the fault is in the body as a whole, or not in the body.
+             *     The pointer has at most 8 names. The server cuts each name at 64 characters and replaces its control characters.
              */
             pointer: string;
-            /** @description The query parameter; only there if the fault is in one. */
+            /** @description The name of the query parameter. It is present only if the fault is in one. */
             parameter?: string;
             code: components["schemas"]["FaultCode"];
-            /** @description What is expected there. */
+            /** @description What is wrong or what to send instead, in words. */
             detail: string;
         };
         /**
          * @description The kind of fault, for programs. A code never changes its meaning.
-         *     Adding or removing a code is a breaking change:
-         *     it raises the minor version of this contract below 1.0.0, and the major version from 1.0.0 on.
+         *     Adding or removing a code is a breaking change.
+         *     Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
          *
-         *     - `syntax`: not JSON from here on, or a query that is not percent-encoded `NAME=VALUE` pairs in UTF-8.
-         *     - `duplicate_member`: the object names this member twice.
-         *     - `unknown_member`: the schema names no such member; names are read letter by letter, in their case.
+         *     - `syntax`: the body is not JSON from this place on, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+         *     - `duplicate_member`: the object has this member more than once.
+         *     - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
          *     - `required`: the member is missing.
-         *     - `type`: a value of another type is expected.
-         *     - `null`: null is not allowed here.
-         *     - `min_length`, `max_length`: too short, too long.
-         *     - `minimum`, `maximum`: too small, too large.
-         *     - `pattern`, `format`: a string of another form is expected.
+         *     - `type`: the value has the wrong type.
+         *     - `null`: the value must not be null.
+         *     - `min_length`, `max_length`: the string is too short, or too long.
+         *     - `minimum`, `maximum`: the number is too small, or too large.
+         *     - `pattern`, `format`: the string has the wrong form.
          *     - `repeated`: the query has this parameter more than once.
-         *     - `mismatch`: the value is not the one that it has to be the same as.
-         *     - `taken`: the value belongs to someone else.
-         *     - `not_allowed`: you may not change this.
+         *     - `mismatch`: the value must be the same as another one, but is not.
+         *     - `taken`: another user has this value.
+         *     - `not_allowed`: you may not set this member, or not to this value.
          * @enum {string}
          */
         FaultCode: "syntax" | "duplicate_member" | "unknown_member" | "required" | "type" | "null" | "min_length" | "max_length" | "minimum" | "maximum" | "pattern" | "format" | "repeated" | "mismatch" | "taken" | "not_allowed";
     };
     responses: {
-        /** @description The body is not JSON (`malformed_json`), or a header is malformed (`malformed_header`). */
+        /** @description The body is not valid JSON (`malformed_json`), or a header is malformed (`malformed_header`). */
         BadRequest: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -610,7 +620,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body is not JSON (`malformed_json`). */
+        /** @description The body is not valid JSON (`malformed_json`). */
         MalformedBody: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -658,10 +668,10 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description No token, or one that is unknown, ended or expired, or whose owner is not active (`unauthenticated`). */
+        /** @description There is no token, or it is unknown, revoked or expired, or its owner is not active (`unauthenticated`). */
         Unauthorized: {
             headers: {
-                /** @description The scheme to use (RFC 6750 §3). */
+                /** @description The authentication scheme to use (RFC 6750 §3). */
                 "WWW-Authenticate": "Bearer";
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -684,7 +694,7 @@ export interface components {
         /** @description No active user has this name and password (`invalid_credentials`). */
         InvalidCredentials: {
             headers: {
-                /** @description The scheme of the token (RFC 6750 §3). */
+                /** @description The authentication scheme of the token (RFC 6750 §3). */
                 "WWW-Authenticate": "Bearer";
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -779,10 +789,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /**
-         * @description Your role does not allow this change (`forbidden`),
-         *     or your log-in is too old for it (`reauthentication_required`).
-         */
+        /** @description Your role does not allow this change (`forbidden`), or you must log in again first (`reauthentication_required`). */
         ForbiddenChange: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -809,10 +816,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /**
-         * @description Your role does not allow this (`forbidden`),
-         *     or the password is your own and your log-in too old (`reauthentication_required`).
-         */
+        /** @description Your role does not allow this (`forbidden`), or the password is your own and you must log in again first (`reauthentication_required`). */
         ForbiddenPassword: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -833,7 +837,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Your log-in is too old for this (`reauthentication_required`). */
+        /** @description You must log in again before you can do this (`reauthentication_required`). */
         ReauthenticationRequired: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -854,7 +858,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description No user that you may see has this number (`not_found`). */
+        /** @description There is no user with this id that you may see (`not_found`). */
         NotFound: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -875,7 +879,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description No administrator that you may see has this number (`not_found`). */
+        /** @description There is no administrator with this id that you may see (`not_found`). */
         NotAdministrator: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -897,10 +901,14 @@ export interface components {
             };
         };
         /**
-         * @description The change does not go with what is stored:
-         *     the address or the name in the new enterprise is taken (`email_taken`, `nick_name_taken`),
-         *     it is your own account (`own_account`) or the last active administrator's (`last_administrator`).
-         *     Only the first conflict that is found is told.
+         * @description The change conflicts with what is stored:
+         *
+         *     - Another user has this e-mail address (`email_taken`).
+         *     - Another user of the new enterprise has this name (`nick_name_taken`).
+         *     - You cannot do this to your own account (`own_account`).
+         *     - The user is the last active administrator of the enterprise (`last_administrator`).
+         *
+         *     If there are several conflicts, you get only the first that the server finds.
          */
         Conflict: {
             headers: {
@@ -929,8 +937,8 @@ export interface components {
             };
         };
         /**
-         * @description The address or the name is taken (`email_taken`, `nick_name_taken`).
-         *     Only the first conflict that is found is told.
+         * @description Another user has this e-mail address (`email_taken`), or another user of the enterprise has this name (`nick_name_taken`).
+         *     If both are taken, you get only the first that the server finds.
          */
         Taken: {
             headers: {
@@ -958,7 +966,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description It is your own account (`own_account`) or the last active administrator's (`last_administrator`). */
+        /** @description You cannot do this to your own account (`own_account`), or to the last active administrator of an enterprise (`last_administrator`). */
         LastAdministrator: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -979,7 +987,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The user is in another enterprise (`enterprise_mismatch`) or is a system administrator (`system_administrator`). */
+        /** @description The user belongs to another enterprise (`enterprise_mismatch`), or is a system administrator (`system_administrator`). */
         NotAppointable: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1006,7 +1014,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The token is the one in the server's settings (`operator_token`). */
+        /** @description The token is set in the server's settings (`operator_token`). */
         OperatorToken: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1027,7 +1035,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `If-Match` or `If-None-Match` does not hold (`precondition_failed`). */
+        /** @description The user's version does not meet `If-Match` or `If-None-Match` (`precondition_failed`). */
         PreconditionFailed: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1069,10 +1077,10 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body is not plain `application/json` in UTF-8 (`unsupported_media_type`). */
+        /** @description The body is not `application/json` in UTF-8, or it has a `Content-Encoding` (`unsupported_media_type`). */
         UnsupportedMediaType: {
             headers: {
-                /** @description Sent where `Content-Encoding` is what was refused (RFC 9110 §15.5.16). */
+                /** @description Present if the server refuses the request because of its `Content-Encoding` (RFC 9110 §15.5.16). */
                 "Accept-Encoding"?: "identity";
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1092,7 +1100,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The request is well-formed, but not what the schema or a stated rule asks for (`invalid_request`). */
+        /** @description The request is well-formed, but it breaks its schema or a rule of the operation (`invalid_request`). */
         UnprocessableContent: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1119,7 +1127,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A parameter of the query is not what its schema asks for (`invalid_request`). */
+        /** @description The query is malformed, or a parameter breaks its schema (`invalid_request`). */
         InvalidQuery: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1147,7 +1155,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too many requests with one token (`too_many_requests`). Nothing was changed. */
+        /** @description There were too many requests with this token (`too_many_requests`). Nothing was changed. */
         TooManyRequests: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -1169,7 +1177,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too many failed log-ins for the name or from the address (`too_many_requests`). */
+        /** @description There were too many failed log-ins with this name or from this address (`too_many_requests`). */
         TooManyLogIns: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -1191,7 +1199,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Our fault (`internal_error`). What was asked for may or may not have been done. */
+        /** @description The server failed (`internal_error`). It may or may not have done what you asked for. */
         InternalServerError: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1212,7 +1220,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Busy or stopping (`unavailable`). Nothing was changed. */
+        /** @description The server is busy or stopping (`unavailable`). Nothing was changed. */
         ServiceUnavailable: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -1237,28 +1245,28 @@ export interface components {
     };
     parameters: {
         /**
-         * @description The decimal number of a user.
-         *     Whatever else is sent here names no user and is 404.
+         * @description The id of a user, in decimal digits.
+         *     If you send anything else, you get 404.
          * @example 2
          */
         UserIdInPath: string;
         /**
-         * @description The number of the page, from 1.
+         * @description Which page to return. The first one is 1.
          * @example 1
          */
         Page: number;
         /**
-         * @description How many are on a page.
+         * @description The number of entries on a page.
          * @example 10
          */
         PageSize: number;
         /**
-         * @description Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
+         * @description Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
          *     The comparison is strong. `*` stands for any version.
          */
         IfMatch: components["schemas"]["EntityTags"];
         /**
-         * @description Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
+         * @description Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
          *     `*` stands for any version.
          */
         IfNoneMatch: components["schemas"]["EntityTags"];
@@ -1266,17 +1274,17 @@ export interface components {
     requestBodies: never;
     headers: {
         /**
-         * @description Names this request. The server's log has the same name.
+         * @description The id of this request. The server's log has the same id.
          * @example 4QZ6YKPDXWWWWOOHTCTGXV3JHS
          */
         RequestId: string;
         /**
-         * @description The version of the user, strong (RFC 9110 §8.8.3).
+         * @description The version of the user, as a strong entity tag (RFC 9110 §8.8.3).
          * @example "7"
          */
         ETag: string;
         /**
-         * @description Seconds to wait before the next try (RFC 9110 §10.2.3).
+         * @description How many seconds to wait before you try again (RFC 9110 §10.2.3).
          * @example 1
          */
         RetryAfter: number;
@@ -1289,18 +1297,18 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Only users with this text in their name, e-mail address or phone, in any letter case.
-                 *     It is plain text: `%` and `_` stand for themselves. `""` is in every user.
+                 * @description List only users who have this text in their name, e-mail address or phone, in any letter case.
+                 *     The text has no wildcards: `%` and `_` stand for themselves. `""` lists all users.
                  * @example a
                  */
                 query?: string;
                 /**
-                 * @description The number of the page, from 1.
+                 * @description Which page to return. The first one is 1.
                  * @example 1
                  */
                 page?: components["parameters"]["Page"];
                 /**
-                 * @description How many are on a page.
+                 * @description The number of entries on a page.
                  * @example 10
                  */
                 page_size?: components["parameters"]["PageSize"];
@@ -1342,7 +1350,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The user was created. */
+            /** @description The new user. */
             201: {
                 headers: {
                     /**
@@ -1374,15 +1382,15 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the user still has one of these versions (RFC 9110 §13.1.2).
+                 * @description Return 304 if the user still has one of these versions (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
                  */
                 "If-None-Match"?: components["schemas"]["EntityTags"];
             };
             path: {
                 /**
-                 * @description The decimal number of a user.
-                 *     Whatever else is sent here names no user and is 404.
+                 * @description The id of a user, in decimal digits.
+                 *     If you send anything else, you get 404.
                  * @example 2
                  */
                 user_id: components["parameters"]["UserIdInPath"];
@@ -1402,7 +1410,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserInfo"];
                 };
             };
-            /** @description The user has the version that was named. */
+            /** @description The user still has a version that you named. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -1424,20 +1432,20 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
+                 * @description Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
                  *     The comparison is strong. `*` stands for any version.
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
+                 * @description Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
             path: {
                 /**
-                 * @description The decimal number of a user.
-                 *     Whatever else is sent here names no user and is 404.
+                 * @description The id of a user, in decimal digits.
+                 *     If you send anything else, you get 404.
                  * @example 2
                  */
                 user_id: components["parameters"]["UserIdInPath"];
@@ -1450,7 +1458,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The members as they are stored now. Never the password. */
+            /** @description The members as they are stored now. The password is never among them. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1479,20 +1487,20 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Change the user only if it has one of these versions, else answer 412 (RFC 9110 §13.1.1).
+                 * @description Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
                  *     The comparison is strong. `*` stands for any version.
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description Change the user only if it has none of these versions, else answer 412 (RFC 9110 §13.1.2).
+                 * @description Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
             path: {
                 /**
-                 * @description The decimal number of a user.
-                 *     Whatever else is sent here names no user and is 404.
+                 * @description The id of a user, in decimal digits.
+                 *     If you send anything else, you get 404.
                  * @example 2
                  */
                 user_id: components["parameters"]["UserIdInPath"];
@@ -1501,7 +1509,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user is gone. */
+            /** @description The user was deleted. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1526,8 +1534,8 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The decimal number of a user.
-                 *     Whatever else is sent here names no user and is 404.
+                 * @description The id of a user, in decimal digits.
+                 *     If you send anything else, you get 404.
                  * @example 2
                  */
                 user_id: components["parameters"]["UserIdInPath"];
@@ -1566,12 +1574,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The number of the page, from 1.
+                 * @description Which page to return. The first one is 1.
                  * @example 1
                  */
                 page?: components["parameters"]["Page"];
                 /**
-                 * @description How many are on a page.
+                 * @description The number of entries on a page.
                  * @example 10
                  */
                 page_size?: components["parameters"]["PageSize"];
@@ -1579,8 +1587,8 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The decimal number of a user.
-                 *     Whatever else is sent here names no user and is 404.
+                 * @description The id of a user, in decimal digits.
+                 *     If you send anything else, you get 404.
                  * @example 2
                  */
                 user_id: components["parameters"]["UserIdInPath"];
@@ -1646,18 +1654,18 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Only administrators of this enterprise. Without it, all that you may see.
-                 *     An enterprise that is not yours is 403.
+                 * @description List only the administrators of this enterprise. Without it, you get all that you may see.
+                 *     If you are an administrator and name another enterprise than your own, you get 403.
                  * @example default
                  */
                 eid?: components["schemas"]["EnterpriseId"];
                 /**
-                 * @description The number of the page, from 1.
+                 * @description Which page to return. The first one is 1.
                  * @example 1
                  */
                 page?: components["parameters"]["Page"];
                 /**
-                 * @description How many are on a page.
+                 * @description The number of entries on a page.
                  * @example 10
                  */
                 page_size?: components["parameters"]["PageSize"];
@@ -1728,8 +1736,8 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The decimal number of a user.
-                 *     Whatever else is sent here names no user and is 404.
+                 * @description The id of a user, in decimal digits.
+                 *     If you send anything else, you get 404.
                  * @example 2
                  */
                 user_id: components["parameters"]["UserIdInPath"];
@@ -1738,7 +1746,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user is no administrator. */
+            /** @description The user is not an administrator any more. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1768,7 +1776,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The token. It is shown this once. */
+            /** @description The token. The server never shows it again. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1797,7 +1805,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The token has ended. */
+            /** @description The token was revoked. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
