@@ -11,7 +11,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run build test fuzz bench pieces lint lint-contract breaking changelog clients docs verify generate generate-typescript npm chromium compiler
+.PHONY: help run build test fuzz bench microbench lint lint-contract breaking changelog clients docs verify generate generate-typescript npm chromium compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ bench: compiler ## Measure the server beside two floors, and with up to a millio
 	go build -trimpath -o bin/ ./cmd/userapi ./internal/bench/...
 	bin/bench $(BENCHFLAGS)
 
-pieces: compiler ## Measure its pieces; benchstat compares what two commits print
+microbench: compiler ## Measure its pieces; benchstat compares what two commits print
 	go test ./internal/... -run '^$$' -bench . -benchmem -count=6
 
 lint: compiler ## Run the linters; those of the contract need npm

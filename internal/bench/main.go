@@ -52,19 +52,19 @@ func (b bench) run(ctx context.Context) (err error) {
 %d clients unless it says otherwise, each of which waits for its answer. A PUT changes is_active.
 constant decodes the body and answers always the same; durable UPDATE commits each request on its own.
 
-`, time.Now().UTC().Format(time.DateOnly), cpu(), runtime.NumCPU(), b.rounds, b.length, clients)
-	if err := b.floors(ctx); err != nil {
+`, time.Now().UTC().Format(time.DateOnly), processorName(), runtime.NumCPU(), b.rounds, b.length, clients)
+	if err := b.measureBaselines(ctx); err != nil {
 		return err
 	}
-	return b.sizes(ctx)
+	return b.measureDatasets(ctx)
 }
 
 // program is the path of one of the programs.
 func (b bench) program(name string) string { return filepath.Join(b.programs, name) }
 
-// seeded makes a database with this many users and returns its path. It is on disk: else
+// seedDatabase makes a database with this many users and returns its path. It is on disk: else
 // the first wait of a server for the disk would be for all of it.
-func (b bench) seeded(ctx context.Context, name string, users int) (string, error) {
+func (b bench) seedDatabase(ctx context.Context, name string, users int) (string, error) {
 	path := filepath.Join(b.folder, name+".db")
 	if err := seed(ctx, path, users); err != nil {
 		return "", err

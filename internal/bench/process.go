@@ -22,17 +22,17 @@ const operatorToken = "ua_bench_0123456789_0123456789_0123456789"
 type process struct {
 	command *exec.Cmd
 	address string
-	started time.Duration // until its first answer
+	startup time.Duration // until its first answer
 }
 
-// startFloor starts a program whose arguments are the address and what else is given.
-func startFloor(ctx context.Context, program string, args ...string) (*process, error) {
+// startBaseline starts a program whose arguments are the address and what else is given.
+func startBaseline(ctx context.Context, program string, args ...string) (*process, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
 	command := exec.CommandContext(ctx, program, append([]string{address}, args...)...) //nolint:gosec // from the command line
-	return start(ctx, command, address, "/", http.StatusNotFound)
+	return startProcess(ctx, command, address, "/", http.StatusNotFound)
 }
 
 // startServer starts userapi with its own settings on a database. Its log goes to a file.
@@ -49,11 +49,11 @@ func startServer(ctx context.Context, program, database string) (*process, error
 	command := exec.CommandContext(ctx, program, "serve", "--listen="+address, "--ops-listen=off", "--database="+database) //nolint:gosec // likewise
 	command.Env = append(os.Environ(), "USERAPI_ADMIN_TOKEN="+operatorToken)
 	command.Stderr = log
-	return start(ctx, command, address, "/readyz", http.StatusOK)
+	return startProcess(ctx, command, address, "/readyz", http.StatusOK)
 }
 
-// start waits until the program answers this path with this status.
-func start(ctx context.Context, command *exec.Cmd, address, path string, status int) (*process, error) {
+// startProcess waits until the program answers this path with this status.
+func startProcess(ctx context.Context, command *exec.Cmd, address, path string, status int) (*process, error) {
 	if command.Stderr == nil {
 		command.Stderr = os.Stderr
 	}
@@ -64,8 +64,8 @@ func start(ctx context.Context, command *exec.Cmd, address, path string, status 
 	}
 	p := &process{command: command, address: address}
 	for time.Since(begin) < time.Minute && ctx.Err() == nil {
-		if got, err := exchange(ctx, http.DefaultTransport, http.MethodGet, "http://"+address+path, ""); err == nil && got == status {
-			p.started = time.Since(begin)
+		if got, err := roundTrip(ctx, http.DefaultTransport, http.MethodGet, "http://"+address+path, ""); err == nil && got == status {
+			p.startup = time.Since(begin)
 			return p, nil
 		}
 		time.Sleep(time.Millisecond)
@@ -113,8 +113,8 @@ func (p *process) memory() (now, peak float64, err error) {
 	return read("VmRSS"), read("VmHWM"), nil
 }
 
-// cpu names the processor.
-func cpu() string {
+// processorName names the processor.
+func processorName() string {
 	info, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
 		return runtime.GOARCH

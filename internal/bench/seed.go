@@ -12,11 +12,11 @@ import (
 	"userapi/internal/store"
 )
 
-// secret is the password of all users that are seeded.
-const secret = "correct horse"
+// seedPassword is the password of all users that are seeded.
+const seedPassword = "correct horse"
 
-// hundred is how many users an enterprise has; the first of them is its administrator.
-const hundred = 100
+// enterpriseSize is how many users an enterprise has; the first of them is its administrator.
+const enterpriseSize = 100
 
 // seed makes a database with this many users, numbered from 1. User 1 is a system
 // administrator; the others are in enterprises of a hundred. They share one hash: a
@@ -25,7 +25,7 @@ func seed(ctx context.Context, path string, users int) (err error) {
 	if _, err := store.Migrate(ctx, path); err != nil {
 		return err
 	}
-	hash, err := password.NewGate(password.Params(), 1).Hash(ctx, secret)
+	hash, err := password.NewGate(password.Params(), 1).Hash(ctx, seedPassword)
 	if err != nil {
 		return err
 	}

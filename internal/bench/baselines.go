@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+)
+
+// baselineUsers is how many users there are beside the floors.
+const baselineUsers = 1000
+
+// measureBaselines measures the server and the floors in turn, then the server while passwords are changed.
+func (b bench) measureBaselines(ctx context.Context) (err error) {
+	database, err := b.seedDatabase(ctx, "own", baselineUsers)
+	if err != nil {
+		return err
+	}
+	durableDatabase, err := b.seedDatabase(ctx, "durable", baselineUsers)
+	if err != nil {
+		return err
+	}
+	server, err := startServer(ctx, b.program("userapi"), database)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	constant, err := startBaseline(ctx, b.program("constant"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, constant.stop()) }()
+	durable, err := startBaseline(ctx, b.program("durable"), durableDatabase)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, durable.stop()) }()
+
+	newMeasurement := func(name string, p *process, clients int, request requestFunc) *measurement {
+		return &measurement{name: name, workload: &workload{address: p.address, clients: clients, request: request}}
+	}
+	constantPut := newMeasurement("constant", constant, clients, put(baselineUsers))
+	durablePut := newMeasurement("durable UPDATE", durable, clients, put(baselineUsers))
+	durablePut1 := newMeasurement("durable UPDATE, 1 client", durable, 1, put(baselineUsers))
+	measurements := []*measurement{
+		constantPut, durablePut,
+		newMeasurement("userapi PUT", server, clients, put(baselineUsers)),
+		newMeasurement("userapi GET", server, clients, get(baselineUsers)),
+		durablePut1,
+		newMeasurement("userapi PUT, 1 client", server, 1, put(baselineUsers)),
+	}
+	if err := runRounds(ctx, b.rounds, b.length, measurements); err != nil {
+		return err
+	}
+	measurements[2].baseline, measurements[5].baseline = durablePut, durablePut1
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\trequests/s\tp50\tp99\tworst\tof constant\tof durable\tp99 of constant's\t")
+	for _, m := range measurements {
+		reference := constantPut
+		if m.workload.clients == 1 {
+			reference = nil
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", m.name, m.cells(), m.ratio(reference, throughput), m.ratio(m.baseline, throughput), m.ratio(reference, p99))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Println()
+	return b.measureHashing(ctx, server)
+}
+
+// measureHashing measures updates while passwords are changed, and the server's memory.
+func (b bench) measureHashing(ctx context.Context, server *process) error {
+	loaded, _, err := server.memory()
+	if err != nil {
+		return err
+	}
+	newUpdates := func() *workload {
+		return &workload{address: server.address, clients: clients, request: put(baselineUsers)}
+	}
+	hashing := &workload{address: server.address, clients: 16, request: putPassword, allow503: true}
+	if err := b.measureInterference(ctx, "PUT", "16 clients that change passwords", newUpdates, hashing); err != nil {
+		return err
+	}
+	_, peak, err := server.memory()
+	fmt.Printf("memory of userapi (VmRSS): %.0f MB after the load, at most %.0f MB, hashing included\n", loaded, peak)
+	return err
+}

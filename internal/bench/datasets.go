@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"text/tabwriter"
+)
+
+// listClients is how many clients list users.
+const listClients = 8
+
+// dataset is a server on a database of its own.
+type dataset struct {
+	users        int
+	database     string
+	server       *process
+	measurements []*measurement
+}
+
+// measureDatasets measures servers on databases of more and more users.
+func (b bench) measureDatasets(ctx context.Context) (err error) {
+	var datasets []*dataset
+	for _, users := range []int{1000, 100_000, 1_000_000} {
+		d := &dataset{users: users}
+		if d.database, err = b.seedDatabase(ctx, fmt.Sprint(users), users); err != nil {
+			return err
+		}
+		if d.server, err = startServer(ctx, b.program("userapi"), d.database); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, d.server.stop()) }()
+		datasets = append(datasets, d)
+	}
+	var all []*measurement
+	for _, d := range datasets {
+		add := func(name string, clients int, request requestFunc) {
+			m := &measurement{name: name, workload: &workload{address: d.server.address, clients: clients, request: request}}
+			d.measurements, all = append(d.measurements, m), append(all, m)
+		}
+		add("PUT", clients, put(d.users))
+		add("GET", clients, get(d.users))
+		add("list, page 1", listClients, list("page=1"))
+		if d.users > 1000 {
+			add("list, page 1,000", listClients, list("page=1000"))
+		}
+	}
+	if err := runRounds(ctx, b.rounds, b.length, all); err != nil {
+		return err
+	}
+	fmt.Printf("\nWith more and more users; lists have 10 of them a page, and %d clients:\n\n", listClients)
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\tusers\trequests/s\tp50\tp99\tworst\tof the first\t")
+	first := map[string]*measurement{}
+	for i := range datasets[1].measurements {
+		for _, d := range datasets {
+			if i == len(d.measurements) {
+				continue
+			}
+			m := d.measurements[i]
+			if first[m.name] == nil {
+				first[m.name] = m
+			}
+			fmt.Fprintf(table, "%s\t%d\t%s\t%s\t\n", m.name, d.users, m.cells(), m.ratio(first[m.name], throughput))
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Println()
+	largest := datasets[len(datasets)-1]
+	return errors.Join(b.measureSearch(ctx, largest), b.measureStartup(ctx, largest))
+}
+
+// measureSearch measures updates while someone looks for three letters.
+func (b bench) measureSearch(ctx context.Context, d *dataset) error {
+	newUpdates := func() *workload { return &workload{address: d.server.address, clients: clients, request: put(d.users)} }
+	search := &workload{address: d.server.address, clients: 1, request: list("query=r99")}
+	name := fmt.Sprintf("PUT of %d users", d.users)
+	if err := b.measureInterference(ctx, name, "a client that looks for three letters", newUpdates, search); err != nil {
+		return err
+	}
+	_, peak, err := d.server.memory()
+	fmt.Printf("memory of userapi with %d users: at most %.0f MB\n", d.users, peak)
+	return err
+}
+
+// measureStartup measures how long a server needs from its start until it is ready.
+func (b bench) measureStartup(ctx context.Context, d *dataset) error {
+	var all []float64
+	for range b.rounds {
+		if err := d.server.stop(); err != nil {
+			return err
+		}
+		next, err := startServer(ctx, b.program("userapi"), d.database)
+		if err != nil {
+			return err
+		}
+		d.server = next
+		all = append(all, next.startup.Seconds())
+	}
+	fmt.Printf("with %d users, from the start to the first 200 of /readyz: %s, the slowest of %d %s\n",
+		d.users, milliseconds(median(all)), b.rounds, milliseconds(slices.Max(all)))
+	return nil
+}

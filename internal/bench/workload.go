@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// workload is requests that clients send over and over, each of them waiting for its
+// answer before it sends the next.
+type workload struct {
+	address  string
+	clients  int
+	request  requestFunc
+	allow503 bool // 503 is no failure, but counted
+
+	refused atomic.Int64 // answers with 503
+	sent    []int        // by each client, in all rounds
+}
+
+// sample is what came of it, in answers with a status of 2xx.
+type sample struct {
+	throughput    float64
+	p50, p99, max time.Duration
+}
+
+// warmUp is how long requests are sent before they count.
+const warmUp = 300 * time.Millisecond
+
+// run sends requests for this long.
+func (w *workload) run(ctx context.Context, length time.Duration) (s sample, err error) {
+	if w.sent == nil {
+		w.sent = make([]int, w.clients)
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: w.clients}
+	defer transport.CloseIdleConnections()
+	begin := time.Now().Add(warmUp)
+	latencies := make([][]time.Duration, w.clients)
+	var group errgroup.Group
+	for client := range latencies {
+		group.Go(func() error {
+			for ; time.Since(begin) < length && ctx.Err() == nil; w.sent[client]++ {
+				method, path, body := w.request(client, w.sent[client])
+				if err := w.send(ctx, transport, method, path, body, begin, &latencies[client]); err != nil {
+					return err
+				}
+			}
+			return ctx.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return sample{}, err
+	}
+	all := slices.Concat(latencies...)
+	if len(all) == 0 {
+		return sample{}, nil
+	}
+	slices.Sort(all)
+	s.throughput = float64(len(all)) / length.Seconds()
+	s.p50, s.p99, s.max = all[len(all)/2], all[len(all)*99/100], all[len(all)-1]
+	return s, nil
+}
+
+// runWith runs this workload and other workload at the same time.
+func (w *workload) runWith(ctx context.Context, length time.Duration, other *workload) (own, others sample, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		own, err = w.run(ctx, length)
+		return err
+	})
+	group.Go(func() (err error) {
+		others, err = other.run(ctx, length)
+		return err
+	})
+	err = group.Wait()
+	return own, others, err
+}
+
+// send sends a request and keeps how long its answer took if the warm-up is over.
+func (w *workload) send(ctx context.Context, transport http.RoundTripper, method, path, body string, begin time.Time, latencies *[]time.Duration) error {
+	sent := time.Now()
+	status, err := roundTrip(ctx, transport, method, "http://"+w.address+path, body)
+	latency := time.Since(sent)
+	switch {
+	case err != nil:
+		return err
+	case status/100 != 2 && (status != http.StatusServiceUnavailable || !w.allow503):
+		return fmt.Errorf("%s %s %s was answered %d", method, path, body, status)
+	case status == http.StatusServiceUnavailable:
+		w.refused.Add(1)
+	case sent.After(begin):
+		*latencies = append(*latencies, latency)
+	}
+	return nil
+}
+
+// roundTrip sends a request, reads the whole answer and returns its status.
+func roundTrip(ctx context.Context, transport http.RoundTripper, method, url, body string) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	request.Header["Authorization"] = []string{"Bearer " + operatorToken}
+	if body != "" {
+		request.Header["Content-Type"] = []string{"application/json"}
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, errors.Join(err, response.Body.Close())
+}
