@@ -8,10 +8,10 @@ import (
 	"text/tabwriter"
 )
 
-// baselineUsers is how many users there are beside the floors.
+// baselineUsers is the number of users in the databases of userapi and of the durable baseline.
 const baselineUsers = 1000
 
-// measureBaselines measures the server and the floors in turn, then the server while passwords are changed.
+// measureBaselines measures the server and the baselines in turn, then the server while passwords are changed.
 func (b bench) measureBaselines(ctx context.Context) (err error) {
 	database, err := b.seedDatabase(ctx, "own", baselineUsers)
 	if err != nil {
@@ -55,7 +55,7 @@ func (b bench) measureBaselines(ctx context.Context) (err error) {
 	}
 	measurements[2].baseline, measurements[5].baseline = durablePut, durablePut1
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\trequests/s\tp50\tp99\tworst\tof constant\tof durable\tp99 of constant's\t")
+	fmt.Fprintln(table, "\trequests/s\tp50\tp99\tmax\tvs constant\tvs durable\tp99 vs constant\t")
 	for _, m := range measurements {
 		reference := constantPut
 		if m.workload.clients == 1 {
@@ -70,7 +70,7 @@ func (b bench) measureBaselines(ctx context.Context) (err error) {
 	return b.measureHashing(ctx, server)
 }
 
-// measureHashing measures updates while passwords are changed, and the server's memory.
+// measureHashing measures updates while other clients change passwords, and the server's memory.
 func (b bench) measureHashing(ctx context.Context, server *process) error {
 	loaded, _, err := server.memory()
 	if err != nil {
@@ -80,10 +80,10 @@ func (b bench) measureHashing(ctx context.Context, server *process) error {
 		return &workload{address: server.address, clients: clients, request: put(baselineUsers)}
 	}
 	hashing := &workload{address: server.address, clients: 16, request: putPassword, allow503: true}
-	if err := b.measureInterference(ctx, "PUT", "16 clients that change passwords", newUpdates, hashing); err != nil {
+	if err := b.measureInterference(ctx, "PUT", "16 clients change passwords", newUpdates, hashing); err != nil {
 		return err
 	}
 	_, peak, err := server.memory()
-	fmt.Printf("memory of userapi (VmRSS): %.0f MB after the load, at most %.0f MB, hashing included\n", loaded, peak)
+	fmt.Printf("Memory of userapi (VmRSS): %.0f MB after the first table, at most %.0f MB while passwords were hashed.\n", loaded, peak)
 	return err
 }

@@ -9,10 +9,10 @@ import (
 	"text/tabwriter"
 )
 
-// listClients is how many clients list users.
+// listClients is the number of clients that list users.
 const listClients = 8
 
-// dataset is a server on a database of its own.
+// dataset is a database with a number of users, and the server on it.
 type dataset struct {
 	users        int
 	database     string
@@ -20,7 +20,7 @@ type dataset struct {
 	measurements []*measurement
 }
 
-// measureDatasets measures servers on databases of more and more users.
+// measureDatasets measures a server for each of three numbers of users, in turn.
 func (b bench) measureDatasets(ctx context.Context) (err error) {
 	var datasets []*dataset
 	for _, users := range []int{1000, 100_000, 1_000_000} {
@@ -50,9 +50,10 @@ func (b bench) measureDatasets(ctx context.Context) (err error) {
 	if err := runRounds(ctx, b.rounds, b.length, all); err != nil {
 		return err
 	}
-	fmt.Printf("\nWith more and more users; lists have 10 of them a page, and %d clients:\n\n", listClients)
+	fmt.Printf("\nFrom 1000 to 1000000 users. A list has 10 users on each page, and %d clients read it.\n"+
+		"The column vs first is the ratio of requests/s to the first row with the same name.\n\n", listClients)
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tusers\trequests/s\tp50\tp99\tworst\tof the first\t")
+	fmt.Fprintln(table, "\tusers\trequests/s\tp50\tp99\tmax\tvs first\t")
 	first := map[string]*measurement{}
 	for i := range datasets[1].measurements {
 		for _, d := range datasets {
@@ -74,20 +75,20 @@ func (b bench) measureDatasets(ctx context.Context) (err error) {
 	return errors.Join(b.measureSearch(ctx, largest), b.measureStartup(ctx, largest))
 }
 
-// measureSearch measures updates while someone looks for three letters.
+// measureSearch measures updates while a client searches for three letters.
 func (b bench) measureSearch(ctx context.Context, d *dataset) error {
 	newUpdates := func() *workload { return &workload{address: d.server.address, clients: clients, request: put(d.users)} }
 	search := &workload{address: d.server.address, clients: 1, request: list("query=r99")}
-	name := fmt.Sprintf("PUT of %d users", d.users)
-	if err := b.measureInterference(ctx, name, "a client that looks for three letters", newUpdates, search); err != nil {
+	name := fmt.Sprintf("PUT with %d users", d.users)
+	if err := b.measureInterference(ctx, name, "a client searches for three letters", newUpdates, search); err != nil {
 		return err
 	}
 	_, peak, err := d.server.memory()
-	fmt.Printf("memory of userapi with %d users: at most %.0f MB\n", d.users, peak)
+	fmt.Printf("Memory of userapi with %d users (VmRSS): at most %.0f MB.\n", d.users, peak)
 	return err
 }
 
-// measureStartup measures how long a server needs from its start until it is ready.
+// measureStartup measures how long a server takes from its start until it is ready.
 func (b bench) measureStartup(ctx context.Context, d *dataset) error {
 	var all []float64
 	for range b.rounds {
@@ -101,7 +102,7 @@ func (b bench) measureStartup(ctx context.Context, d *dataset) error {
 		d.server = next
 		all = append(all, next.startup.Seconds())
 	}
-	fmt.Printf("with %d users, from the start to the first 200 of /readyz: %s, the slowest of %d %s\n",
-		d.users, milliseconds(median(all)), b.rounds, milliseconds(slices.Max(all)))
+	fmt.Printf("Startup with %d users, until /readyz answers 200: median %s, max %s of %d starts.\n",
+		d.users, milliseconds(median(all)), milliseconds(slices.Max(all)), b.rounds)
 	return nil
 }

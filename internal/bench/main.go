@@ -1,6 +1,7 @@
-// Command bench measures userapi beside two floors: a server that answers a constant,
-// and one that does one durable UPDATE a request; then with more and more users. Each is
-// a process of this machine, as are the clients together, and one is under load at a time.
+// Command bench measures userapi next to two baselines: a server that gives a constant
+// answer, and one that commits one durable UPDATE for each request. Then it measures
+// userapi with up to a million users. Each server is a process on this machine, all clients
+// together are another one, and one server is under load at a time.
 package main
 
 import (
@@ -22,12 +23,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	b := bench{}
-	flag.IntVar(&b.rounds, "rounds", 5, "how often each measurement is repeated; medians are printed")
-	flag.DurationVar(&b.length, "length", 2*time.Second, "how long one measurement takes")
+	flag.IntVar(&b.rounds, "rounds", 5, "number of rounds; medians over them are printed")
+	flag.DurationVar(&b.length, "length", 2*time.Second, "how long one measurement takes, without its warm-up")
 	flag.StringVar(&b.programs, "programs", "bin", "the folder with userapi, constant and durable")
 	flag.Parse()
 	if b.rounds < 1 || b.length <= 0 {
-		fmt.Fprintln(os.Stderr, "bench: -rounds has to be 1 or more, and -length longer than nothing")
+		fmt.Fprintln(os.Stderr, "bench: -rounds must be at least 1, and -length more than 0")
 		os.Exit(2)
 	}
 	if err := b.run(ctx); err != nil {
@@ -48,9 +49,10 @@ func (b bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.folder)) }()
-	fmt.Printf(`%s, %s, %d cores, which the clients share. Medians of %d rounds of %s, ratios of the same round.
-%d clients unless it says otherwise, each of which waits for its answer. A PUT changes is_active.
-constant decodes the body and answers always the same; durable UPDATE commits each request on its own.
+	fmt.Printf(`%s, %s, %d cores, shared by servers and clients.
+Medians of %d rounds of %s. The columns with "vs" are ratios within the same round.
+%d clients, if no other number is given, send one request after the other. A PUT changes is_active.
+Two baselines: constant decodes the body and always gives the same answer; durable UPDATE commits each request on its own.
 
 `, time.Now().UTC().Format(time.DateOnly), processorName(), runtime.NumCPU(), b.rounds, b.length, clients)
 	if err := b.measureBaselines(ctx); err != nil {
@@ -62,8 +64,8 @@ constant decodes the body and answers always the same; durable UPDATE commits ea
 // program is the path of one of the programs.
 func (b bench) program(name string) string { return filepath.Join(b.programs, name) }
 
-// seedDatabase makes a database with this many users and returns its path. It is on disk: else
-// the first wait of a server for the disk would be for all of it.
+// seedDatabase creates a database with this many users and returns its path. It syncs the
+// file, because otherwise the first fsync of a server would have to write all of it.
 func (b bench) seedDatabase(ctx context.Context, name string, users int) (string, error) {
 	path := filepath.Join(b.folder, name+".db")
 	if err := seed(ctx, path, users); err != nil {

@@ -8,18 +8,19 @@ import (
 	"time"
 )
 
-// measurement is one kind of workload and what came of it in each round.
+// measurement is a workload and its sample of each round.
 type measurement struct {
 	name     string
 	workload *workload
-	baseline *measurement // what it is compared with; nil: nothing
+	baseline *measurement // nil: not compared
 	samples  []sample
 
 	interference        *workload // sent at the same time; nil: none
-	interferenceSamples []sample  // of interference
+	interferenceSamples []sample
 }
 
-// runRounds measures in rounds, in another order each.
+// runRounds measures everything once in each round. Each round begins with another
+// measurement, so that none is always the first.
 func runRounds(ctx context.Context, rounds int, length time.Duration, all []*measurement) error {
 	for round := range rounds {
 		for i := range all {
@@ -49,13 +50,13 @@ func (m *measurement) measure(ctx context.Context, length time.Duration) error {
 	return nil
 }
 
-// The figures of a sample; times are in seconds.
+// Figures of a sample; times are in seconds.
 func throughput(s sample) float64 { return s.throughput }
 func p50(s sample) float64        { return s.p50.Seconds() }
 func p99(s sample) float64        { return s.p99.Seconds() }
 func maximum(s sample) float64    { return s.max.Seconds() }
 
-// median is that of a figure in all rounds.
+// median is the median of a figure over all rounds.
 func (m *measurement) median(figure func(sample) float64) float64 { return medianOf(m.samples, figure) }
 
 func medianOf(samples []sample, figure func(sample) float64) float64 {
@@ -66,7 +67,8 @@ func medianOf(samples []sample, figure func(sample) float64) float64 {
 	return median(all)
 }
 
-// ratio is the median of the ratios to another measurement in the same round; "-" for none.
+// ratio divides a figure by that of another measurement in the same round, and returns
+// the median over all rounds; "-" if to is nil.
 func (m *measurement) ratio(to *measurement, figure func(sample) float64) string {
 	if to == nil {
 		return "-"
@@ -85,25 +87,26 @@ func median(all []float64) float64 {
 
 func milliseconds(seconds float64) string { return fmt.Sprintf("%.1f ms", 1000*seconds) }
 
-// cells are the cells of a table that every measurement has.
+// cells are the columns that all tables have: requests/s, p50, p99 and max.
 func (m *measurement) cells() string {
 	return strings.Join([]string{
 		fmt.Sprintf("%.0f", m.median(throughput)), milliseconds(m.median(p50)), milliseconds(m.median(p99)), milliseconds(m.median(maximum)),
 	}, "\t")
 }
 
-// measureInterference measures workload with and without other workload beside it, and says what came of both.
+// measureInterference measures a workload alone and while another one interferes, and
+// prints the ratio.
 func (b bench) measureInterference(ctx context.Context, name, other string, newWorkload func() *workload, interference *workload) error {
 	alone := &measurement{name: name, workload: newWorkload()}
-	both := &measurement{name: name + " beside " + other, workload: newWorkload(), interference: interference}
+	both := &measurement{name: name + " while " + other, workload: newWorkload(), interference: interference}
 	if err := runRounds(ctx, b.rounds, b.length, []*measurement{alone, both}); err != nil {
 		return err
 	}
-	fmt.Printf("%s: %s of %s alone (p99 %s), and %.0f of the others a second",
+	fmt.Printf("%s: %s of the requests/s of %s alone, p99 %s. The interfering load had %.0f answers/s",
 		both.name, both.ratio(alone, throughput), name, milliseconds(both.median(p99)), medianOf(both.interferenceSamples, throughput))
 	if interference.allow503 {
-		fmt.Printf("; %d in all were refused with 503", interference.refused.Load())
+		fmt.Printf(", and %d answers with 503 in all rounds", interference.refused.Load())
 	}
-	fmt.Println()
+	fmt.Println(".")
 	return nil
 }

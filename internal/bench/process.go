@@ -22,20 +22,21 @@ const operatorToken = "ua_bench_0123456789_0123456789_0123456789"
 type process struct {
 	command *exec.Cmd
 	address string
-	startup time.Duration // until its first answer
+	startup time.Duration // from its start to its first answer
 }
 
-// startBaseline starts a program whose arguments are the address and what else is given.
+// startBaseline starts a program that takes its address as the first argument.
 func startBaseline(ctx context.Context, program string, args ...string) (*process, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	command := exec.CommandContext(ctx, program, append([]string{address}, args...)...) //nolint:gosec // from the command line
+	command := exec.CommandContext(ctx, program, append([]string{address}, args...)...) //nolint:gosec // the user of the bench names the folder of the programs
 	return startProcess(ctx, command, address, "/", http.StatusNotFound)
 }
 
-// startServer starts userapi with its own settings on a database. Its log goes to a file.
+// startServer starts userapi with its default settings on a database. Its log goes to a
+// file next to the database.
 func startServer(ctx context.Context, program, database string) (*process, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
@@ -46,13 +47,13 @@ func startServer(ctx context.Context, program, database string) (*process, error
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	command := exec.CommandContext(ctx, program, "serve", "--listen="+address, "--ops-listen=off", "--database="+database) //nolint:gosec // likewise
+	command := exec.CommandContext(ctx, program, "serve", "--listen="+address, "--ops-listen=off", "--database="+database) //nolint:gosec // the user of the bench names the folder of the programs
 	command.Env = append(os.Environ(), "USERAPI_ADMIN_TOKEN="+operatorToken)
 	command.Stderr = log
 	return startProcess(ctx, command, address, "/readyz", http.StatusOK)
 }
 
-// startProcess waits until the program answers this path with this status.
+// startProcess starts a program and waits until it answers this path with this status.
 func startProcess(ctx context.Context, command *exec.Cmd, address, path string, status int) (*process, error) {
 	if command.Stderr == nil {
 		command.Stderr = os.Stderr
@@ -73,7 +74,8 @@ func startProcess(ctx context.Context, command *exec.Cmd, address, path string, 
 	return nil, errors.Join(fmt.Errorf("%s does not answer", command.Path), p.stop())
 }
 
-// freeAddress returns an address of this host where nothing listened a moment ago.
+// freeAddress returns an address on 127.0.0.1 that nobody listens on. Another process can
+// take it before it is used.
 func freeAddress(ctx context.Context) (string, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -83,7 +85,8 @@ func freeAddress(ctx context.Context) (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// stop ends the process and waits for it. A floor ends by the signal, userapi by itself.
+// stop sends SIGTERM and waits for the end of the process. The signal kills a baseline,
+// and userapi handles it and exits with 0: both are fine.
 func (p *process) stop() error {
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -95,8 +98,8 @@ func (p *process) stop() error {
 	return err
 }
 
-// memory returns the resident memory of the process in MB, now and at most so far
-// (VmRSS and VmHWM of proc(5)).
+// memory returns the resident memory of the process in MB: its present value and its
+// peak (VmRSS and VmHWM of proc(5)).
 func (p *process) memory() (now, peak float64, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
 	if err != nil {
@@ -113,7 +116,7 @@ func (p *process) memory() (now, peak float64, err error) {
 	return read("VmRSS"), read("VmHWM"), nil
 }
 
-// processorName names the processor.
+// processorName returns the model of the processor, or its architecture if that is unknown.
 func processorName() string {
 	info, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {

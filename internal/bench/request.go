@@ -6,18 +6,20 @@ import (
 	"strconv"
 )
 
-// requestFunc makes the requests of clients, which are numbered from 0, as their requests are.
+// requestFunc returns a request of a client. Clients are numbered from 0, and so are the
+// requests of each.
 type requestFunc func(client, number int) (method, path, body string)
 
-// put changes users, hardly ever two clients the same, in an order that looks like none,
-// and each time to what is not there: SQLite would not write what is (to userapi it makes
-// no difference, as it raises the version).
+// put changes is_active of users. Two clients hardly ever change the same user, the order
+// looks random, and each value differs from the stored one: SQLite would not write a value
+// that stays the same, and the durable baseline would have less to do. (userapi always
+// writes, because it raises the version.)
 func put(users int) requestFunc {
 	usersPerClient := max(1, (users-1)/clients)
 	return func(client, number int) (method, path, body string) {
 		user := 2 + client + clients*(number*7919%usersPerClient)
 		if user%enterpriseSize == 0 {
-			user++ // not the only administrator of an enterprise
+			user++ // the only administrator of an enterprise is left alone
 		}
 		path = "/openapi/v1/users/" + strconv.Itoa(min(user, users))
 		if number/usersPerClient%2 == 0 {
@@ -27,12 +29,12 @@ func put(users int) requestFunc {
 	}
 }
 
-// putPassword gives users new passwords.
+// putPassword changes passwords of users.
 func putPassword(client, number int) (method, path, body string) {
 	return http.MethodPut, fmt.Sprintf("/openapi/v1/users/%d", 2+client), fmt.Sprintf(`{"password":"correct horse %d"}`, number)
 }
 
-// get reads the users that put changes.
+// get reads the users that put changes, in the same order.
 func get(users int) requestFunc {
 	update := put(users)
 	return func(client, number int) (method, path, body string) {

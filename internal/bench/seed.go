@@ -12,15 +12,15 @@ import (
 	"userapi/internal/store"
 )
 
-// seedPassword is the password of all users that are seeded.
+// seedPassword is the password of all users.
 const seedPassword = "correct horse"
 
-// enterpriseSize is how many users an enterprise has; the first of them is its administrator.
+// enterpriseSize is the number of users of an enterprise; the first is its administrator.
 const enterpriseSize = 100
 
-// seed makes a database with this many users, numbered from 1. User 1 is a system
-// administrator; the others are in enterprises of a hundred. They share one hash: a
-// million of them would take hours.
+// seed creates a database with this many users, numbered from 1. User 1 is a system
+// administrator; the others belong to enterprises of enterpriseSize. All share one
+// password hash, because a million hashes would take hours.
 func seed(ctx context.Context, path string, users int) (err error) {
 	if _, err := store.Migrate(ctx, path); err != nil {
 		return err

@@ -14,28 +14,28 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// workload is requests that clients send over and over, each of them waiting for its
-// answer before it sends the next.
+// workload is a closed loop: each client sends its next request when the last one was
+// answered.
 type workload struct {
 	address  string
 	clients  int
 	request  requestFunc
-	allow503 bool // 503 is no failure, but counted
+	allow503 bool // count answers with 503; otherwise they are errors
 
 	refused atomic.Int64 // answers with 503
-	sent    []int        // by each client, in all rounds
+	sent    []int        // by each client, in all rounds; its next request has this number
 }
 
-// sample is what came of it, in answers with a status of 2xx.
+// sample is what one run of a workload gave. Only answers with status 2xx count.
 type sample struct {
-	throughput    float64
+	throughput    float64 // requests/s
 	p50, p99, max time.Duration
 }
 
-// warmUp is how long requests are sent before they count.
+// warmUp is how long a run sends requests before it counts them.
 const warmUp = 300 * time.Millisecond
 
-// run sends requests for this long.
+// run sends requests during warmUp and then for this long.
 func (w *workload) run(ctx context.Context, length time.Duration) (s sample, err error) {
 	if w.sent == nil {
 		w.sent = make([]int, w.clients)
@@ -69,7 +69,7 @@ func (w *workload) run(ctx context.Context, length time.Duration) (s sample, err
 	return s, nil
 }
 
-// runWith runs this workload and other workload at the same time.
+// runWith runs two workloads at the same time.
 func (w *workload) runWith(ctx context.Context, length time.Duration, other *workload) (own, others sample, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -84,7 +84,7 @@ func (w *workload) runWith(ctx context.Context, length time.Duration, other *wor
 	return own, others, err
 }
 
-// send sends a request and keeps how long its answer took if the warm-up is over.
+// send sends a request, and appends its latency if begin, the end of the warm-up, is over.
 func (w *workload) send(ctx context.Context, transport http.RoundTripper, method, path, body string, begin time.Time, latencies *[]time.Duration) error {
 	sent := time.Now()
 	status, err := roundTrip(ctx, transport, method, "http://"+w.address+path, body)

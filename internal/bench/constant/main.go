@@ -1,5 +1,5 @@
-// Command constant is a floor to measure the server against: it decodes the body, keeps
-// nothing, and answers the same to everything.
+// Command constant is a baseline of the bench: it decodes the body, stores nothing, and
+// gives the same answer to each request.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command durable is a floor to measure the server against: it decodes the body and
-// writes it with one prepared UPDATE, which is on disk before the answer.
+// Command durable is a baseline of the bench: it decodes the body and runs one prepared
+// UPDATE for each request, which is on disk before the answer.
 package main
 
 import (
@@ -23,7 +23,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	db.SetMaxOpenConns(1) // more of them would only wait for each other
+	db.SetMaxOpenConns(1) // more connections would only wait for each other's lock
 	if _, err := db.ExecContext(context.Background(), `PRAGMA wal_autocheckpoint = 4000`); err != nil {
 		log.Fatal(err)
 	}
