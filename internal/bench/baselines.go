@@ -13,11 +13,11 @@ const baselineUsers = 1000
 
 // measureBaselines measures the server and the baselines in turn, then the server while passwords are changed.
 func (b bench) measureBaselines(ctx context.Context) (err error) {
-	database, err := b.seedDatabase(ctx, "own", baselineUsers)
+	database, err := b.seedDatabase(ctx, b.program("userapi"), "userapi", baselineUsers)
 	if err != nil {
 		return err
 	}
-	durableDatabase, err := b.seedDatabase(ctx, "durable", baselineUsers)
+	durableDatabase, err := b.seedDatabase(ctx, b.program("userapi"), "durable", baselineUsers)
 	if err != nil {
 		return err
 	}

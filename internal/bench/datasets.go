@@ -25,7 +25,7 @@ func (b bench) measureDatasets(ctx context.Context) (err error) {
 	var datasets []*dataset
 	for _, users := range []int{1000, 100_000, 1_000_000} {
 		d := &dataset{users: users}
-		if d.database, err = b.seedDatabase(ctx, fmt.Sprint(users), users); err != nil {
+		if d.database, err = b.seedDatabase(ctx, b.program("userapi"), fmt.Sprint(users), users); err != nil {
 			return err
 		}
 		if d.server, err = startServer(ctx, b.program("userapi"), d.database); err != nil {

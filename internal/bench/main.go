@@ -64,11 +64,12 @@ Two baselines: constant decodes the body and always gives the same answer; durab
 // program is the path of one of the programs.
 func (b bench) program(name string) string { return filepath.Join(b.programs, name) }
 
-// seedDatabase creates a database with this many users and returns its path. It syncs the
-// file, because otherwise the first fsync of a server would have to write all of it.
-func (b bench) seedDatabase(ctx context.Context, name string, users int) (string, error) {
+// seedDatabase creates a database with this many users for a userapi and returns its path.
+// It syncs the file, because otherwise the first fsync of a server would have to write all
+// of it.
+func (b bench) seedDatabase(ctx context.Context, program, name string, users int) (string, error) {
 	path := filepath.Join(b.folder, name+".db")
-	if err := seed(ctx, path, users); err != nil {
+	if err := seed(ctx, program, path, users); err != nil {
 		return "", err
 	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)

@@ -5,11 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os/exec"
 
 	_ "github.com/mattn/go-sqlite3" // the driver
 
 	"userapi/internal/password"
-	"userapi/internal/store"
 )
 
 // seedPassword is the password of all users.
@@ -21,9 +21,13 @@ const enterpriseSize = 100
 // seed creates a database with this many users, numbered from 1. User 1 is a system
 // administrator; the others belong to enterprises of enterpriseSize. All share one
 // password hash, because a million hashes would take hours.
-func seed(ctx context.Context, path string, users int) (err error) {
-	if _, err := store.Migrate(ctx, path); err != nil {
-		return err
+//
+// The program, a userapi, creates the schema that it will serve. Each of its schemas must
+// have the columns that are filled here.
+func seed(ctx context.Context, program, path string, users int) (err error) {
+	migrate := exec.CommandContext(ctx, program, "migrate", "--database="+path) //nolint:gosec // the user of the bench names the folder of the programs
+	if output, err := migrate.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", migrate, err, output)
 	}
 	hash, err := password.NewGate(password.Params(), 1).Hash(ctx, seedPassword)
 	if err != nil {
