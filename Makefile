@@ -31,10 +31,10 @@ test: compiler ## Run all tests with the race detector; needs Go and a C compile
 fuzz: compiler ## Send many more generated requests; CASES=N valid and N broken ones for each operation
 	RAPID_CHECKS=$(CASES) go test -count=1 -timeout 0 -v ./internal/httpapi -run '^TestFuzz'
 
-bench: compiler ## Measure the server next to two baselines, and with up to a million users
+bench: compiler ## Measure the server next to two baselines; BASE=COMMIT compares it with a commit
 	@mkdir -p bin
 	go build -trimpath -o bin/ ./cmd/userapi ./internal/bench/...
-	bin/bench $(BENCHFLAGS)
+	bin/bench $(if $(BASE),--base='$(BASE)') $(BENCHFLAGS)
 
 microbench: compiler ## Run the Go benchmarks of the packages; benchstat compares the output of two commits
 	go test ./internal/... -run '^$$' -bench . -benchmem -count=6

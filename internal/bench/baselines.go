@@ -38,7 +38,7 @@ func (b bench) measureBaselines(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, durable.stop()) }()
 
 	newMeasurement := func(name string, p *process, clients int, request requestFunc) *measurement {
-		return &measurement{name: name, workload: &workload{address: p.address, clients: clients, request: request}}
+		return &measurement{name: name, workload: &workload{server: p, clients: clients, request: request}}
 	}
 	constantPut := newMeasurement("constant", constant, clients, put(baselineUsers))
 	durablePut := newMeasurement("durable UPDATE", durable, clients, put(baselineUsers))
@@ -50,7 +50,7 @@ func (b bench) measureBaselines(ctx context.Context) (err error) {
 		durablePut1,
 		newMeasurement("userapi PUT, 1 client", server, 1, put(baselineUsers)),
 	}
-	if err := runRounds(ctx, b.rounds, b.length, measurements); err != nil {
+	if err := runRounds(ctx, b.rounds, b.timing, measurements); err != nil {
 		return err
 	}
 	measurements[2].baseline, measurements[5].baseline = durablePut, durablePut1
@@ -77,9 +77,9 @@ func (b bench) measureHashing(ctx context.Context, server *process) error {
 		return err
 	}
 	newUpdates := func() *workload {
-		return &workload{address: server.address, clients: clients, request: put(baselineUsers)}
+		return &workload{server: server, clients: clients, request: put(baselineUsers)}
 	}
-	hashing := &workload{address: server.address, clients: 16, request: putPassword, allow503: true}
+	hashing := &workload{server: server, clients: 16, request: putPassword, allow503: true}
 	if err := b.measureInterference(ctx, "PUT", "16 clients change passwords", newUpdates, hashing); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (b bench) measureDatasets(ctx context.Context) (err error) {
 	var all []*measurement
 	for _, d := range datasets {
 		add := func(name string, clients int, request requestFunc) {
-			m := &measurement{name: name, workload: &workload{address: d.server.address, clients: clients, request: request}}
+			m := &measurement{name: name, workload: &workload{server: d.server, clients: clients, request: request}}
 			d.measurements, all = append(d.measurements, m), append(all, m)
 		}
 		add("PUT", clients, put(d.users))
@@ -47,7 +47,7 @@ func (b bench) measureDatasets(ctx context.Context) (err error) {
 			add("list, page 1,000", listClients, list("page=1000"))
 		}
 	}
-	if err := runRounds(ctx, b.rounds, b.length, all); err != nil {
+	if err := runRounds(ctx, b.rounds, b.timing, all); err != nil {
 		return err
 	}
 	fmt.Printf("\nFrom 1000 to 1000000 users. A list has 10 users on each page, and %d clients read it.\n"+
@@ -77,8 +77,8 @@ func (b bench) measureDatasets(ctx context.Context) (err error) {
 
 // measureSearch measures updates while a client searches for three letters.
 func (b bench) measureSearch(ctx context.Context, d *dataset) error {
-	newUpdates := func() *workload { return &workload{address: d.server.address, clients: clients, request: put(d.users)} }
-	search := &workload{address: d.server.address, clients: 1, request: list("query=r99")}
+	newUpdates := func() *workload { return &workload{server: d.server, clients: clients, request: put(d.users)} }
+	search := &workload{server: d.server, clients: 1, request: list("query=r99")}
 	name := fmt.Sprintf("PUT with %d users", d.users)
 	if err := b.measureInterference(ctx, name, "a client searches for three letters", newUpdates, search); err != nil {
 		return err

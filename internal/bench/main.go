@@ -1,10 +1,7 @@
-// Command bench measures userapi next to two baselines: a server that gives a constant
-// answer, and one that commits one durable UPDATE for each request. Then it measures
-// userapi with up to a million users. Each server is a process on this machine, all clients
-// together are another one, and one server is under load at a time.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -19,29 +16,57 @@ import (
 
 const clients = 64
 
+// Exit statuses, as of diff(1).
+const (
+	exitSlower = 1
+	exitFailed = 2
+)
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	b := bench{}
-	flag.IntVar(&b.rounds, "rounds", 5, "number of rounds; medians over them are printed")
-	flag.DurationVar(&b.length, "length", 2*time.Second, "how long one measurement takes, without its warm-up")
-	flag.StringVar(&b.programs, "programs", "bin", "the folder with userapi, constant and durable")
+	// If nobody reads standard output any more, SIGPIPE would end bench and leave its servers.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
+	b := parseFlags()
+	err := b.run(ctx)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	stop()
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	if errors.Is(err, errSlower) {
+		os.Exit(exitSlower)
+	}
+	os.Exit(exitFailed)
+}
+
+// parseFlags exits if the flags are wrong.
+func parseFlags() (b bench) {
+	flag.StringVar(&b.base, "base", "", "compare the working tree with this `commit`")
+	flag.IntVar(&b.rounds, "rounds", 0, "`number` of rounds (5; with -base 14)")
+	flag.DurationVar(&b.length, "length", 0, "`duration` of one measurement, without its warm-up (2s; with -base 0.8s)")
+	flag.StringVar(&b.programs, "programs", "bin", "`folder` with the programs userapi, constant and durable")
 	flag.Parse()
-	if b.rounds < 1 || b.length <= 0 {
-		fmt.Fprintln(os.Stderr, "bench: -rounds must be at least 1, and -length more than 0")
-		os.Exit(2)
+	b.warmUp = 300 * time.Millisecond
+	rounds, length := 5, 2*time.Second
+	if b.base != "" {
+		b.warmUp, rounds, length = 100*time.Millisecond, 14, 800*time.Millisecond
 	}
-	if err := b.run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	b.rounds, b.length = cmp.Or(b.rounds, rounds), cmp.Or(b.length, length)
+	if b.rounds < 1 || b.length <= 0 || flag.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "bench: give -rounds of at least 1, a -length of more than 0, and no arguments")
+		os.Exit(exitFailed)
 	}
+	return b
 }
 
 type bench struct {
-	rounds   int
-	length   time.Duration
+	base   string // a git revision; "": no comparison
+	rounds int
+	timing
 	programs string
-	folder   string // for databases and logs
+	folder   string // for everything that bench writes
 }
 
 func (b bench) run(ctx context.Context) (err error) {
@@ -49,6 +74,9 @@ func (b bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.folder)) }()
+	if b.base != "" {
+		return b.compare(ctx)
+	}
 	fmt.Printf(`%s, %s, %d cores, shared by servers and clients.
 Medians of %d rounds of %s. The columns with "vs" are ratios within the same round.
 %d clients, if no other number is given, send one request after the other. A PUT changes is_active.

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 )
 
 // measurement is a workload and its sample of each round.
@@ -21,10 +19,10 @@ type measurement struct {
 
 // runRounds measures everything once in each round. Each round begins with another
 // measurement, so that none is always the first.
-func runRounds(ctx context.Context, rounds int, length time.Duration, all []*measurement) error {
+func runRounds(ctx context.Context, rounds int, t timing, all []*measurement) error {
 	for round := range rounds {
 		for i := range all {
-			if err := all[(i+round)%len(all)].measure(ctx, length); err != nil {
+			if err := all[(i+round)%len(all)].measure(ctx, t); err != nil {
 				return err
 			}
 		}
@@ -32,19 +30,19 @@ func runRounds(ctx context.Context, rounds int, length time.Duration, all []*mea
 	return nil
 }
 
-func (m *measurement) measure(ctx context.Context, length time.Duration) error {
+func (m *measurement) measure(ctx context.Context, t timing) error {
 	var own, interfering sample
 	var err error
 	if m.interference == nil {
-		own, err = m.workload.run(ctx, length)
+		own, err = m.workload.run(ctx, t)
 	} else {
-		own, interfering, err = m.workload.runWith(ctx, length, m.interference)
+		own, interfering, err = m.workload.runWith(ctx, t, m.interference)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}
 	if own.throughput == 0 {
-		return fmt.Errorf("%s: nothing was answered in %s", m.name, length)
+		return fmt.Errorf("%s: nothing was answered in %s", m.name, t.length)
 	}
 	m.samples, m.interferenceSamples = append(m.samples, own), append(m.interferenceSamples, interfering)
 	return nil
@@ -55,6 +53,7 @@ func throughput(s sample) float64 { return s.throughput }
 func p50(s sample) float64        { return s.p50.Seconds() }
 func p99(s sample) float64        { return s.p99.Seconds() }
 func maximum(s sample) float64    { return s.max.Seconds() }
+func cpu(s sample) float64        { return s.cpu.Seconds() }
 
 // median is the median of a figure over all rounds.
 func (m *measurement) median(figure func(sample) float64) float64 { return medianOf(m.samples, figure) }
@@ -67,22 +66,20 @@ func medianOf(samples []sample, figure func(sample) float64) float64 {
 	return median(all)
 }
 
-// ratio divides a figure by that of another measurement in the same round, and returns
-// the median over all rounds; "-" if to is nil.
+// ratios divides a figure by that of another measurement in the same round.
+func (m *measurement) ratios(to *measurement, figure func(sample) float64) (all []float64) {
+	for i, s := range m.samples {
+		all = append(all, figure(s)/figure(to.samples[i]))
+	}
+	return all
+}
+
+// ratio is the median of the ratios; "-" if to is nil.
 func (m *measurement) ratio(to *measurement, figure func(sample) float64) string {
 	if to == nil {
 		return "-"
 	}
-	var all []float64
-	for i, s := range m.samples {
-		all = append(all, figure(s)/figure(to.samples[i]))
-	}
-	return fmt.Sprintf("%.2f", median(all))
-}
-
-func median(all []float64) float64 {
-	slices.Sort(all)
-	return all[len(all)/2]
+	return fmt.Sprintf("%.2f", median(m.ratios(to, figure)))
 }
 
 func milliseconds(seconds float64) string { return fmt.Sprintf("%.1f ms", 1000*seconds) }
@@ -99,7 +96,7 @@ func (m *measurement) cells() string {
 func (b bench) measureInterference(ctx context.Context, name, other string, newWorkload func() *workload, interference *workload) error {
 	alone := &measurement{name: name, workload: newWorkload()}
 	both := &measurement{name: name + " while " + other, workload: newWorkload(), interference: interference}
-	if err := runRounds(ctx, b.rounds, b.length, []*measurement{alone, both}); err != nil {
+	if err := runRounds(ctx, b.rounds, b.timing, []*measurement{alone, both}); err != nil {
 		return err
 	}
 	fmt.Printf("%s: %s of the requests/s of %s alone, p99 %s. The interfering load had %.0f answers/s",

@@ -23,6 +23,7 @@ type process struct {
 	command *exec.Cmd
 	address string
 	startup time.Duration // from its start to its first answer
+	exited  chan error    // what Wait returned
 }
 
 // startBaseline starts a program that takes its address as the first argument.
@@ -50,7 +51,12 @@ func startServer(ctx context.Context, program, database string) (*process, error
 	command := exec.CommandContext(ctx, program, "serve", "--listen="+address, "--ops-listen=off", "--database="+database) //nolint:gosec // the user of the bench names the folder of the programs
 	command.Env = append(os.Environ(), "USERAPI_ADMIN_TOKEN="+operatorToken)
 	command.Stderr = log
-	return startProcess(ctx, command, address, "/readyz", http.StatusOK)
+	p, err := startProcess(ctx, command, address, "/readyz", http.StatusOK)
+	if err != nil {
+		text, _ := os.ReadFile(log.Name())
+		return nil, fmt.Errorf("%w:\n%s", err, text)
+	}
+	return p, nil
 }
 
 // startProcess starts a program and waits until it answers this path with this status.
@@ -63,13 +69,18 @@ func startProcess(ctx context.Context, command *exec.Cmd, address, path string, 
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{command: command, address: address}
+	p := &process{command: command, address: address, exited: make(chan error, 1)}
+	go func() { p.exited <- command.Wait() }()
 	for time.Since(begin) < time.Minute && ctx.Err() == nil {
 		if got, err := roundTrip(ctx, http.DefaultTransport, http.MethodGet, "http://"+address+path, ""); err == nil && got == status {
 			p.startup = time.Since(begin)
 			return p, nil
 		}
-		time.Sleep(time.Millisecond)
+		select {
+		case err := <-p.exited:
+			return nil, errors.Join(fmt.Errorf("%s ended before it answered", command), err)
+		case <-time.After(time.Millisecond):
+		}
 	}
 	return nil, errors.Join(fmt.Errorf("%s does not answer", command.Path), p.stop())
 }
@@ -88,10 +99,8 @@ func freeAddress(ctx context.Context) (string, error) {
 // stop sends SIGTERM and waits for the end of the process. The signal kills a baseline,
 // and userapi handles it and exits with 0: both are fine.
 func (p *process) stop() error {
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	err := p.command.Wait()
+	_ = p.command.Process.Signal(syscall.SIGTERM) // fails if the process has ended
+	err := <-p.exited
 	if ended, ok := errors.AsType[*exec.ExitError](err); ok && !ended.Exited() {
 		err = nil
 	}

@@ -17,7 +17,7 @@ import (
 // workload is a closed loop: each client sends its next request when the last one was
 // answered.
 type workload struct {
-	address  string
+	server   *process
 	clients  int
 	request  requestFunc
 	allow503 bool // count answers with 503; otherwise they are errors
@@ -30,24 +30,25 @@ type workload struct {
 type sample struct {
 	throughput    float64 // requests/s
 	p50, p99, max time.Duration
+	cpu           time.Duration // of the server per request; 0: not measured
 }
 
-// warmUp is how long a run sends requests before it counts them.
-const warmUp = 300 * time.Millisecond
+// timing is how long a run takes: it sends requests during warmUp before it counts those
+// that it sends during length.
+type timing struct{ warmUp, length time.Duration }
 
-// run sends requests during warmUp and then for this long.
-func (w *workload) run(ctx context.Context, length time.Duration) (s sample, err error) {
+func (w *workload) run(ctx context.Context, t timing) (s sample, err error) {
 	if w.sent == nil {
 		w.sent = make([]int, w.clients)
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: w.clients}
 	defer transport.CloseIdleConnections()
-	begin := time.Now().Add(warmUp)
+	begin := time.Now().Add(t.warmUp)
 	latencies := make([][]time.Duration, w.clients)
 	var group errgroup.Group
 	for client := range latencies {
 		group.Go(func() error {
-			for ; time.Since(begin) < length && ctx.Err() == nil; w.sent[client]++ {
+			for ; time.Since(begin) < t.length && ctx.Err() == nil; w.sent[client]++ {
 				method, path, body := w.request(client, w.sent[client])
 				if err := w.send(ctx, transport, method, path, body, begin, &latencies[client]); err != nil {
 					return err
@@ -64,30 +65,38 @@ func (w *workload) run(ctx context.Context, length time.Duration) (s sample, err
 		return sample{}, nil
 	}
 	slices.Sort(all)
-	s.throughput = float64(len(all)) / length.Seconds()
+	s.throughput = float64(len(all)) / t.length.Seconds()
 	s.p50, s.p99, s.max = all[len(all)/2], all[len(all)*99/100], all[len(all)-1]
 	return s, nil
 }
 
 // runWith runs two workloads at the same time.
-func (w *workload) runWith(ctx context.Context, length time.Duration, other *workload) (own, others sample, err error) {
+func (w *workload) runWith(ctx context.Context, t timing, other *workload) (own, others sample, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		own, err = w.run(ctx, length)
+		own, err = w.run(ctx, t)
 		return err
 	})
 	group.Go(func() (err error) {
-		others, err = other.run(ctx, length)
+		others, err = other.run(ctx, t)
 		return err
 	})
 	err = group.Wait()
 	return own, others, err
 }
 
+// total is the number of requests that were sent so far.
+func (w *workload) total() (total int) {
+	for _, sent := range w.sent {
+		total += sent
+	}
+	return total
+}
+
 // send sends a request, and appends its latency if begin, the end of the warm-up, is over.
 func (w *workload) send(ctx context.Context, transport http.RoundTripper, method, path, body string, begin time.Time, latencies *[]time.Duration) error {
 	sent := time.Now()
-	status, err := roundTrip(ctx, transport, method, "http://"+w.address+path, body)
+	status, err := roundTrip(ctx, transport, method, "http://"+w.server.address+path, body)
 	latency := time.Since(sent)
 	switch {
 	case err != nil:
