@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"userapi/internal/directory"
 )
@@ -15,25 +13,18 @@ import (
 const eventsAtOnce = 10_000
 
 type auditCommand struct {
-	databaseSetting `embed:""`
-	User            *int32 `placeholder:"ID" help:"Only the changes of this user, who may be deleted since."`
-}
-
-// Validate is called by kong.
-func (c auditCommand) Validate() error {
-	return errors.Join(checkOptionalUser(c.User), c.databaseSetting.Validate())
+	listSetting `embed:"" set:"listed=changes"`
 }
 
 // Run prints a line for each change, the oldest first. "-" stands for nothing, and as
 // the actor for the command line or the server itself.
 func (c auditCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
-		user, err := c.user(ctx, service)
-		if err != nil {
+		user := c.userID()
+		if err := checkHasChanges(ctx, service, user); err != nil {
 			return err
 		}
-		table := tabwriter.NewWriter(std.stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "TIME\tACTOR\tOPERATION\tUSER\tENTERPRISE\tFIELDS\tREQUEST\tTOKEN")
+		table := newTable(std.stdout, "TIME", "ACTOR", "OPERATION", "USER", "ENTERPRISE", "FIELDS", "REQUEST", "TOKEN")
 		for last := int64(0); ; {
 			events, err := service.EventsAfter(ctx, user, last, eventsAtOnce)
 			if err != nil {
@@ -50,17 +41,16 @@ func (c auditCommand) Run(ctx context.Context, std streams) error {
 	})
 }
 
-// user returns whose changes are asked for, 0 for everyone's.
-func (c auditCommand) user(ctx context.Context, service *directory.Service) (directory.UserID, error) {
-	if c.User == nil {
-		return 0, nil
+// checkHasChanges fails if there never was a user with this number; 0 stands for all users.
+func checkHasChanges(ctx context.Context, service *directory.Service, user directory.UserID) error {
+	if user == 0 {
+		return nil
 	}
-	user := directory.UserID(*c.User)
 	_, _, err := service.UserEvents(ctx, directory.Operator(), user, directory.Page{Number: 1, Size: 1})
 	if directory.IsCode(err, directory.CodeNotFound) {
 		err = fmt.Errorf("there never was a user %d", user)
 	}
-	return user, err
+	return err
 }
 
 func printEvent(table *tabwriter.Writer, e directory.Event) {
@@ -72,13 +62,6 @@ func printEvent(table *tabwriter.Writer, e directory.Event) {
 	if e.ActorID != 0 {
 		actor = e.ActorID.String()
 	}
-	fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", e.At.Format(time.RFC3339), orDash(actor), e.Operation,
-		e.TargetID, e.EnterpriseID, orDash(strings.Join(fields, ",")), orDash(e.RequestID), orDash(e.TokenName))
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
+	writeRow(table, formatTime(e.At), actor, string(e.Operation), e.TargetID.String(), e.EnterpriseID,
+		strings.Join(fields, ","), e.RequestID, e.TokenName)
 }

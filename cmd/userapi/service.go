@@ -40,3 +40,11 @@ func withService(ctx context.Context, path string, do func(*directory.Service) e
 	}
 	return err
 }
+
+// explainNotFound turns CodeNotFound into a sentence, and returns all other errors as they are.
+func explainNotFound(err error, noun string, id any) error {
+	if directory.IsCode(err, directory.CodeNotFound) {
+		return fmt.Errorf("there is no %s %v", noun, id)
+	}
+	return err
+}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"userapi/internal/directory"
 	"userapi/internal/httpapi"
 	"userapi/internal/store"
 	"userapi/internal/telemetry"
@@ -31,6 +32,47 @@ func (s databaseSetting) path() string {
 func (s databaseSetting) Validate() error {
 	if _, err := store.SQLitePath(s.Database); err != nil {
 		return fmt.Errorf("USERAPI_DATABASE or --database: %w", err)
+	}
+	return nil
+}
+
+// userSetting is shared by the commands for one user.
+type userSetting struct {
+	databaseSetting `embed:""`
+	User            int32 `required:"" placeholder:"ID" help:"The number of the user."`
+}
+
+// Validate is called by kong.
+func (s userSetting) Validate() error {
+	return errors.Join(checkUser(s.User), s.databaseSetting.Validate())
+}
+
+// listSetting is shared by the commands that print a table; they set what is listed.
+type listSetting struct {
+	databaseSetting `embed:""`
+	User            *int32 `placeholder:"ID" help:"Only the ${listed} of this user."`
+}
+
+// Validate is called by kong.
+func (s listSetting) Validate() error {
+	var fault error
+	if s.User != nil {
+		fault = checkUser(*s.User)
+	}
+	return errors.Join(fault, s.databaseSetting.Validate())
+}
+
+// userID returns whose rows are asked for, 0 for everyone's.
+func (s listSetting) userID() directory.UserID {
+	if s.User == nil {
+		return 0
+	}
+	return directory.UserID(*s.User)
+}
+
+func checkUser(id int32) error {
+	if id < 1 {
+		return errors.New("--user: it needs the number of a user")
 	}
 	return nil
 }

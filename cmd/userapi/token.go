@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -20,23 +19,21 @@ type tokenCommands struct {
 }
 
 type createTokenCommand struct {
-	databaseSetting `embed:""`
-	User            int32          `required:"" placeholder:"ID" help:"The number of the user."`
-	Name            string         `required:"" placeholder:"TEXT" help:"What the token is for, in 1 to 64 characters."`
-	ExpiresIn       *time.Duration `placeholder:"DURATION" help:"How long the token lives, as in 720h (no end)."`
+	userSetting `embed:""`
+	Name        string         `required:"" placeholder:"TEXT" help:"What the token is for, in 1 to 64 characters."`
+	ExpiresIn   *time.Duration `placeholder:"DURATION" help:"How long the token lives, as in 720h (no end)."`
 }
 
 // Validate is called by kong.
 func (c createTokenCommand) Validate() error {
 	var faults []error
-	faults = append(faults, checkUser(c.User))
 	if characters := utf8.RuneCountInString(c.Name); characters < 1 || characters > 64 || strings.ContainsFunc(c.Name, unicode.IsControl) {
 		faults = append(faults, errors.New("--name: it needs 1 to 64 characters, and no control characters"))
 	}
 	if c.ExpiresIn != nil && *c.ExpiresIn <= 0 {
 		faults = append(faults, errors.New("--expires-in: it needs a duration, as in 720h"))
 	}
-	return errors.Join(append(faults, c.databaseSetting.Validate())...)
+	return errors.Join(append(faults, c.userSetting.Validate())...)
 }
 
 // Run prints the token alone, for $(…).
@@ -47,11 +44,8 @@ func (c createTokenCommand) Run(ctx context.Context, std streams) error {
 			life = *c.ExpiresIn
 		}
 		secret, owner, err := service.CreateToken(ctx, directory.UserID(c.User), c.Name, life)
-		if directory.IsCode(err, directory.CodeNotFound) {
-			return fmt.Errorf("there is no user %d", c.User)
-		}
 		if err != nil {
-			return err
+			return explainNotFound(err, "user", c.User)
 		}
 		if !owner.Active() {
 			_, _ = fmt.Fprintf(std.stderr, "user %d is not active: the token is refused until is_active is true\n", c.User)
@@ -62,34 +56,23 @@ func (c createTokenCommand) Run(ctx context.Context, std streams) error {
 }
 
 type listTokensCommand struct {
-	databaseSetting `embed:""`
-	User            *int32 `placeholder:"ID" help:"Only the tokens of this user."`
-}
-
-// Validate is called by kong.
-func (c listTokensCommand) Validate() error {
-	return errors.Join(checkOptionalUser(c.User), c.databaseSetting.Validate())
+	listSetting `embed:"" set:"listed=tokens"`
 }
 
 // Run prints a line for each token.
 func (c listTokensCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
-		var user directory.UserID // all
-		if c.User != nil {
-			user = directory.UserID(*c.User)
-		}
-		tokens, err := service.Tokens(ctx, user)
+		tokens, err := service.Tokens(ctx, c.userID())
 		if err != nil {
 			return err
 		}
-		table := tabwriter.NewWriter(std.stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "ID\tUSER\tKIND\tCREATED\tEXPIRES\tNAME")
+		table := newTable(std.stdout, "ID", "USER", "KIND", "CREATED", "EXPIRES", "NAME")
 		for _, t := range tokens {
 			expires := "never"
 			if !t.Expires.IsZero() {
-				expires = t.Expires.Format(time.RFC3339)
+				expires = formatTime(t.Expires)
 			}
-			fmt.Fprintf(table, "%d\t%d\t%s\t%s\t%s\t%s\n", t.ID, t.UserID, t.Kind, t.Created.Format(time.RFC3339), expires, t.Name)
+			writeRow(table, fmt.Sprint(t.ID), t.UserID.String(), string(t.Kind), formatTime(t.Created), expires, t.Name)
 		}
 		return table.Flush()
 	})
@@ -104,12 +87,9 @@ type revokeTokenCommand struct {
 func (c revokeTokenCommand) Run(ctx context.Context, _ streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		err := service.RevokeToken(ctx, c.ID)
-		if directory.IsCode(err, directory.CodeNotFound) {
-			return fmt.Errorf("there is no token %d", c.ID)
-		}
 		if directory.IsCode(err, directory.CodeOperatorToken) {
 			return fmt.Errorf("token %d is the operator's: it ends when the server starts without it", c.ID)
 		}
-		return err
+		return explainNotFound(err, "token", c.ID)
 	})
 }

@@ -102,13 +102,7 @@ func (c createUserCommand) Run(ctx context.Context, std streams) error {
 }
 
 type setPasswordCommand struct {
-	databaseSetting `embed:""`
-	User            int32 `required:"" placeholder:"ID" help:"The number of the user."`
-}
-
-// Validate is called by kong.
-func (c setPasswordCommand) Validate() error {
-	return errors.Join(checkUser(c.User), c.databaseSetting.Validate())
+	userSetting `embed:""`
 }
 
 // Run sets the password.
@@ -119,25 +113,8 @@ func (c setPasswordCommand) Run(ctx context.Context, std streams) error {
 			return err
 		}
 		err = service.ChangePassword(ctx, directory.Operator(), directory.UserID(c.User), password)
-		if directory.IsCode(err, directory.CodeNotFound) {
-			return fmt.Errorf("there is no user %d", c.User)
-		}
-		return err
+		return explainNotFound(err, "user", c.User)
 	})
-}
-
-func checkUser(id int32) error {
-	if id < 1 {
-		return errors.New("--user: it needs the number of a user")
-	}
-	return nil
-}
-
-func checkOptionalUser(id *int32) error {
-	if id == nil {
-		return nil
-	}
-	return checkUser(*id)
 }
 
 // readPassword asks for a password on a terminal, twice, and else reads one line.
