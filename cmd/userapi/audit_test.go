@@ -1,9 +1,7 @@
 package main
 
 import (
-	"database/sql"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,11 +13,9 @@ func TestAuditOfManyChanges(t *testing.T) {
 	dir := t.TempDir()
 	_, stderr, code := finish(t, dir, nil, "migrate")
 	require.Equal(t, 0, code, stderr)
-	db, err := sql.Open("sqlite3", filepath.Join(dir, "userapi.db"))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
+	db := openDatabase(t, dir)
 	const changes = 4*eventsAtOnce + 1
-	_, err = db.ExecContext(t.Context(), `
+	_, err := db.ExecContext(t.Context(), `
 		WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
 		INSERT INTO events (id, at, token_name, target_id, enterprise_id, operation, fields, request_id)
 		SELECT 3 * n, 0, '', 1 + n % 2, 'default', 'updateUser', '', 'request-' || n FROM numbers`, changes)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"database/sql"
 	"fmt"
 	"os"
 	"os/exec"
@@ -71,16 +70,15 @@ func TestKilledServersLoseNothing(t *testing.T) {
 		<-s.done
 		require.Error(t, s.cmd.Wait())
 		running.Wait()
-		requireKept(t, filepath.Join(dir, "userapi.db"), all)
+		requireKept(t, dir, all)
 	}
 }
 
 // requireKept fails unless the database holds what was acknowledged, or what was sent
 // behind it.
-func requireKept(t *testing.T, path string, all []*writing) {
+func requireKept(t *testing.T, dir string, all []*writing) {
 	t.Helper()
-	db, err := sql.Open("sqlite3", "file:"+path)
-	require.NoError(t, err)
+	db := openDatabase(t, dir)
 	defer func() { require.NoError(t, db.Close()) }()
 	var result string
 	require.NoError(t, db.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&result))

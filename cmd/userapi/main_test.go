@@ -3,12 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -180,6 +182,15 @@ func requireStoppedInTime(t *testing.T, signalled time.Time) {
 	_, _, code := finish(t, t.TempDir(), nil, "version")
 	require.Equal(t, 0, code)
 	require.Less(t, took, 10*time.Second+time.Since(plain))
+}
+
+// openDatabase opens the database of a server in dir, until the test ends.
+func openDatabase(t *testing.T, dir string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(dir, "userapi.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
 }
 
 func readToken(t *testing.T, path string) string {

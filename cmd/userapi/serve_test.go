@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -38,8 +37,7 @@ func TestServeStopServe(t *testing.T) {
 		require.NoFileExists(t, filepath.Join(dir, name), "the log was moved into the database")
 	}
 
-	db, err := sql.Open("sqlite3", filepath.Join(dir, "userapi.db"))
-	require.NoError(t, err)
+	db := openDatabase(t, dir)
 	var hash string
 	require.NoError(t, db.QueryRowContext(t.Context(), `SELECT password_hash FROM users WHERE id = 2`).Scan(&hash))
 	require.NoError(t, db.Close())
@@ -139,8 +137,7 @@ func TestStopAnswersWhoWaits(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := serve(t, dir, nil)
-	db, err := sql.Open("sqlite3", filepath.Join(dir, "userapi.db"))
-	require.NoError(t, err)
+	db := openDatabase(t, dir)
 	conn, err := db.Conn(t.Context())
 	require.NoError(t, err)
 	_, err = conn.ExecContext(t.Context(), `BEGIN IMMEDIATE`)

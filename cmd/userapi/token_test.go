@@ -1,7 +1,6 @@
 package main
 
 import (
-	"database/sql"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,9 +15,8 @@ func TestFailedFirstStartLeavesNoToken(t *testing.T) {
 	dir := t.TempDir()
 	_, _, code := finish(t, dir, nil, "migrate")
 	require.Equal(t, 0, code)
-	db, err := sql.Open("sqlite3", filepath.Join(dir, "userapi.db"))
-	require.NoError(t, err)
-	_, err = db.ExecContext(t.Context(), `CREATE TABLE fault (id INTEGER REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED);
+	db := openDatabase(t, dir)
+	_, err := db.ExecContext(t.Context(), `CREATE TABLE fault (id INTEGER REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED);
 		CREATE TRIGGER fault AFTER INSERT ON tokens BEGIN INSERT INTO fault VALUES (99); END`)
 	require.NoError(t, err)
 	_, stderr, code := finish(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
