@@ -9,8 +9,8 @@ import (
 	"userapi/internal/directory"
 )
 
-// eventsAtOnce is how many events are read at once.
-const eventsAtOnce = 10_000
+// eventsPerRead is how many events are read at once.
+const eventsPerRead = 10_000
 
 type auditCommand struct {
 	listSetting `embed:"" set:"listed=changes"`
@@ -25,16 +25,16 @@ func (c auditCommand) Run(ctx context.Context, std streams) error {
 			return err
 		}
 		table := newTable(std.stdout, "TIME", "ACTOR", "OPERATION", "USER", "ENTERPRISE", "FIELDS", "REQUEST", "TOKEN")
-		for last := int64(0); ; {
-			events, err := service.EventsAfter(ctx, user, last, eventsAtOnce)
+		for lastID := int64(0); ; {
+			events, err := service.EventsAfter(ctx, user, lastID, eventsPerRead)
 			if err != nil {
 				return err
 			}
 			for _, e := range events {
 				printEvent(table, e)
-				last = e.ID
+				lastID = e.ID
 			}
-			if err := table.Flush(); err != nil || len(events) < eventsAtOnce {
+			if err := table.Flush(); err != nil || len(events) < eventsPerRead {
 				return err
 			}
 		}

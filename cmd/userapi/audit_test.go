@@ -9,19 +9,19 @@ import (
 )
 
 // More changes than are read at once are printed whole and in order, also those of one user.
-func TestAuditOfManyChanges(t *testing.T) {
+func TestAuditPrintsManyChangesInOrder(t *testing.T) {
 	dir := t.TempDir()
-	_, stderr, code := finish(t, dir, nil, "migrate")
+	_, stderr, code := runCommand(t, dir, nil, "migrate")
 	require.Equal(t, 0, code, stderr)
 	db := openDatabase(t, dir)
-	const changes = 4*eventsAtOnce + 1
+	const changes = 4*eventsPerRead + 1
 	_, err := db.ExecContext(t.Context(), `
 		WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
 		INSERT INTO events (id, at, token_name, target_id, enterprise_id, operation, fields, request_id)
 		SELECT 3 * n, 0, '', 1 + n % 2, 'default', 'updateUser', '', 'request-' || n FROM numbers`, changes)
 	require.NoError(t, err)
 	for step, args := range map[int][]string{1: {"audit"}, 2: {"audit", "--user=1"}} {
-		list, stderr, code := finish(t, dir, nil, args...)
+		list, stderr, code := runCommand(t, dir, nil, args...)
 		require.Equal(t, 0, code, stderr)
 		lines := strings.Split(strings.TrimSpace(list), "\n")[1:]
 		require.Len(t, lines, changes/step)

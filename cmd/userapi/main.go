@@ -68,12 +68,12 @@ type streams struct {
 // run carries out one command until it is done or ctx ends.
 func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) error {
 	var cli commandLine
-	helped := false
+	helpShown := false
 	parser, err := kong.New(&cli,
 		kong.Name("userapi"),
 		kong.Description("A spec-first user directory."),
 		kong.Writers(stdout, stderr),
-		kong.Exit(func(int) { helped = true }),
+		kong.Exit(func(int) { helpShown = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(streams{stdin, stdout, stderr}),
 	)
@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		return &usageError{errors.New("the arguments are not all UTF-8")} // the parser would replace it
 	}
 	command, err := parser.Parse(args)
-	if helped {
+	if helpShown {
 		return nil
 	}
 	if err != nil {

@@ -41,21 +41,21 @@ func command(t *testing.T, dir string, settings []string, args ...string) *exec.
 	return c
 }
 
-// finish runs userapi to its end.
-func finish(t *testing.T, dir string, settings []string, args ...string) (stdout, stderr string, status int) {
+// runCommand runs userapi to its end.
+func runCommand(t *testing.T, dir string, settings []string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
-	return end(t, command(t, dir, settings, args...))
+	return runToExit(t, command(t, dir, settings, args...))
 }
 
-// finishWith is finish with this on standard input.
-func finishWith(t *testing.T, dir, input string, args ...string) (stdout, stderr string, status int) {
+// runWithInput is runCommand with this on standard input.
+func runWithInput(t *testing.T, dir, input string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	c := command(t, dir, nil, args...)
 	c.Stdin = strings.NewReader(input)
-	return end(t, c)
+	return runToExit(t, c)
 }
 
-func end(t *testing.T, c *exec.Cmd) (stdout, stderr string, status int) {
+func runToExit(t *testing.T, c *exec.Cmd) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
@@ -68,23 +68,23 @@ func end(t *testing.T, c *exec.Cmd) (stdout, stderr string, status int) {
 
 // server is a running userapi serve.
 type server struct {
-	url    string
-	client *http.Client
-	log    *apitest.Log
-	cmd    *exec.Cmd
-	stderr io.Closer
-	done   chan struct{} // closed when the log ends
+	url      string
+	client   *http.Client
+	log      *apitest.Log
+	cmd      *exec.Cmd
+	stderr   io.Closer
+	logEnded chan struct{} // closed when the log ends
 }
 
-// listening is the line that says where the API is served.
-var listening = regexp.MustCompile(`"?msg"?[=:]"?listening"?[ ,]"?address"?[=:]"?([0-9.:]+)`)
+// listeningLine is the line that says where the API is served.
+var listeningLine = regexp.MustCompile(`"?msg"?[=:]"?listening"?[ ,]"?address"?[=:]"?([0-9.:]+)`)
 
-// serve starts userapi serve in dir on a free port and waits until it listens.
-func serve(t *testing.T, dir string, settings []string, args ...string) *server {
+// startServer starts userapi serve in dir on a free port and waits until it listens.
+func startServer(t *testing.T, dir string, settings []string, args ...string) *server {
 	t.Helper()
 	s := &server{
 		cmd:    command(t, dir, settings, append([]string{"serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"}, args...)...),
-		client: apitest.NewClient(t, http.DefaultTransport), log: &apitest.Log{}, done: make(chan struct{}),
+		client: apitest.NewClient(t, http.DefaultTransport), log: &apitest.Log{}, logEnded: make(chan struct{}),
 	}
 	stderr, err := s.cmd.StderrPipe()
 	require.NoError(t, err)
@@ -92,11 +92,11 @@ func serve(t *testing.T, dir string, settings []string, args ...string) *server 
 	require.NoError(t, s.cmd.Start())
 	address := make(chan string, 1)
 	go func() {
-		defer close(s.done)
+		defer close(s.logEnded)
 		lines := bufio.NewScanner(stderr)
 		for lines.Scan() {
 			_, _ = fmt.Fprintln(s.log, lines.Text())
-			if match := listening.FindStringSubmatch(lines.Text()); match != nil {
+			if match := listeningLine.FindStringSubmatch(lines.Text()); match != nil {
 				address <- match[1]
 			}
 		}
@@ -104,45 +104,45 @@ func serve(t *testing.T, dir string, settings []string, args ...string) *server 
 	t.Cleanup(func() {
 		if s.cmd.ProcessState == nil {
 			_ = s.cmd.Process.Kill()
-			<-s.done
+			<-s.logEnded
 			_ = s.cmd.Wait()
 		}
 	})
 	select {
 	case found := <-address:
 		s.url = "http://" + found
-	case <-s.done:
+	case <-s.logEnded:
 		require.Fail(t, "userapi ended", s.log.String())
 	}
 	return s
 }
 
-// stop sends SIGTERM and returns the exit status and the log.
-func (s *server) stop(t *testing.T) (int, string) {
+// terminate sends SIGTERM and returns the exit status and the log.
+func (s *server) terminate(t *testing.T) (int, string) {
 	t.Helper()
-	return s.end(t, syscall.SIGTERM)
+	return s.signalAndWait(t, syscall.SIGTERM)
 }
 
-func (s *server) end(t *testing.T, signal os.Signal) (int, string) {
+func (s *server) signalAndWait(t *testing.T, signal os.Signal) (int, string) {
 	t.Helper()
 	require.NoError(t, s.cmd.Process.Signal(signal))
-	<-s.done
+	<-s.logEnded
 	_ = s.cmd.Wait()
 	return s.cmd.ProcessState.ExitCode(), s.log.String()
 }
 
-// send may be called from any goroutine.
-func (s *server) send(t *testing.T, token, method, path, body string) (status int, answer string) {
+// sendRequest may be called from any goroutine.
+func (s *server) sendRequest(t *testing.T, token, method, path, body string) (status int, answer string) {
 	t.Helper()
-	status, answer, err := s.try(t, token, method, path, body)
+	status, answer, err := s.attemptRequest(t, token, method, path, body)
 	if err != nil {
 		t.Error(err)
 	}
 	return status, answer
 }
 
-// try is send to a server that may be gone.
-func (s *server) try(t *testing.T, token, method, path, body string) (status int, answer string, err error) {
+// attemptRequest is sendRequest to a server that may be gone.
+func (s *server) attemptRequest(t *testing.T, token, method, path, body string) (status int, answer string, err error) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
@@ -158,14 +158,14 @@ func (s *server) try(t *testing.T, token, method, path, body string) (status int
 	return response.StatusCode, string(content), errors.Join(err, response.Body.Close())
 }
 
-// requireEnded waits until the server has noticed that the command line, a moment ago,
+// requireTokenEnds waits until the server has noticed that the command line, a moment ago,
 // has ended a token. It has a second, on a busy machine too: a request that is sent later
 // than that must be refused, however long its answer takes.
-func (s *server) requireEnded(t *testing.T, token string) {
+func (s *server) requireTokenEnds(t *testing.T, token string) {
 	t.Helper()
 	for ended := time.Now(); ; {
 		sent := time.Now()
-		status, _ := s.send(t, token, "GET", "/openapi/v1/users/1", "")
+		status, _ := s.sendRequest(t, token, "GET", "/openapi/v1/users/1", "")
 		if status == http.StatusUnauthorized {
 			return
 		}
@@ -179,7 +179,7 @@ func (s *server) requireEnded(t *testing.T, token string) {
 func requireStoppedInTime(t *testing.T, signalled time.Time) {
 	t.Helper()
 	took, plain := time.Since(signalled), time.Now()
-	_, _, code := finish(t, t.TempDir(), nil, "version")
+	_, _, code := runCommand(t, t.TempDir(), nil, "version")
 	require.Equal(t, 0, code)
 	require.Less(t, took, 10*time.Second+time.Since(plain))
 }
@@ -204,7 +204,7 @@ func readToken(t *testing.T, path string) string {
 }
 
 const (
-	newUser = `{"nick_name":"ada","password":"correct horse","enterprise_id":"default"}`
-	seed    = `{"password":"stringst","enterprise_id":"string","email":"user@example.com","phone":"string","is_active":true}`
-	stored  = `{"email":"user@example.com","enterprise_id":"string","is_active":true,"phone":"string"}`
+	adaBody      = `{"nick_name":"ada","password":"correct horse","enterprise_id":"default"}`
+	updateBody   = `{"password":"stringst","enterprise_id":"string","email":"user@example.com","phone":"string","is_active":true}`
+	updateAnswer = `{"email":"user@example.com","enterprise_id":"string","is_active":true,"phone":"string"}`
 )

@@ -9,15 +9,15 @@ import (
 func TestMigrateAndVersionAndHelp(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 {
-		stdout, stderr, code := finish(t, dir, nil, "migrate", "--database=x.db")
+		stdout, stderr, code := runCommand(t, dir, nil, "migrate", "--database=x.db")
 		require.Equal(t, 0, code, stderr)
 		require.Equal(t, "x.db has schema 6\n", stdout)
 	}
-	stdout, _, code := finish(t, dir, nil, "version")
+	stdout, _, code := runCommand(t, dir, nil, "version")
 	require.Equal(t, 0, code)
 	require.Regexp(t, `^userapi \S+, contract \d+\.\d+\.\d+, go\S+\n$`, stdout)
 	for _, args := range [][]string{{}, {"serve"}, {"migrate"}, {"token"}, {"token", "create"}, {"token", "list"}, {"token", "revoke"}, {"version"}, {"user", "create"}, {"user", "set-password"}, {"audit"}} {
-		stdout, _, code := finish(t, dir, nil, append(args, "--help")...)
+		stdout, _, code := runCommand(t, dir, nil, append(args, "--help")...)
 		require.Equal(t, 0, code)
 		require.Contains(t, stdout, "Usage: userapi")
 	}

@@ -13,12 +13,12 @@ const (
 	// gcPercent makes collections rare while little is in use: of what a request
 	// allocates, nothing outlives it.
 	gcPercent = 400
-	// leastMemory is what the Go runtime may use before it collects more often, in bytes:
+	// minMemoryLimit is what the Go runtime may use before it collects more often, in bytes:
 	// a password that was hashed leaves 19 MiB.
-	leastMemory = 50 << 20
-	// memoryFactor is the limit as a multiple of what is in use, where that is more:
+	minMemoryLimit = 50 << 20
+	// memoryLimitFactor is the limit as a multiple of what is in use, where that is more:
 	// a limit that is too near would have the runtime do nothing but collect.
-	memoryFactor = 2
+	memoryLimitFactor = 2
 )
 
 // tuneGC sets how the Go runtime collects garbage, until ctx ends. The runtime's own
@@ -30,18 +30,18 @@ func tuneGC(ctx context.Context) {
 	if _, set := os.LookupEnv("GOMEMLIMIT"); set {
 		return
 	}
-	debug.SetMemoryLimit(leastMemory)
-	again := time.NewTicker(time.Second)
-	defer again.Stop()
-	used := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+	debug.SetMemoryLimit(minMemoryLimit)
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-again.C:
-			metrics.Read(used)
-			inUse := used[0].Value.Uint64() + used[1].Value.Uint64()
-			debug.SetMemoryLimit(max(leastMemory, memoryFactor*int64(inUse))) //nolint:gosec // memory does not overflow it
+		case <-ticker.C:
+			metrics.Read(samples)
+			inUse := samples[0].Value.Uint64() + samples[1].Value.Uint64()
+			debug.SetMemoryLimit(max(minMemoryLimit, memoryLimitFactor*int64(inUse))) //nolint:gosec // memory does not overflow it
 		}
 	}
 }

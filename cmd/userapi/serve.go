@@ -54,7 +54,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer closeListeners(public, ops)
-	db, err := openForServing(ctx, c.path())
+	db, err := migrateAndOpen(ctx, c.path())
 	if err != nil {
 		return err
 	}
@@ -123,8 +123,8 @@ func closeListeners(listeners ...net.Listener) {
 	}
 }
 
-// openForServing creates or migrates the database and opens it.
-func openForServing(ctx context.Context, path string) (*store.Store, error) {
+// migrateAndOpen creates or migrates the database and opens it.
+func migrateAndOpen(ctx context.Context, path string) (*store.Store, error) {
 	if _, err := store.Migrate(ctx, path); err != nil {
 		return nil, err
 	}
@@ -182,9 +182,9 @@ func writeSecret(path, secret string) error {
 // serveUntil serves until the listener fails, which is an error, or ctx ends: then it
 // finishes what was accepted.
 func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
-	requests, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	requestCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	server.BaseContext = func(net.Listener) context.Context { return requests }
+	server.BaseContext = func(net.Listener) context.Context { return requestCtx }
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -204,8 +204,8 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 }
 
 // shutdown reports whether all requests have ended in time.
-func shutdown(server *http.Server, within time.Duration) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
+func shutdown(server *http.Server, timeout time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	return server.Shutdown(ctx) == nil
 }

@@ -19,16 +19,16 @@ import (
 )
 
 // What was acknowledged is there after SIGTERM and a new start.
-func TestServeStopServe(t *testing.T) {
+func TestChangesSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
-	s := serve(t, dir, nil)
+	s := startServer(t, dir, nil)
 	token := readToken(t, filepath.Join(dir, "userapi.token"))
-	status, answer := s.send(t, token, "POST", "/openapi/v1/users", newUser)
+	status, answer := s.sendRequest(t, token, "POST", "/openapi/v1/users", adaBody)
 	require.Equal(t, 201, status, answer)
-	status, answer = s.send(t, token, "PUT", "/openapi/v1/users/2", seed)
+	status, answer = s.sendRequest(t, token, "PUT", "/openapi/v1/users/2", updateBody)
 	require.Equal(t, 200, status)
-	require.JSONEq(t, stored, answer)
-	code, log := s.stop(t)
+	require.JSONEq(t, updateAnswer, answer)
+	code, log := s.terminate(t)
 	require.Equal(t, 0, code, log)
 	require.Contains(t, log, "first start")
 	require.Contains(t, log, "userapi.token")
@@ -43,19 +43,19 @@ func TestServeStopServe(t *testing.T) {
 	require.NoError(t, db.Close())
 	require.Contains(t, hash, "$argon2id$v=19$m=19456,t=2,p=1$")
 
-	s = serve(t, dir, nil)
-	status, answer = s.send(t, token, "PUT", "/openapi/v1/users/2", "")
+	s = startServer(t, dir, nil)
+	status, answer = s.sendRequest(t, token, "PUT", "/openapi/v1/users/2", "")
 	require.Equal(t, 200, status)
-	require.JSONEq(t, stored, answer)
-	code, log = s.end(t, syscall.SIGINT)
+	require.JSONEq(t, updateAnswer, answer)
+	code, log = s.signalAndWait(t, syscall.SIGINT)
 	require.Equal(t, 0, code)
 	require.NotContains(t, log, "first start")
 }
 
 // A request that was accepted is finished after SIGTERM.
-func TestStopFinishesWhatWasAccepted(t *testing.T) {
+func TestStopFinishesAcceptedRequests(t *testing.T) {
 	dir := t.TempDir()
-	s := serve(t, dir, nil)
+	s := startServer(t, dir, nil)
 	token := readToken(t, filepath.Join(dir, "userapi.token"))
 	body, sending := io.Pipe()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.url+"/openapi/v1/users/1", body)
@@ -93,15 +93,15 @@ func TestStopFinishesWhatWasAccepted(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, sending.Close())
 	require.Equal(t, 200, <-status)
-	<-s.done
+	<-s.logEnded
 	require.NoError(t, s.cmd.Wait())
 }
 
 // A client that never finishes its request delays the end, but does not spoil it.
-func TestStopDoesNotWaitForEver(t *testing.T) {
+func TestStopDoesNotWaitForAStalledClient(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := serve(t, dir, nil)
+	s := startServer(t, dir, nil)
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, conn.Close()) }()
@@ -113,14 +113,14 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, line, "100 Continue")
 	signalled := time.Now()
-	code, log := s.stop(t)
+	code, log := s.terminate(t)
 	requireStoppedInTime(t, signalled)
 	require.Equal(t, 0, code, log)
 }
 
 // Headers have their limit.
-func TestHeaderLimit(t *testing.T) {
-	s := serve(t, t.TempDir(), nil)
+func TestLongHeadersAreRefused(t *testing.T) {
+	s := startServer(t, t.TempDir(), nil)
 	for size, status := range map[int]int{15000: 200, 17000: 431} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/healthz", nil)
 		require.NoError(t, err)
@@ -133,10 +133,10 @@ func TestHeaderLimit(t *testing.T) {
 }
 
 // A request that still waits for its turn when the server stops is answered 503.
-func TestStopAnswersWhoWaits(t *testing.T) {
+func TestStopAnswersQueuedRequests(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := serve(t, dir, nil)
+	s := startServer(t, dir, nil)
 	db := openDatabase(t, dir)
 	conn, err := db.Conn(t.Context())
 	require.NoError(t, err)
@@ -147,7 +147,7 @@ func TestStopAnswersWhoWaits(t *testing.T) {
 	statuses := make(chan int, clients)
 	for i := range clients {
 		go func() {
-			status, _ := s.send(t, token, "PUT", "/openapi/v1/users/1", fmt.Sprintf(`{"phone":"%d"}`, i))
+			status, _ := s.sendRequest(t, token, "PUT", "/openapi/v1/users/1", fmt.Sprintf(`{"phone":"%d"}`, i))
 			statuses <- status
 		}()
 	}
@@ -156,7 +156,7 @@ func TestStopAnswersWhoWaits(t *testing.T) {
 	for range clients - 1 {
 		require.Equal(t, 503, <-statuses)
 	}
-	<-s.done
+	<-s.logEnded
 	require.NoError(t, s.cmd.Wait())
 	require.NotContains(t, s.log.String(), "status=499", "it was the server that left")
 	require.NoError(t, conn.Close())
@@ -164,7 +164,7 @@ func TestStopAnswersWhoWaits(t *testing.T) {
 }
 
 // A log that is not read any more does not hold the end for ever.
-func TestStopWithAFullLog(t *testing.T) {
+func TestStopDoesNotWaitForAFullLog(t *testing.T) {
 	t.Parallel()
 	c := command(t, t.TempDir(), nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
 	reading, writing, err := os.Pipe()
@@ -172,7 +172,7 @@ func TestStopWithAFullLog(t *testing.T) {
 	c.Stderr = writing
 	require.NoError(t, c.Start())
 	lines := bufio.NewReader(reading)
-	for line := ""; !listening.MatchString(line); {
+	for line := ""; !listeningLine.MatchString(line); {
 		line, err = lines.ReadString('\n')
 		require.NoError(t, err)
 	}
@@ -200,14 +200,14 @@ func fillPipe(t *testing.T, pipe *os.File) {
 }
 
 // The server outlives the reader of its log.
-func TestLogReaderDies(t *testing.T) {
+func TestServerOutlivesItsLogReader(t *testing.T) {
 	dir := t.TempDir()
-	s := serve(t, dir, nil)
+	s := startServer(t, dir, nil)
 	token := readToken(t, filepath.Join(dir, "userapi.token"))
 	require.NoError(t, s.stderr.Close())
-	<-s.done
+	<-s.logEnded
 	for range 2 {
-		status, _ := s.send(t, token, "GET", "/openapi/v1/users/1", "")
+		status, _ := s.sendRequest(t, token, "GET", "/openapi/v1/users/1", "")
 		require.Equal(t, 200, status)
 	}
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
@@ -216,15 +216,15 @@ func TestLogReaderDies(t *testing.T) {
 
 // A thousand pairs of updates of different members at the same moment: none is lost,
 // while a second server writes to the same database.
-func TestUpdatesBesideASecondProcess(t *testing.T) {
+func TestTwoServersLoseNoUpdate(t *testing.T) {
 	t.Parallel()
 	const rounds = 1000
 	dir := t.TempDir()
-	first := serve(t, dir, nil)
-	second := serve(t, dir, nil)
+	first := startServer(t, dir, nil)
+	second := startServer(t, dir, nil)
 	token := readToken(t, filepath.Join(dir, "userapi.token"))
 	for _, name := range []string{"ada", "bob"} {
-		status, answer := first.send(t, token, "POST", "/openapi/v1/users", strings.Replace(newUser, "ada", name, 1))
+		status, answer := first.sendRequest(t, token, "POST", "/openapi/v1/users", strings.Replace(adaBody, "ada", name, 1))
 		require.Equal(t, 201, status, answer)
 	}
 	for round := range rounds {
@@ -240,30 +240,30 @@ func TestUpdatesBesideASecondProcess(t *testing.T) {
 		statuses := make(chan int)
 		for _, w := range writes {
 			go func() {
-				status, _ := w.server.send(t, token, "PUT", w.path, w.body)
+				status, _ := w.server.sendRequest(t, token, "PUT", w.path, w.body)
 				statuses <- status
 			}()
 		}
 		for range writes {
 			require.Equal(t, 200, <-statuses)
 		}
-		status, answer := second.send(t, token, "PUT", "/openapi/v1/users/2", "")
+		status, answer := second.sendRequest(t, token, "PUT", "/openapi/v1/users/2", "")
 		require.Equal(t, 200, status)
 		require.JSONEq(t, fmt.Sprintf(`{"enterprise_id":"default","phone":"%d","email":"ada%d@example.com","is_active":%v}`,
 			round, round, round%2 == 0), answer)
 	}
-	list, _, code := finish(t, dir, nil, "audit", "--user=2")
+	list, _, code := runCommand(t, dir, nil, "audit", "--user=2")
 	require.Equal(t, 0, code)
 	require.Equal(t, 3*rounds, strings.Count(list, " updateUser "), "a row for each")
 }
 
 // A port that is taken ends the start, and changes nothing.
-func TestTakenPort(t *testing.T) {
+func TestTakenPortChangesNothing(t *testing.T) {
 	dir := t.TempDir()
-	s := serve(t, t.TempDir(), nil)
+	s := startServer(t, t.TempDir(), nil)
 	taken := strings.TrimPrefix(s.url, "http://")
 	for _, flag := range []string{"--listen", "--ops-listen"} {
-		_, stderr, code := finish(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", flag+"="+taken)
+		_, stderr, code := runCommand(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", flag+"="+taken)
 		require.Equal(t, exitFailed, code)
 		require.Contains(t, stderr, flag)
 		require.Contains(t, stderr, "address already in use")
@@ -273,20 +273,20 @@ func TestTakenPort(t *testing.T) {
 	require.Empty(t, entries)
 }
 
-func TestOpsListener(t *testing.T) {
+func TestOpsListenerServesMetricsAndProfiles(t *testing.T) {
 	for _, pprof := range []bool{false, true} {
-		s := serve(t, t.TempDir(), nil, fmt.Sprintf("--pprof=%v", pprof), "--log-level=info", "--log-format=text")
+		s := startServer(t, t.TempDir(), nil, fmt.Sprintf("--pprof=%v", pprof), "--log-level=info", "--log-format=text")
 		ops := regexp.MustCompile(`operator" address=(\S+)`).FindStringSubmatch(s.log.String())
 		require.NotNil(t, ops, s.log.String())
-		status, _ := s.send(t, "", "GET", "/metrics", "")
+		status, _ := s.sendRequest(t, "", "GET", "/metrics", "")
 		require.Equal(t, 404, status, "not on the public listener")
-		status, _ = s.send(t, "", "GET", "/debug/pprof/", "")
+		status, _ = s.sendRequest(t, "", "GET", "/debug/pprof/", "")
 		require.Equal(t, 404, status)
 		s.url, s.client = "http://"+ops[1], http.DefaultClient // it is not in the contract
-		status, metrics := s.send(t, "", "GET", "/metrics", "")
+		status, metrics := s.sendRequest(t, "", "GET", "/metrics", "")
 		require.Equal(t, 200, status)
 		require.Contains(t, metrics, `http_requests_total{code="404"`)
-		status, _ = s.send(t, "", "GET", "/debug/pprof/", "")
+		status, _ = s.sendRequest(t, "", "GET", "/debug/pprof/", "")
 		require.Equal(t, map[bool]int{false: 404, true: 200}[pprof], status)
 	}
 }

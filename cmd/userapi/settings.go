@@ -109,17 +109,17 @@ func (s *serveSettings) Validate() error {
 	fault := func(name, format string, args ...any) {
 		faults = append(faults, fmt.Errorf(name+": "+format, args...))
 	}
-	if !isAddress(s.Listen) {
+	if !isHostPort(s.Listen) {
 		fault("USERAPI_LISTEN or --listen", "%q is not HOST:PORT, as in 127.0.0.1:8080", s.Listen)
 	}
-	if s.OpsListen != opsOff && !isAddress(s.OpsListen) {
+	if s.OpsListen != opsOff && !isHostPort(s.OpsListen) {
 		fault("USERAPI_OPS_LISTEN or --ops-listen", "%q is neither HOST:PORT, as in 127.0.0.1:8081, nor off", s.OpsListen)
 	}
 	if s.AdminTokenFile == "" {
 		fault("USERAPI_ADMIN_TOKEN_FILE or --admin-token-file", "name a file, as in userapi.token")
 	}
 	token, given := os.LookupEnv("USERAPI_ADMIN_TOKEN")
-	if given && !isToken(token) {
+	if given && !isStrongToken(token) {
 		fault("USERAPI_ADMIN_TOKEN", "it needs 32 or more visible ASCII characters; this makes one: openssl rand -hex 32")
 	}
 	s.adminToken = token
@@ -161,7 +161,7 @@ func parseLimit(s string) (int, error) {
 	return limit, nil
 }
 
-func isAddress(s string) bool {
+func isHostPort(s string) bool {
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {
 		return false
@@ -170,7 +170,7 @@ func isAddress(s string) bool {
 	return err == nil
 }
 
-// isToken reports whether s can be guessed no more easily than a made token.
-func isToken(s string) bool {
+// isStrongToken reports whether s can be guessed no more easily than a made token.
+func isStrongToken(s string) bool {
 	return len(s) >= 32 && strings.IndexFunc(s, func(r rune) bool { return r < '!' || r > '~' }) < 0
 }

@@ -19,8 +19,8 @@ import (
 func TestFlagsReachTheServer(t *testing.T) {
 	dir := t.TempDir()
 	operator := strings.Repeat("operator", 4)
-	s := serve(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + operator}, "--log-format=json", "--trusted-proxies=127.0.0.1")
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/openapi/v1/users", strings.NewReader(newUser))
+	s := startServer(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + operator}, "--log-format=json", "--trusted-proxies=127.0.0.1")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/openapi/v1/users", strings.NewReader(adaBody))
 	require.NoError(t, err)
 	request.Header = http.Header{
 		"Authorization": {operator}, "Content-Type": {"application/json"}, "X-Forwarded-For": {"192.0.2.7"},
@@ -31,7 +31,7 @@ func TestFlagsReachTheServer(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Contains(t, string(answer), `"client_ip":"192.0.2.7"`)
-	_, log := s.stop(t)
+	_, log := s.terminate(t)
 	require.Contains(t, log, `"msg":"listening"`)
 
 	quiet := command(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off", "--log-level=warn")
@@ -52,19 +52,19 @@ func TestFlagsReachTheServer(t *testing.T) {
 // The limits and the life of a log-in reach the server; failed log-ins are limited by default.
 func TestLogInSettingsReachTheServer(t *testing.T) {
 	dir := t.TempDir()
-	s := serve(t, dir, []string{"USERAPI_TOKEN_TTL=90m", "USERAPI_RATE_LIMIT=1"})
+	s := startServer(t, dir, []string{"USERAPI_TOKEN_TTL=90m", "USERAPI_RATE_LIMIT=1"})
 	token := readToken(t, filepath.Join(dir, "userapi.token"))
 	status := 0
 	for range 1000 {
-		if status, _ = s.send(t, token, "GET", "/openapi/v1/users/1", ""); status == 429 {
+		if status, _ = s.sendRequest(t, token, "GET", "/openapi/v1/users/1", ""); status == 429 {
 			break
 		}
 	}
 	require.Equal(t, 429, status)
-	_, _, code := finishWith(t, dir, "correct horse", "user", "set-password", "--user=1")
+	_, _, code := runWithInput(t, dir, "correct horse", "user", "set-password", "--user=1")
 	require.Equal(t, 0, code)
 	const logIn = `{"username":"default/admin","password":"correct horse"}`
-	status, answer := s.send(t, "", "POST", "/openapi/v1/auth-token", logIn)
+	status, answer := s.sendRequest(t, "", "POST", "/openapi/v1/auth-token", logIn)
 	require.Equal(t, 200, status, answer)
 	var granted struct {
 		ExpiresAt time.Time `json:"expires_at"`
@@ -72,33 +72,33 @@ func TestLogInSettingsReachTheServer(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(answer), &granted))
 	require.WithinDuration(t, time.Now().Add(90*time.Minute), granted.ExpiresAt, time.Minute)
 	for i := range 11 {
-		status, _ = s.send(t, "", "POST", "/openapi/v1/auth-token", strings.Replace(logIn, "horse", "house", 1))
+		status, _ = s.sendRequest(t, "", "POST", "/openapi/v1/auth-token", strings.Replace(logIn, "horse", "house", 1))
 		require.Equal(t, map[bool]int{true: 401, false: 429}[i < 10], status)
 	}
-	s.stop(t)
+	s.terminate(t)
 
-	s = serve(t, dir, []string{"USERAPI_LOGIN_LIMIT=1"})
-	status, answer = s.send(t, "", "POST", "/openapi/v1/auth-token", logIn)
+	s = startServer(t, dir, []string{"USERAPI_LOGIN_LIMIT=1"})
+	status, answer = s.sendRequest(t, "", "POST", "/openapi/v1/auth-token", logIn)
 	require.Equal(t, 200, status, answer)
 	require.NoError(t, json.Unmarshal([]byte(answer), &granted))
 	require.WithinDuration(t, time.Now().Add(720*time.Hour), granted.ExpiresAt, time.Minute, "the default")
 	for _, want := range []int{401, 429} {
-		status, _ = s.send(t, "", "POST", "/openapi/v1/auth-token", strings.Replace(logIn, "horse", "house", 1))
+		status, _ = s.sendRequest(t, "", "POST", "/openapi/v1/auth-token", strings.Replace(logIn, "horse", "house", 1))
 		require.Equal(t, want, status)
 	}
-	s.stop(t)
+	s.terminate(t)
 
-	s = serve(t, dir, nil, "--login-limit=0", "--rate-limit=0", "--token-ttl=1ms")
+	s = startServer(t, dir, nil, "--login-limit=0", "--rate-limit=0", "--token-ttl=1ms")
 	for range 12 {
-		status, _ = s.send(t, "", "POST", "/openapi/v1/auth-token", strings.Replace(logIn, "horse", "house", 1))
+		status, _ = s.sendRequest(t, "", "POST", "/openapi/v1/auth-token", strings.Replace(logIn, "horse", "house", 1))
 		require.Equal(t, 401, status)
 	}
 }
 
 // All faults of the settings are listed at once, and nothing is started.
-func TestBadSettings(t *testing.T) {
+func TestBadSettingsAreListedTogether(t *testing.T) {
 	dir := t.TempDir()
-	_, stderr, code := finish(t, dir, []string{
+	_, stderr, code := runCommand(t, dir, []string{
 		"USERAPI_ADMIN_TOKEN=too-short-canary", "USERAPI_DATABASE=postgres://user:canary@host/db", "USERAPI_LOG_LEVEL=loud",
 	}, "serve", "--listen=8080", "--ops-listen=nowhere", "--trusted-proxies=10.0.0.0/8, x,y/9", "--log-format=xml", "--admin-token-file=",
 		"--token-ttl=soon", "--rate-limit=-1", "--login-limit=ten")
@@ -113,21 +113,21 @@ func TestBadSettings(t *testing.T) {
 	}
 	require.NotContains(t, stderr, "canary")
 	for _, flag := range []string{"--token-ttl=0s", "--token-ttl=-1h", "--rate-limit=1000001", "--login-limit=-1", "--login-limit=1.5"} {
-		_, stderr, code := finish(t, dir, nil, "serve", flag)
+		_, stderr, code := runCommand(t, dir, nil, "serve", flag)
 		require.Equal(t, exitUsage, code, flag)
 		require.Contains(t, stderr, "or "+strings.Split(flag, "=")[0]+": ")
 	}
 	for _, token := range []string{strings.Repeat("x", 31), strings.Repeat("x", 32) + " ", strings.Repeat("ü", 32), ""} {
-		_, stderr, code := finish(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + token}, "serve")
+		_, stderr, code := runCommand(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + token}, "serve")
 		require.Equal(t, exitUsage, code)
 		require.Contains(t, stderr, "32 or more visible ASCII characters")
 	}
 	for _, args := range [][]string{{}, {"serve", "--nonsense"}, {"nonsense"}, {"token", "create"}, {"token", "create", "--user=1", "--name="}} {
-		_, _, code := finish(t, dir, nil, args...)
+		_, _, code := runCommand(t, dir, nil, args...)
 		require.Equal(t, exitUsage, code, args)
 	}
 	for _, name := range []string{"a\nb", "\x1b[31m", "\u0085", strings.Repeat("x", 65)} {
-		_, stderr, code := finish(t, dir, nil, "token", "create", "--user=0", "--name="+name, "--expires-in=0")
+		_, stderr, code := runCommand(t, dir, nil, "token", "create", "--user=0", "--name="+name, "--expires-in=0")
 		require.Equal(t, exitUsage, code)
 		for _, flag := range []string{"--user: ", "--name: ", "--expires-in: "} {
 			require.Contains(t, stderr, flag)

@@ -13,128 +13,128 @@ import (
 // A first start that fails after its token was written leaves no token that never counted.
 func TestFailedFirstStartLeavesNoToken(t *testing.T) {
 	dir := t.TempDir()
-	_, _, code := finish(t, dir, nil, "migrate")
+	_, _, code := runCommand(t, dir, nil, "migrate")
 	require.Equal(t, 0, code)
 	db := openDatabase(t, dir)
 	_, err := db.ExecContext(t.Context(), `CREATE TABLE fault (id INTEGER REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED);
 		CREATE TRIGGER fault AFTER INSERT ON tokens BEGIN INSERT INTO fault VALUES (99); END`)
 	require.NoError(t, err)
-	_, stderr, code := finish(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
+	_, stderr, code := runCommand(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "FOREIGN KEY")
 	require.NoFileExists(t, filepath.Join(dir, "userapi.token"))
 	_, err = db.ExecContext(t.Context(), `DROP TRIGGER fault`)
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
-	serve(t, dir, nil)
+	startServer(t, dir, nil)
 	readToken(t, filepath.Join(dir, "userapi.token"))
 }
 
-func TestOperatorsToken(t *testing.T) {
+func TestOperatorTokenIsTheOneInTheSettings(t *testing.T) {
 	dir := t.TempDir()
 	first, second := strings.Repeat("first-", 6), strings.Repeat("second", 6)
-	check := func(settings []string, want map[string]int) string {
+	requireStatuses := func(settings []string, want map[string]int) string {
 		t.Helper()
-		s := serve(t, dir, settings)
+		s := startServer(t, dir, settings)
 		for token, status := range want {
-			got, _ := s.send(t, token, "GET", "/openapi/v1/users/1", "")
+			got, _ := s.sendRequest(t, token, "GET", "/openapi/v1/users/1", "")
 			require.Equal(t, status, got)
 		}
-		code, log := s.stop(t)
+		code, log := s.terminate(t)
 		require.Equal(t, 0, code)
 		require.NotContains(t, log, first)
 		return log
 	}
-	log := check([]string{"USERAPI_ADMIN_TOKEN=" + first}, map[string]int{first: 200, second: 401})
+	log := requireStatuses([]string{"USERAPI_ADMIN_TOKEN=" + first}, map[string]int{first: 200, second: 401})
 	require.Contains(t, log, "first start")
 	require.NoFileExists(t, filepath.Join(dir, "userapi.token"))
-	check([]string{"USERAPI_ADMIN_TOKEN=" + first}, map[string]int{first: 200})
-	check([]string{"USERAPI_ADMIN_TOKEN=" + second}, map[string]int{first: 401, second: 200})
-	log = check(nil, map[string]int{first: 401, second: 401})
+	requireStatuses([]string{"USERAPI_ADMIN_TOKEN=" + first}, map[string]int{first: 200})
+	requireStatuses([]string{"USERAPI_ADMIN_TOKEN=" + second}, map[string]int{first: 401, second: 200})
+	log = requireStatuses(nil, map[string]int{first: 401, second: 401})
 	require.Contains(t, log, "has ended")
 
-	s := serve(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + first})
-	status, _ := s.send(t, first, "PUT", "/openapi/v1/users/1", `{"password":"new password"}`)
+	s := startServer(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + first})
+	status, _ := s.sendRequest(t, first, "PUT", "/openapi/v1/users/1", `{"password":"new password"}`)
 	require.Equal(t, 200, status)
-	made, _, code := finish(t, dir, nil, "token", "create", "--user=1", "--name=ci")
+	made, _, code := runCommand(t, dir, nil, "token", "create", "--user=1", "--name=ci")
 	require.Equal(t, 0, code)
-	status, _ = s.send(t, strings.TrimSpace(made), "PUT", "/openapi/v1/users/1", `{"password":"new password"}`)
+	status, _ = s.sendRequest(t, strings.TrimSpace(made), "PUT", "/openapi/v1/users/1", `{"password":"new password"}`)
 	require.Equal(t, 200, status)
-	status, _ = s.send(t, first, "GET", "/openapi/v1/users/1", "")
+	status, _ = s.sendRequest(t, first, "GET", "/openapi/v1/users/1", "")
 	require.Equal(t, 200, status, "a password does not end the operator's token")
-	list, _, _ := finish(t, dir, nil, "token", "list")
+	list, _, _ := runCommand(t, dir, nil, "token", "list")
 	number := regexp.MustCompile(`(?m)^(\d+) .* operator `).FindStringSubmatch(list)
 	require.NotNil(t, number, list)
-	_, stderr, code := finish(t, dir, nil, "token", "revoke", number[1])
+	_, stderr, code := runCommand(t, dir, nil, "token", "revoke", number[1])
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "token "+number[1]+" is the operator's")
 }
 
 // A token in the settings that cannot count is not passed over in silence.
-func TestOperatorsTokenInVain(t *testing.T) {
+func TestUselessOperatorTokenIsLogged(t *testing.T) {
 	dir := t.TempDir()
 	operator := strings.Repeat("operator", 4)
 	settings := []string{"USERAPI_ADMIN_TOKEN=" + operator}
-	s := serve(t, dir, settings)
-	_, stderr, code := finishWith(t, dir, "correct horse", "user", "create", "--nick-name=root", "--enterprise-id=default", "--system-administrator")
+	s := startServer(t, dir, settings)
+	_, stderr, code := runWithInput(t, dir, "correct horse", "user", "create", "--nick-name=root", "--enterprise-id=default", "--system-administrator")
 	require.Equal(t, 0, code, stderr)
-	root, _, code := finish(t, dir, nil, "token", "create", "--user=2", "--name=x")
+	root, _, code := runCommand(t, dir, nil, "token", "create", "--user=2", "--name=x")
 	require.Equal(t, 0, code)
-	_, log := s.stop(t)
+	_, log := s.terminate(t)
 	require.NotContains(t, log, "level=WARN")
 	for _, request := range []struct {
 		method, body string
 		status       int
 	}{{"PUT", `{"is_active":false}`, 200}, {"PUT", `{"is_active":true}`, 200}, {"DELETE", "", 204}} {
-		s = serve(t, dir, settings)
-		status, _ := s.send(t, strings.TrimSpace(root), request.method, "/openapi/v1/users/1", request.body)
+		s = startServer(t, dir, settings)
+		status, _ := s.sendRequest(t, strings.TrimSpace(root), request.method, "/openapi/v1/users/1", request.body)
 		require.Equal(t, request.status, status)
-		s.stop(t)
-		s = serve(t, dir, settings)
+		s.terminate(t)
+		s = startServer(t, dir, settings)
 		want := 401
 		if strings.Contains(request.body, "true") {
 			want = 200
 		}
-		status, _ = s.send(t, operator, "GET", "/openapi/v1/users/2", "")
+		status, _ = s.sendRequest(t, operator, "GET", "/openapi/v1/users/2", "")
 		require.Equal(t, want, status)
-		_, log = s.stop(t)
+		_, log = s.terminate(t)
 		require.Equal(t, want == 401, strings.Contains(log, "USERAPI_ADMIN_TOKEN is refused"), log)
 	}
 }
 
-func TestTokenCommands(t *testing.T) {
+func TestTokensAreMadeListedAndRevoked(t *testing.T) {
 	dir := t.TempDir()
-	_, stderr, code := finish(t, dir, nil, "token", "list")
+	_, stderr, code := runCommand(t, dir, nil, "token", "list")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "there is no database at userapi.db")
 
-	s := serve(t, dir, nil)
-	token, stderr, code := finish(t, dir, nil, "token", "create", "--user", "1", "--name", "nightly job", "--expires-in", "24h")
+	s := startServer(t, dir, nil)
+	token, stderr, code := runCommand(t, dir, nil, "token", "create", "--user", "1", "--name", "nightly job", "--expires-in", "24h")
 	require.Equal(t, 0, code, stderr)
 	require.Regexp(t, `^ua_[A-Za-z0-9_-]{43}\n$`, token)
-	status, _ := s.send(t, strings.TrimSpace(token), "GET", "/openapi/v1/users/1", "")
+	status, _ := s.sendRequest(t, strings.TrimSpace(token), "GET", "/openapi/v1/users/1", "")
 	require.Equal(t, 200, status)
 
-	list, _, code := finish(t, dir, []string{"USERAPI_DATABASE=sqlite:" + filepath.Join(dir, "userapi.db")}, "token", "list", "--user=1")
+	list, _, code := runCommand(t, dir, []string{"USERAPI_DATABASE=sqlite:" + filepath.Join(dir, "userapi.db")}, "token", "list", "--user=1")
 	require.Equal(t, 0, code)
 	require.Regexp(t, `^ID +USER +KIND +CREATED +EXPIRES +NAME\n1 +1 +made +\S+Z +never +first start\n2 +1 +made +\S+Z +\S+Z +nightly job\n$`, list)
-	list, _, _ = finish(t, dir, nil, "token", "list", "--user=9")
+	list, _, _ = runCommand(t, dir, nil, "token", "list", "--user=9")
 	require.Equal(t, 1, strings.Count(list, "\n"))
 
-	_, _, code = finish(t, dir, nil, "token", "revoke", "2")
+	_, _, code = runCommand(t, dir, nil, "token", "revoke", "2")
 	require.Equal(t, 0, code)
-	s.requireEnded(t, strings.TrimSpace(token))
-	_, stderr, code = finish(t, dir, nil, "token", "revoke", "2")
+	s.requireTokenEnds(t, strings.TrimSpace(token))
+	_, stderr, code = runCommand(t, dir, nil, "token", "revoke", "2")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "there is no token 2")
-	status, _ = s.send(t, readToken(t, filepath.Join(dir, "userapi.token")), "POST", "/openapi/v1/users",
-		strings.Replace(newUser, "{", `{"is_active":null,`, 1))
+	status, _ = s.sendRequest(t, readToken(t, filepath.Join(dir, "userapi.token")), "POST", "/openapi/v1/users",
+		strings.Replace(adaBody, "{", `{"is_active":null,`, 1))
 	require.Equal(t, 201, status)
-	token, stderr, code = finish(t, dir, nil, "token", "create", "--user=2", "--name=x")
+	token, stderr, code = runCommand(t, dir, nil, "token", "create", "--user=2", "--name=x")
 	require.Equal(t, 0, code)
 	require.Regexp(t, `^ua_`, token)
 	require.Contains(t, stderr, "user 2 is not active")
-	_, stderr, code = finish(t, dir, nil, "token", "create", "--user=9", "--name=x")
+	_, stderr, code = runCommand(t, dir, nil, "token", "create", "--user=9", "--name=x")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "there is no user 9")
 }
@@ -144,12 +144,12 @@ func TestTokenFileIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "userapi.token")
 	require.NoError(t, os.WriteFile(path, []byte("precious"), 0o600))
-	_, stderr, code := finish(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
+	_, stderr, code := runCommand(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "move it away")
 	require.Equal(t, "precious", readToken(t, path))
 
-	s := serve(t, dir, nil, "--admin-token-file=other.token")
-	status, _ := s.send(t, readToken(t, filepath.Join(dir, "other.token")), "GET", "/openapi/v1/users/1", "")
+	s := startServer(t, dir, nil, "--admin-token-file=other.token")
+	status, _ := s.sendRequest(t, readToken(t, filepath.Join(dir, "other.token")), "GET", "/openapi/v1/users/1", "")
 	require.Equal(t, 200, status, "the start that failed left an empty database")
 }

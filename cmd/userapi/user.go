@@ -33,7 +33,7 @@ type createUserCommand struct {
 func (c createUserCommand) Validate() error {
 	members := map[string]any{}
 	for member, value := range map[string]*string{
-		"nick_name": orNil(c.NickName), "enterprise_id": orNil(c.EnterpriseID), "phone": orNil(c.Phone), "email": c.Email,
+		"nick_name": nilIfEmpty(c.NickName), "enterprise_id": nilIfEmpty(c.EnterpriseID), "phone": nilIfEmpty(c.Phone), "email": c.Email,
 	} {
 		if value != nil {
 			members[member] = *value
@@ -65,7 +65,7 @@ func checkValue(schema string, value any) ([]contract.Fault, error) {
 	return c.CheckValue(schema, value)
 }
 
-func orNil(s string) *string {
+func nilIfEmpty(s string) *string {
 	if s == "" {
 		return nil
 	}
@@ -157,12 +157,12 @@ func promptTwice(ctx context.Context, std streams) (string, error) {
 // prompt asks for a line that is not shown. Ctrl-C or a signal ends it, with the
 // terminal as it was.
 func prompt(ctx context.Context, std streams, text string) (line string, err error) {
-	file := int(std.stdin.Fd())
-	before, err := term.MakeRaw(file)
+	fd := int(std.stdin.Fd())
+	state, err := term.MakeRaw(fd)
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, term.Restore(file, before)) }()
+	defer func() { err = errors.Join(err, term.Restore(fd, state)) }()
 	terminal := term.NewTerminal(struct {
 		io.Reader
 		io.Writer

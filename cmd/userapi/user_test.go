@@ -13,44 +13,44 @@ import (
 
 // The day nobody can log in: the command line makes a system administrator and sets
 // passwords; the change is in the audit, and counts for a running server at once.
-func TestUserCommands(t *testing.T) {
+func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 	dir := t.TempDir()
-	_, stderr, code := finish(t, dir, nil, "user", "create", "--nick-name=root", "--enterprise-id=default")
+	_, stderr, code := runCommand(t, dir, nil, "user", "create", "--nick-name=root", "--enterprise-id=default")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "there is no database")
-	s := serve(t, dir, nil)
+	s := startServer(t, dir, nil)
 
 	const secret = "canary horse"
-	stdout, stderr, code := finishWith(t, dir, secret+"\r\nmore", "user", "create", "--nick-name=root", "--enterprise-id=default",
+	stdout, stderr, code := runWithInput(t, dir, secret+"\r\nmore", "user", "create", "--nick-name=root", "--enterprise-id=default",
 		"--email=root@example.com", "--phone=1", "--system-administrator")
 	require.Equal(t, 0, code, stderr)
 	require.Equal(t, "2\n", stdout)
 	logIn := func(name, password string) (int, string) {
-		status, answer := s.send(t, "", "POST", "/openapi/v1/auth-token", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password))
+		status, answer := s.sendRequest(t, "", "POST", "/openapi/v1/auth-token", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password))
 		var token struct{ Token string }
 		require.NoError(t, json.Unmarshal([]byte(answer), &token))
 		return status, token.Token
 	}
 	status, token := logIn("root@example.com", secret)
 	require.Equal(t, 200, status)
-	status, answer := s.send(t, token, "GET", "/openapi/v1/users", "")
+	status, answer := s.sendRequest(t, token, "GET", "/openapi/v1/users", "")
 	require.Equal(t, 200, status, "a system administrator")
 	require.Contains(t, answer, `"client_ip":null`)
 
-	_, stderr, code = finishWith(t, dir, "new password", "user", "set-password", "--user=2")
+	_, stderr, code = runWithInput(t, dir, "new password", "user", "set-password", "--user=2")
 	require.Equal(t, 0, code, stderr)
-	s.requireEnded(t, token)
+	s.requireTokenEnds(t, token)
 	status, _ = logIn("default/root", secret)
 	require.Equal(t, 401, status)
 	status, _ = logIn("default/root", "new password")
 	require.Equal(t, 200, status)
 
-	stdout, _, code = finishWith(t, dir, "correct horse\n", "user", "create", "--nick-name=ada", "--enterprise-id=default")
+	stdout, _, code = runWithInput(t, dir, "correct horse\n", "user", "create", "--nick-name=ada", "--enterprise-id=default")
 	require.Equal(t, 0, code)
 	require.Equal(t, "3\n", stdout)
 	status, ordinary := logIn("default/ada", "correct horse")
 	require.Equal(t, 200, status)
-	status, _ = s.send(t, ordinary, "GET", "/openapi/v1/users", "")
+	status, _ = s.sendRequest(t, ordinary, "GET", "/openapi/v1/users", "")
 	require.Equal(t, 403, status, "nothing but a user")
 
 	for input, c := range map[string]struct {
@@ -73,7 +73,7 @@ func TestUserCommands(t *testing.T) {
 			exitUsage, "--nick-name: it needs a name without /, @, white space or control characters\n",
 		},
 	} {
-		stdout, stderr, code := finishWith(t, dir, input, append([]string{"user"}, c.args...)...)
+		stdout, stderr, code := runWithInput(t, dir, input, append([]string{"user"}, c.args...)...)
 		require.Equal(t, c.code, code, c.args)
 		require.Contains(t, stderr, c.text)
 		require.Empty(t, stdout)
@@ -84,32 +84,32 @@ func TestUserCommands(t *testing.T) {
 			}
 		}
 	}
-	_, log := s.stop(t)
+	_, log := s.terminate(t)
 	require.NotContains(t, log, secret)
 
-	list, _, code := finish(t, dir, nil, "audit")
+	list, _, code := runCommand(t, dir, nil, "audit")
 	require.Equal(t, 0, code)
 	require.Regexp(t, `^TIME +ACTOR +OPERATION +USER +ENTERPRISE +FIELDS +REQUEST +TOKEN\n`, list)
-	list, _, code = finish(t, dir, nil, "audit", "--user=2")
+	list, _, code = runCommand(t, dir, nil, "audit", "--user=2")
 	require.Equal(t, 0, code)
 	lines := strings.Split(strings.TrimSpace(list), "\n")[1:]
 	require.Len(t, lines, 4)
 	require.Regexp(t, `^\S+Z +- +createUser +2 +default +nick_name,password,enterprise_id,email,phone,is_active,role +- +-$`, lines[0])
 	require.Regexp(t, `^\S+Z +2 +createAuthToken +2 +default +- +[A-Z2-7]{26} +log-in$`, lines[1])
 	require.Regexp(t, `^\S+Z +- +changePassword +2 +default +password +- +-$`, lines[2])
-	_, stderr, code = finish(t, dir, nil, "audit", "--user=99")
+	_, stderr, code = runCommand(t, dir, nil, "audit", "--user=99")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "there never was a user 99")
 	for _, command := range [][]string{{"audit"}, {"token", "list"}} {
-		_, stderr, code = finish(t, dir, nil, append(command, "--user=0")...)
+		_, stderr, code = runCommand(t, dir, nil, append(command, "--user=0")...)
 		require.Equal(t, exitUsage, code)
 		require.Contains(t, stderr, "--user: it needs the number of a user")
 	}
 }
 
-// onTerminal runs userapi on a terminal, answers each question with a line, and returns
+// runOnTerminal runs userapi on a terminal, answers each question with a line, and returns
 // what is shown.
-func onTerminal(t *testing.T, dir string, lines []string, args ...string) (shown string, status int) {
+func runOnTerminal(t *testing.T, dir string, lines []string, args ...string) (shown string, status int) {
 	t.Helper()
 	c := command(t, dir, nil, args...)
 	terminal, err := pty.Start(c)
@@ -134,22 +134,22 @@ func onTerminal(t *testing.T, dir string, lines []string, args ...string) (shown
 }
 
 // On a terminal a password is asked for, twice, and not shown.
-func TestPasswordOnATerminal(t *testing.T) {
+func TestTerminalAsksForPasswordTwice(t *testing.T) {
 	dir := t.TempDir()
-	_, _, code := finish(t, dir, nil, "migrate")
+	_, _, code := runCommand(t, dir, nil, "migrate")
 	require.Equal(t, 0, code)
 	create := []string{"user", "create", "--nick-name=root", "--enterprise-id=default"}
-	shown, code := onTerminal(t, dir, []string{"correct horse", "correct house"}, create...)
+	shown, code := runOnTerminal(t, dir, []string{"correct horse", "correct house"}, create...)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, shown, "the passwords differ")
-	shown, code = onTerminal(t, dir, []string{"correct horse", "correct horse"}, create...)
+	shown, code = runOnTerminal(t, dir, []string{"correct horse", "correct horse"}, create...)
 	require.Equal(t, 0, code, shown)
 	require.Contains(t, shown, "New password: ")
 	require.Contains(t, shown, "Again: ")
 	require.NotContains(t, shown, "horse")
-	_, _, code = finish(t, dir, nil, "token", "create", "--user=1", "--name=x")
+	_, _, code = runCommand(t, dir, nil, "token", "create", "--user=1", "--name=x")
 	require.Equal(t, 0, code, "it is there")
-	shown, code = onTerminal(t, dir, []string{"correct horse", "\x03"}, "user", "set-password", "--user=1")
+	shown, code = runOnTerminal(t, dir, []string{"correct horse", "\x03"}, "user", "set-password", "--user=1")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, shown, "no password was given")
 }
