@@ -9,15 +9,15 @@ import (
 	"userapi/internal/directory"
 )
 
-// eventsPerRead is how many events are read at once.
+// eventsPerRead is how many events one query reads at most.
 const eventsPerRead = 10_000
 
 type auditCommand struct {
 	listSetting `embed:"" set:"listed=changes"`
 }
 
-// Run prints a line for each change, the oldest first. "-" stands for nothing, and as
-// the actor for the command line or the server itself.
+// Run prints a row for each change, the oldest first. The actor is "-" if the command
+// line or the server itself made the change.
 func (c auditCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		user := c.userID()
@@ -41,7 +41,8 @@ func (c auditCommand) Run(ctx context.Context, std streams) error {
 	})
 }
 
-// checkHasChanges fails if there never was a user with this number; 0 stands for all users.
+// checkHasChanges fails if there never was a user with this number. It accepts 0, which
+// stands for all users.
 func checkHasChanges(ctx context.Context, service *directory.Service, user directory.UserID) error {
 	if user == 0 {
 		return nil

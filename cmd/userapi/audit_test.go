@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// More changes than are read at once are printed whole and in order, also those of one user.
+// audit prints all changes in order if there are more than one query reads, with and
+// without --user.
 func TestAuditPrintsManyChangesInOrder(t *testing.T) {
 	dir := t.TempDir()
 	_, stderr, code := runCommand(t, dir, nil, "migrate")

@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// phoneWriter is one client that gives a user of its own one phone number after another.
+// phoneWriter is a client that changes the phone number of its own user again and again.
 type phoneWriter struct {
 	user               int
-	sent, acknowledged int // the last number that was sent, and the last one that was acknowledged
-	unanswered         int // how many were not
+	sent, acknowledged int // the last phone number that was sent, and the last one that was acknowledged
+	unanswered         int // how many requests got no answer
 }
 
-// writeUntilGone sends until the server is gone.
+// writeUntilGone sends requests until the server is gone.
 func (w *phoneWriter) writeUntilGone(t *testing.T, s *server, token string, acknowledged chan<- struct{}) {
 	for {
 		w.sent++
@@ -41,8 +41,8 @@ func (w *phoneWriter) writeUntilGone(t *testing.T, s *server, token string, ackn
 	}
 }
 
-// What was acknowledged is there after kill -9: the number, the version and the audit
-// row, together; of what was not, all or nothing.
+// After kill -9, every acknowledged change is in the database: the phone number, the
+// version and the audit row. An unacknowledged change is there completely or not at all.
 func TestKilledServersLoseNothing(t *testing.T) {
 	t.Parallel()
 	const rounds, clients = 50, 8
@@ -74,8 +74,8 @@ func TestKilledServersLoseNothing(t *testing.T) {
 	}
 }
 
-// requireNothingLost fails unless the database holds what was acknowledged, or what was sent
-// behind it.
+// requireNothingLost fails unless the database holds the acknowledged changes. It may also
+// hold the change that each writer sent last.
 func requireNothingLost(t *testing.T, dir string, writers []*phoneWriter) {
 	t.Helper()
 	db := openDatabase(t, dir)
@@ -88,20 +88,19 @@ func requireNothingLost(t *testing.T, dir string, writers []*phoneWriter) {
 		require.NoError(t, db.QueryRowContext(t.Context(), `
 			SELECT CAST(phone AS INTEGER), version, (SELECT COUNT(*) FROM events WHERE target_id = users.id AND operation = 'updateUser')
 			FROM users WHERE id = ?`, w.user).Scan(&phone, &version, &events))
-		require.GreaterOrEqual(t, phone, w.acknowledged, "what was acknowledged is lost")
+		require.GreaterOrEqual(t, phone, w.acknowledged, "an acknowledged change is lost")
 		require.LessOrEqual(t, phone, w.sent)
-		require.Equal(t, events, version-1, "a version without its audit row")
+		require.Equal(t, events, version-1, "each version has its audit row")
 		require.GreaterOrEqual(t, events, w.sent-w.unanswered)
 		require.LessOrEqual(t, events, w.sent)
 	}
 }
 
-// No answer goes out before the log is on disk. Kill -9 cannot tell, as it leaves the
-// system's buffers; so the calls of fsync are told, when they have ended, by a library
-// between the server and the system.
+// The server answers only after the WAL is on disk. kill -9 cannot show this, because the
+// kernel still writes its buffers. So a preloaded library records each fsync that has ended.
 func TestAnswersFollowFsync(t *testing.T) {
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
-		t.Skip("LD_PRELOAD and /proc are Linux's")
+		t.Skip("this needs LD_PRELOAD and /proc of Linux")
 	}
 	dir := t.TempDir()
 	library, log := filepath.Join(dir, "fsync.so"), filepath.Join(dir, "fsync.log")
@@ -122,7 +121,7 @@ func TestAnswersFollowFsync(t *testing.T) {
 	before := countSyncs()
 	status, _ = s.sendRequest(t, token, "GET", "/openapi/v1/users/2", "")
 	require.Equal(t, 200, status)
-	require.Equal(t, before, countSyncs(), "nothing was written")
+	require.Equal(t, before, countSyncs(), "a GET writes nothing")
 
 	const clients, updates = 8, 50
 	before = countSyncs()
@@ -139,7 +138,7 @@ func TestAnswersFollowFsync(t *testing.T) {
 		})
 	}
 	running.Wait()
-	require.Less(t, countSyncs()-before, clients*updates, "who waits shares a commit")
+	require.Less(t, countSyncs()-before, clients*updates, "requests that wait at the same time share a commit")
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	<-s.logEnded
 }

@@ -1,4 +1,3 @@
-// Command userapi serves a user directory, and tends it from the command line.
 package main
 
 import (
@@ -16,14 +15,14 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Exit statuses beside 0.
+// Exit statuses other than 0.
 const (
 	exitFailed = 1
 	exitUsage  = 2 // wrong arguments or settings; nothing was started
 )
 
-// forceExitAfter is when a command ends after a signal, whatever holds it: a log that
-// nobody reads, say.
+// forceExitAfter is how long a command may run after a signal. It then exits with
+// exitFailed, even if something blocks it, for example a log that nobody reads.
 const forceExitAfter = 9500 * time.Millisecond
 
 func main() {
@@ -42,7 +41,7 @@ func main() {
 	os.Exit(exitFailed)
 }
 
-// usageError is a fault of the arguments or settings.
+// usageError says that arguments or settings are wrong.
 type usageError struct{ err error }
 
 func (e *usageError) Error() string { return e.err.Error() }
@@ -58,14 +57,14 @@ type commandLine struct {
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
-// streams are where a command reads what must not be an argument, and where it writes
-// what was asked for, and all else.
+// streams are the standard streams. A command reads passwords from stdin, because process
+// lists show arguments, writes results to stdout, and writes everything else to stderr.
 type streams struct {
 	stdin          *os.File
 	stdout, stderr io.Writer
 }
 
-// run carries out one command until it is done or ctx ends.
+// run runs one subcommand, until ctx ends at the latest.
 func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) error {
 	var cli commandLine
 	helpShown := false
@@ -81,7 +80,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		return err
 	}
 	if slices.ContainsFunc(args, func(arg string) bool { return !utf8.ValidString(arg) }) {
-		return &usageError{errors.New("the arguments are not all UTF-8")} // the parser would replace it
+		return &usageError{errors.New("the arguments are not all UTF-8")} // the parser would replace invalid bytes
 	}
 	command, err := parser.Parse(args)
 	if helpShown {

@@ -22,7 +22,7 @@ import (
 	"userapi/internal/httpapi/apitest"
 )
 
-// TestMain lets the test binary be userapi itself, as a process of its own.
+// TestMain lets the test binary run as userapi in a child process.
 func TestMain(m *testing.M) {
 	if os.Getenv("BE_USERAPI") != "" {
 		main()
@@ -31,8 +31,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// command is userapi with these arguments, run in dir with these settings and no others.
-// It may run as long as the test: on a busy machine, only 'go test -timeout' says what is too long.
+// command returns userapi with these arguments, to run in dir with only these environment
+// variables. It may run as long as the test, because a busy machine may need that long.
+// 'go test -timeout' ends a test that hangs.
 func command(t *testing.T, dir string, settings []string, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0], args...)
@@ -41,13 +42,13 @@ func command(t *testing.T, dir string, settings []string, args ...string) *exec.
 	return c
 }
 
-// runCommand runs userapi to its end.
+// runCommand runs userapi until it exits.
 func runCommand(t *testing.T, dir string, settings []string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	return runToExit(t, command(t, dir, settings, args...))
 }
 
-// runWithInput is runCommand with this on standard input.
+// runWithInput is runCommand with input on standard input and without settings.
 func runWithInput(t *testing.T, dir, input string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	c := command(t, dir, nil, args...)
@@ -66,17 +67,17 @@ func runToExit(t *testing.T, c *exec.Cmd) (stdout, stderr string, status int) {
 	return out.String(), errs.String(), c.ProcessState.ExitCode()
 }
 
-// server is a running userapi serve.
+// server is a child process that runs userapi serve.
 type server struct {
 	url      string
 	client   *http.Client
 	log      *apitest.Log
 	cmd      *exec.Cmd
 	stderr   io.Closer
-	logEnded chan struct{} // closed when the log ends
+	logEnded chan struct{} // closed at the end of the log
 }
 
-// listeningLine is the line that says where the API is served.
+// listeningLine matches the log line that says where the API is served.
 var listeningLine = regexp.MustCompile(`"?msg"?[=:]"?listening"?[ ,]"?address"?[=:]"?([0-9.:]+)`)
 
 // startServer starts userapi serve in dir on a free port and waits until it listens.
@@ -131,7 +132,7 @@ func (s *server) signalAndWait(t *testing.T, signal os.Signal) (int, string) {
 	return s.cmd.ProcessState.ExitCode(), s.log.String()
 }
 
-// sendRequest may be called from any goroutine.
+// sendRequest fails the test if there is no answer. Any goroutine may call it.
 func (s *server) sendRequest(t *testing.T, token, method, path, body string) (status int, answer string) {
 	t.Helper()
 	status, answer, err := s.attemptRequest(t, token, method, path, body)
@@ -141,7 +142,7 @@ func (s *server) sendRequest(t *testing.T, token, method, path, body string) (st
 	return status, answer
 }
 
-// attemptRequest is sendRequest to a server that may be gone.
+// attemptRequest is sendRequest for a server that may be gone.
 func (s *server) attemptRequest(t *testing.T, token, method, path, body string) (status int, answer string, err error) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
@@ -158,9 +159,9 @@ func (s *server) attemptRequest(t *testing.T, token, method, path, body string) 
 	return response.StatusCode, string(content), errors.Join(err, response.Body.Close())
 }
 
-// requireTokenEnds waits until the server has noticed that the command line, a moment ago,
-// has ended a token. It has a second, on a busy machine too: a request that is sent later
-// than that must be refused, however long its answer takes.
+// requireTokenEnds waits until the server refuses a token that the command line has just
+// ended. It must refuse each request that is sent a second later or more. Only the time of
+// sending counts, so the check holds on a busy machine, where answers are slow.
 func (s *server) requireTokenEnds(t *testing.T, token string) {
 	t.Helper()
 	for ended := time.Now(); ; {
@@ -173,9 +174,9 @@ func (s *server) requireTokenEnds(t *testing.T, token string) {
 	}
 }
 
-// requireStoppedInTime fails if a server that has ended just now took more than the ten
-// seconds that it has after a signal. On a busy machine processes begin and end late, so
-// what a command takes now is added.
+// requireStoppedInTime fails if a server that has just ended took more than the ten seconds
+// that it has after a signal. Processes start and end late on a busy machine, so the
+// limit is higher by the time that a short command takes now.
 func requireStoppedInTime(t *testing.T, signalled time.Time) {
 	t.Helper()
 	took, plain := time.Since(signalled), time.Now()
@@ -184,7 +185,7 @@ func requireStoppedInTime(t *testing.T, signalled time.Time) {
 	require.Less(t, took, 10*time.Second+time.Since(plain))
 }
 
-// openDatabase opens the database of a server in dir, until the test ends.
+// openDatabase opens the database of a server in dir and closes it when the test ends.
 func openDatabase(t *testing.T, dir string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite3", filepath.Join(dir, "userapi.db"))

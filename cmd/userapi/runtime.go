@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	// gcPercent makes collections rare while little is in use: of what a request
-	// allocates, nothing outlives it.
+	// gcPercent makes garbage collections rare while little memory is in use, because
+	// nothing that a request allocates outlives the request.
 	gcPercent = 400
-	// minMemoryLimit is what the Go runtime may use before it collects more often, in bytes:
-	// a password that was hashed leaves 19 MiB.
+	// minMemoryLimit is the lowest memory limit of the Go runtime, in bytes. Close to its
+	// limit, the runtime collects more often. Each hashed password leaves 19 MiB.
 	minMemoryLimit = 50 << 20
-	// memoryLimitFactor is the limit as a multiple of what is in use, where that is more:
-	// a limit that is too near would have the runtime do nothing but collect.
+	// memoryLimitFactor times the memory in use is the limit if that is more than
+	// minMemoryLimit. With a closer limit, the runtime would do nothing but collect.
 	memoryLimitFactor = 2
 )
 
-// tuneGC sets how the Go runtime collects garbage, until ctx ends. The runtime's own
-// variables, GOGC and GOMEMLIMIT, take precedence.
+// tuneGC adjusts the garbage collector to the memory in use until ctx ends. The
+// environment variables GOGC and GOMEMLIMIT take precedence.
 func tuneGC(ctx context.Context) {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
@@ -41,14 +41,14 @@ func tuneGC(ctx context.Context) {
 		case <-ticker.C:
 			metrics.Read(samples)
 			inUse := samples[0].Value.Uint64() + samples[1].Value.Uint64()
-			debug.SetMemoryLimit(max(minMemoryLimit, memoryLimitFactor*int64(inUse))) //nolint:gosec // memory does not overflow it
+			debug.SetMemoryLimit(max(minMemoryLimit, memoryLimitFactor*int64(inUse))) //nolint:gosec // no machine has 2^63 bytes of memory
 		}
 	}
 }
 
-// setMaxProcs raises GOMAXPROCS by one: a thread that waits for the disk in SQLite holds on to
-// its share for a while. The runtime no longer follows changes of a container's share
-// then. Its own variable, GOMAXPROCS, takes precedence.
+// setMaxProcs raises GOMAXPROCS by one, because a thread that waits for the disk inside
+// SQLite keeps its processor for a while. After that, Go no longer follows changes of a
+// container's CPU limit. The environment variable GOMAXPROCS takes precedence.
 func setMaxProcs() {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)

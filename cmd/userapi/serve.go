@@ -21,11 +21,12 @@ import (
 	"userapi/internal/telemetry"
 )
 
-// requestTimeout is how long a request waits for its turn before it is answered 503.
+// requestTimeout is how long a request may wait to hash a password or to write before it
+// is answered 503.
 const requestTimeout = 15 * time.Second
 
-// After SIGTERM, accepted requests have drainTimeout to end. Those that still wait for a turn
-// are then answered 503, and what is left after abortTimeout is cut.
+// After SIGTERM, accepted requests have drainTimeout to finish. Then the server answers 503
+// to those that are still queued, and after abortTimeout it closes all connections.
 const (
 	drainTimeout = 5 * time.Second
 	abortTimeout = 3 * time.Second
@@ -35,19 +36,19 @@ type serveCommand struct {
 	serveSettings `embed:""`
 }
 
-// Help is what kong prints below the flags.
+// Help is called by kong, which prints the text above the flags.
 func (serveCommand) Help() string {
 	return `The first start on an empty database creates user 1, a system administrator.
 Its token is USERAPI_ADMIN_TOKEN, 32 or more visible ASCII characters, if that is set,
 and else a new one, written to the admin token file. SIGTERM ends the server cleanly.`
 }
 
-// Run serves until ctx ends or a listener fails. Listeners are opened before the
-// database: a port that is taken changes nothing.
+// Run serves until ctx ends or a listener fails. It opens the listeners before the
+// database, so that a start on a taken port changes nothing.
 func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
-	signal.Ignore(syscall.SIGPIPE) // the server outlives the reader of its log
+	signal.Ignore(syscall.SIGPIPE) // the server goes on when the reader of its log has ended
 	log := telemetry.NewLogBuffer(std.stderr)
-	defer func() { _ = log.Close() }() // whoever reads it may be gone
+	defer func() { _ = log.Close() }() // nobody can be told that the log failed
 	logger := telemetry.NewLogger(log, c.logLevel, c.LogFormat)
 	public, ops, err := c.listen(ctx)
 	if err != nil {
@@ -88,7 +89,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), public) })
 	if ops != nil {
 		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, c.Pprof), logger)
-		server.WriteTimeout = 0 // a profile takes as long as it is asked to
+		server.WriteTimeout = 0 // the client says how long a profile takes
 		servers.Go(func() error { return serveUntil(ctx, server, ops) })
 		logger.Info("listening for the operator", "address", ops.Addr().String())
 	}
@@ -98,7 +99,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	return err
 }
 
-// listen opens both listeners; ops is nil if it is off.
+// listen opens both listeners. ops is nil if --ops-listen is off.
 func (c *serveCommand) listen(ctx context.Context) (public, ops net.Listener, err error) {
 	var config net.ListenConfig
 	if public, err = config.Listen(ctx, "tcp", c.Listen); err != nil {
@@ -114,7 +115,7 @@ func (c *serveCommand) listen(ctx context.Context) (public, ops net.Listener, er
 	return public, ops, nil
 }
 
-// closeListeners ends listeners that may be nil, or closed by their servers already.
+// closeListeners closes listeners, which may be nil, or closed by their servers already.
 func closeListeners(listeners ...net.Listener) {
 	for _, l := range listeners {
 		if l != nil {
@@ -179,8 +180,8 @@ func writeSecret(path, secret string) error {
 	return nil
 }
 
-// serveUntil serves until the listener fails, which is an error, or ctx ends: then it
-// finishes what was accepted.
+// serveUntil serves until the listener fails, which is an error, or until ctx ends. Then
+// it finishes accepted requests, see drainTimeout.
 func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
 	requestCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -199,11 +200,11 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 	if shutdown(server, abortTimeout) {
 		return nil
 	}
-	// Clients that are this slow have no answer yet: nothing that was acknowledged is lost.
+	// The requests that are left were not answered, so no acknowledged change is lost.
 	return server.Close()
 }
 
-// shutdown reports whether all requests have ended in time.
+// shutdown stops accepting requests and reports whether all others ended in time.
 func shutdown(server *http.Server, timeout time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

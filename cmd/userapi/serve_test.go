@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What was acknowledged is there after SIGTERM and a new start.
+// Acknowledged changes are there after SIGTERM and a new start.
 func TestChangesSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	s := startServer(t, dir, nil)
@@ -34,7 +34,7 @@ func TestChangesSurviveARestart(t *testing.T) {
 	require.Contains(t, log, "userapi.token")
 	require.NotContains(t, log, token)
 	for _, name := range []string{"userapi.db-wal", "userapi.db-shm"} {
-		require.NoFileExists(t, filepath.Join(dir, name), "the log was moved into the database")
+		require.NoFileExists(t, filepath.Join(dir, name), "the WAL was moved into the database")
 	}
 
 	db := openDatabase(t, dir)
@@ -52,7 +52,7 @@ func TestChangesSurviveARestart(t *testing.T) {
 	require.NotContains(t, log, "first start")
 }
 
-// A request that was accepted is finished after SIGTERM.
+// After SIGTERM, the server finishes the requests that it has accepted.
 func TestStopFinishesAcceptedRequests(t *testing.T) {
 	dir := t.TempDir()
 	s := startServer(t, dir, nil)
@@ -64,7 +64,7 @@ func TestStopFinishesAcceptedRequests(t *testing.T) {
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Expect", "100-continue")
 	status := make(chan int)
-	patient := &http.Transport{ExpectContinueTimeout: time.Hour} // the default sends the body after a second, unasked
+	patient := &http.Transport{ExpectContinueTimeout: time.Hour} // by default, the body is sent after one second without being asked for
 	go func() {
 		response, err := (&http.Client{Transport: patient}).Do(request)
 		if err != nil {
@@ -75,7 +75,7 @@ func TestStopFinishesAcceptedRequests(t *testing.T) {
 		_ = response.Body.Close()
 		status <- response.StatusCode
 	}()
-	// The first byte is taken once the server has asked for the body.
+	// This returns when the client reads the first byte, after the server has asked for the body.
 	_, err = io.WriteString(sending, "{")
 	require.NoError(t, err)
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
@@ -97,7 +97,7 @@ func TestStopFinishesAcceptedRequests(t *testing.T) {
 	require.NoError(t, s.cmd.Wait())
 }
 
-// A client that never finishes its request delays the end, but does not spoil it.
+// A client that never finishes its request delays the stop, which still exits with 0.
 func TestStopDoesNotWaitForAStalledClient(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -118,21 +118,21 @@ func TestStopDoesNotWaitForAStalledClient(t *testing.T) {
 	require.Equal(t, 0, code, log)
 }
 
-// Headers have their limit.
+// The server refuses requests whose headers are longer than 16 KiB.
 func TestLongHeadersAreRefused(t *testing.T) {
 	s := startServer(t, t.TempDir(), nil)
 	for size, status := range map[int]int{15000: 200, 17000: 431} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/healthz", nil)
 		require.NoError(t, err)
 		request.Header.Set("X-Long", strings.Repeat("x", size))
-		response, err := http.DefaultClient.Do(request) // 431 is net/http's own answer
+		response, err := http.DefaultClient.Do(request) // s.client would refuse 431, because it comes from net/http and is not in the contract
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
 		require.Equal(t, status, response.StatusCode)
 	}
 }
 
-// A request that still waits for its turn when the server stops is answered 503.
+// The server answers 503 to requests that are still queued when it stops.
 func TestStopAnswersQueuedRequests(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -151,19 +151,19 @@ func TestStopAnswersQueuedRequests(t *testing.T) {
 			statuses <- status
 		}()
 	}
-	require.Equal(t, 503, <-statuses, "the first one has met the lock")
+	require.Equal(t, 503, <-statuses, "the first request has met the lock")
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	for range clients - 1 {
 		require.Equal(t, 503, <-statuses)
 	}
 	<-s.logEnded
 	require.NoError(t, s.cmd.Wait())
-	require.NotContains(t, s.log.String(), "status=499", "it was the server that left")
+	require.NotContains(t, s.log.String(), "status=499", "the server gave up, not the client")
 	require.NoError(t, conn.Close())
 	require.NoError(t, db.Close())
 }
 
-// A log that is not read any more does not hold the end for ever.
+// A server whose log is full, because nobody reads it, still exits in time.
 func TestStopDoesNotWaitForAFullLog(t *testing.T) {
 	t.Parallel()
 	c := command(t, t.TempDir(), nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
@@ -182,7 +182,7 @@ func TestStopDoesNotWaitForAFullLog(t *testing.T) {
 	require.NoError(t, c.Process.Signal(syscall.SIGTERM))
 	_ = c.Wait()
 	requireStoppedInTime(t, signalled)
-	require.Equal(t, exitFailed, c.ProcessState.ExitCode(), "the log was not written")
+	require.Equal(t, exitFailed, c.ProcessState.ExitCode(), "the exit was forced, because the log was full")
 	require.NoError(t, errors.Join(reading.Close(), writing.Close()))
 }
 
@@ -199,7 +199,7 @@ func fillPipe(t *testing.T, pipe *os.File) {
 	require.NoError(t, syscall.SetNonblock(file, false))
 }
 
-// The server outlives the reader of its log.
+// The server goes on when the reader of its log has ended.
 func TestServerOutlivesItsLogReader(t *testing.T) {
 	dir := t.TempDir()
 	s := startServer(t, dir, nil)
@@ -214,8 +214,8 @@ func TestServerOutlivesItsLogReader(t *testing.T) {
 	require.NoError(t, s.cmd.Wait())
 }
 
-// A thousand pairs of updates of different members at the same moment: none is lost,
-// while a second server writes to the same database.
+// Updates of different members of one user are all kept if they are sent at the same
+// moment, to two servers on one database.
 func TestTwoServersLoseNoUpdate(t *testing.T) {
 	t.Parallel()
 	const rounds = 1000
@@ -254,10 +254,10 @@ func TestTwoServersLoseNoUpdate(t *testing.T) {
 	}
 	list, _, code := runCommand(t, dir, nil, "audit", "--user=2")
 	require.Equal(t, 0, code)
-	require.Equal(t, 3*rounds, strings.Count(list, " updateUser "), "a row for each")
+	require.Equal(t, 3*rounds, strings.Count(list, " updateUser "), "each update has its audit row")
 }
 
-// A port that is taken ends the start, and changes nothing.
+// If a port is taken, the start fails and changes nothing.
 func TestTakenPortChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	s := startServer(t, t.TempDir(), nil)
@@ -279,10 +279,10 @@ func TestOpsListenerServesMetricsAndProfiles(t *testing.T) {
 		ops := regexp.MustCompile(`operator" address=(\S+)`).FindStringSubmatch(s.log.String())
 		require.NotNil(t, ops, s.log.String())
 		status, _ := s.sendRequest(t, "", "GET", "/metrics", "")
-		require.Equal(t, 404, status, "not on the public listener")
+		require.Equal(t, 404, status, "the public listener does not serve it")
 		status, _ = s.sendRequest(t, "", "GET", "/debug/pprof/", "")
 		require.Equal(t, 404, status)
-		s.url, s.client = "http://"+ops[1], http.DefaultClient // it is not in the contract
+		s.url, s.client = "http://"+ops[1], http.DefaultClient // these paths are not in the contract
 		status, metrics := s.sendRequest(t, "", "GET", "/metrics", "")
 		require.Equal(t, 200, status)
 		require.Contains(t, metrics, `http_requests_total{code="404"`)

@@ -13,12 +13,12 @@ import (
 	"userapi/internal/store"
 )
 
-// newService puts a directory together. The life of a log-in token and the limit of
-// failed log-ins are for a server only.
+// newService returns the directory in db. The life of a log-in token and the limit of
+// failed log-ins per minute matter only to a server; other commands pass 0.
 func newService(db *store.Store, tokenLife time.Duration, loginLimit int) *directory.Service {
 	return &directory.Service{
 		Store: db,
-		// Half of the cores are for those who hash nothing.
+		// Hashing uses half of the cores, so that the other half serves all other requests.
 		Hasher:        password.NewGate(password.Params(), max(1, runtime.GOMAXPROCS(0)/2)),
 		Now:           time.Now,
 		Random:        rand.Reader,
@@ -27,7 +27,7 @@ func newService(db *store.Store, tokenLife time.Duration, loginLimit int) *direc
 	}
 }
 
-// withService runs do on a database that exists.
+// withService opens an existing database, calls do and closes the database.
 func withService(ctx context.Context, path string, do func(*directory.Service) error) (err error) {
 	db, err := store.Open(ctx, path)
 	if err != nil {
@@ -41,7 +41,8 @@ func withService(ctx context.Context, path string, do func(*directory.Service) e
 	return err
 }
 
-// explainNotFound turns CodeNotFound into a sentence, and returns all other errors as they are.
+// explainNotFound turns [directory.CodeNotFound] into a sentence, and returns all other
+// errors unchanged.
 func explainNotFound(err error, noun string, id any) error {
 	if directory.IsCode(err, directory.CodeNotFound) {
 		return fmt.Errorf("there is no %s %v", noun, id)

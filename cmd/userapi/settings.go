@@ -17,18 +17,18 @@ import (
 	"userapi/internal/telemetry"
 )
 
-// databaseSetting is shared by all commands that open the database.
+// databaseSetting is shared by all subcommands that open the database.
 type databaseSetting struct {
 	Database string `env:"USERAPI_DATABASE" default:"userapi.db" placeholder:"FILE" help:"The SQLite file, as PATH or sqlite:PATH (${default})."`
 }
 
-// path returns the file, of which Validate has said that it is one.
+// path returns the path of the SQLite file. Validate must have succeeded before.
 func (s databaseSetting) path() string {
 	path, _ := store.SQLitePath(s.Database)
 	return path
 }
 
-// Validate is called by kong. The value is not repeated: it could hold a password.
+// Validate is called by kong. Its error does not repeat the value, which could hold a password.
 func (s databaseSetting) Validate() error {
 	if _, err := store.SQLitePath(s.Database); err != nil {
 		return fmt.Errorf("USERAPI_DATABASE or --database: %w", err)
@@ -36,7 +36,7 @@ func (s databaseSetting) Validate() error {
 	return nil
 }
 
-// userSetting is shared by the commands for one user.
+// userSetting is shared by the subcommands that act on one user.
 type userSetting struct {
 	databaseSetting `embed:""`
 	User            int32 `required:"" placeholder:"ID" help:"The number of the user."`
@@ -47,7 +47,8 @@ func (s userSetting) Validate() error {
 	return errors.Join(checkUser(s.User), s.databaseSetting.Validate())
 }
 
-// listSetting is shared by the commands that print a table; they set what is listed.
+// listSetting is shared by the subcommands that print a table. They set the variable
+// listed, which the help uses.
 type listSetting struct {
 	databaseSetting `embed:""`
 	User            *int32 `placeholder:"ID" help:"Only the ${listed} of this user."`
@@ -62,7 +63,7 @@ func (s listSetting) Validate() error {
 	return errors.Join(fault, s.databaseSetting.Validate())
 }
 
-// userID returns whose rows are asked for, 0 for everyone's.
+// userID returns the user whose rows to print, or 0 for the rows of all users.
 func (s listSetting) userID() directory.UserID {
 	if s.User == nil {
 		return 0
@@ -77,10 +78,11 @@ func checkUser(id int32) error {
 	return nil
 }
 
-// opsOff stands for no listener for the operator.
+// opsOff is the value of --ops-listen that turns this listener off.
 const opsOff = "off"
 
-// serveSettings are read as text and checked together, so that all faults are listed at once.
+// serveSettings are read as text, and Validate parses them, because kong would report
+// only the first fault and Validate reports all.
 type serveSettings struct {
 	databaseSetting `embed:""`
 	Listen          string   `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API is served (${default})."`
@@ -94,13 +96,13 @@ type serveSettings struct {
 	LogLevel        string   `env:"USERAPI_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`
 	LogFormat       string   `env:"USERAPI_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text or json (${default})."`
 
-	// Filled by Validate.
-	adminToken     string         // "": not given
-	trustedProxies []netip.Prefix // none
+	// Validate fills these.
+	adminToken     string         // "": none
+	trustedProxies []netip.Prefix // empty: X-Forwarded-For is ignored
 	tokenTTL       time.Duration  // of a log-in token
-	rateLimit      int            // requests a second for a token; 0: any number
-	loginLimit     int            // failed log-ins a minute; 0: any number
-	logLevel       slog.Level     // info
+	rateLimit      int            // requests per second for a token; 0: no limit
+	loginLimit     int            // failed log-ins per minute; 0: no limit
+	logLevel       slog.Level
 }
 
 // Validate is called by kong.
@@ -150,7 +152,7 @@ func (s *serveSettings) Validate() error {
 	return errors.Join(faults...)
 }
 
-// maxLimit is far beyond what a server answers.
+// maxLimit is the highest limit that can be set. A server cannot answer as many requests.
 const maxLimit = 1_000_000
 
 func parseLimit(s string) (int, error) {
@@ -170,7 +172,7 @@ func isHostPort(s string) bool {
 	return err == nil
 }
 
-// isStrongToken reports whether s can be guessed no more easily than a made token.
+// isStrongToken reports whether s has 32 or more characters, all of them visible ASCII.
 func isStrongToken(s string) bool {
 	return len(s) >= 32 && strings.IndexFunc(s, func(r rune) bool { return r < '!' || r > '~' }) < 0
 }

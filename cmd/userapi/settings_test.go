@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The flags of the log and of the proxies reach the server.
+// The server uses the flags for its log and for trusted proxies.
 func TestFlagsReachTheServer(t *testing.T) {
 	dir := t.TempDir()
 	operator := strings.Repeat("operator", 4)
@@ -49,7 +49,7 @@ func TestFlagsReachTheServer(t *testing.T) {
 	require.NoError(t, quiet.Wait())
 }
 
-// The limits and the life of a log-in reach the server; failed log-ins are limited by default.
+// The server uses the limits and the life of log-in tokens, and limits failed log-ins by default.
 func TestLogInSettingsReachTheServer(t *testing.T) {
 	dir := t.TempDir()
 	s := startServer(t, dir, []string{"USERAPI_TOKEN_TTL=90m", "USERAPI_RATE_LIMIT=1"})
@@ -81,7 +81,7 @@ func TestLogInSettingsReachTheServer(t *testing.T) {
 	status, answer = s.sendRequest(t, "", "POST", "/openapi/v1/auth-token", logIn)
 	require.Equal(t, 200, status, answer)
 	require.NoError(t, json.Unmarshal([]byte(answer), &granted))
-	require.WithinDuration(t, time.Now().Add(720*time.Hour), granted.ExpiresAt, time.Minute, "the default")
+	require.WithinDuration(t, time.Now().Add(720*time.Hour), granted.ExpiresAt, time.Minute, "the default is 720h")
 	for _, want := range []int{401, 429} {
 		status, _ = s.sendRequest(t, "", "POST", "/openapi/v1/auth-token", strings.Replace(logIn, "horse", "house", 1))
 		require.Equal(t, want, status)
@@ -95,7 +95,7 @@ func TestLogInSettingsReachTheServer(t *testing.T) {
 	}
 }
 
-// All faults of the settings are listed at once, and nothing is started.
+// Wrong settings are all reported together, and nothing is started.
 func TestBadSettingsAreListedTogether(t *testing.T) {
 	dir := t.TempDir()
 	_, stderr, code := runCommand(t, dir, []string{

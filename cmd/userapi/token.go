@@ -36,7 +36,7 @@ func (c createTokenCommand) Validate() error {
 	return errors.Join(append(faults, c.userSetting.Validate())...)
 }
 
-// Run prints the token alone, for $(…).
+// Run prints nothing but the token to stdout, so that $(…) captures it.
 func (c createTokenCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		var life time.Duration
@@ -59,7 +59,7 @@ type listTokensCommand struct {
 	listSetting `embed:"" set:"listed=tokens"`
 }
 
-// Run prints a line for each token.
+// Run prints a row for each token.
 func (c listTokensCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		tokens, err := service.Tokens(ctx, c.userID())
@@ -83,7 +83,7 @@ type revokeTokenCommand struct {
 	ID              int64 `arg:"" help:"The number of the token, from the list."`
 }
 
-// Run ends the token; its next use is refused.
+// Run ends the token. A running server refuses it within one second.
 func (c revokeTokenCommand) Run(ctx context.Context, _ streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		err := service.RevokeToken(ctx, c.ID)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A first start that fails after its token was written leaves no token that never counted.
+// A first start that fails after it has written its token removes the token again.
 func TestFailedFirstStartLeavesNoToken(t *testing.T) {
 	dir := t.TempDir()
 	_, _, code := runCommand(t, dir, nil, "migrate")
@@ -61,7 +61,7 @@ func TestOperatorTokenIsTheOneInTheSettings(t *testing.T) {
 	status, _ = s.sendRequest(t, strings.TrimSpace(made), "PUT", "/openapi/v1/users/1", `{"password":"new password"}`)
 	require.Equal(t, 200, status)
 	status, _ = s.sendRequest(t, first, "GET", "/openapi/v1/users/1", "")
-	require.Equal(t, 200, status, "a password does not end the operator's token")
+	require.Equal(t, 200, status, "a new password does not end USERAPI_ADMIN_TOKEN")
 	list, _, _ := runCommand(t, dir, nil, "token", "list")
 	number := regexp.MustCompile(`(?m)^(\d+) .* operator `).FindStringSubmatch(list)
 	require.NotNil(t, number, list)
@@ -70,7 +70,7 @@ func TestOperatorTokenIsTheOneInTheSettings(t *testing.T) {
 	require.Contains(t, stderr, "token "+number[1]+" is the operator's")
 }
 
-// A token in the settings that cannot count is not passed over in silence.
+// The server warns if it has to refuse USERAPI_ADMIN_TOKEN.
 func TestUselessOperatorTokenIsLogged(t *testing.T) {
 	dir := t.TempDir()
 	operator := strings.Repeat("operator", 4)
@@ -139,7 +139,7 @@ func TestTokensAreMadeListedAndRevoked(t *testing.T) {
 	require.Contains(t, stderr, "there is no user 9")
 }
 
-// A token file that is already there may be another database's: it is left alone.
+// A first start never overwrites a token file, which may belong to another database.
 func TestTokenFileIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "userapi.token")
@@ -151,5 +151,5 @@ func TestTokenFileIsNotReplaced(t *testing.T) {
 
 	s := startServer(t, dir, nil, "--admin-token-file=other.token")
 	status, _ := s.sendRequest(t, readToken(t, filepath.Join(dir, "other.token")), "GET", "/openapi/v1/users/1", "")
-	require.Equal(t, 200, status, "the start that failed left an empty database")
+	require.Equal(t, 200, status, "the failed start left an empty database")
 }

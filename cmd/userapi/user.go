@@ -46,7 +46,7 @@ func (c createUserCommand) Validate() error {
 		flag := "--" + strings.ReplaceAll(member, "_", "-")
 		_, given := members[member]
 		switch {
-		case member == "password": // it is asked for later
+		case member == "password": // Run reads it
 		case given:
 			faults = append(faults, fmt.Errorf("%s: it needs %s", flag, fault.Expected))
 		default:
@@ -72,7 +72,7 @@ func nilIfEmpty(s string) *string {
 	return &s
 }
 
-// Run prints the number alone, for $(…).
+// Run prints nothing but the number of the user to stdout, so that $(…) captures it.
 func (c createUserCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		password, err := readPassword(ctx, std)
@@ -105,7 +105,7 @@ type setPasswordCommand struct {
 	userSetting `embed:""`
 }
 
-// Run sets the password.
+// Run sets the password, which ends the tokens of the user.
 func (c setPasswordCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		password, err := readPassword(ctx, std)
@@ -117,7 +117,8 @@ func (c setPasswordCommand) Run(ctx context.Context, std streams) error {
 	})
 }
 
-// readPassword asks for a password on a terminal, twice, and else reads one line.
+// readPassword asks for a password twice if stdin is a terminal, and otherwise reads the
+// first line of stdin.
 func readPassword(ctx context.Context, std streams) (password string, err error) {
 	if term.IsTerminal(int(std.stdin.Fd())) {
 		password, err = promptTwice(ctx, std)
@@ -154,8 +155,8 @@ func promptTwice(ctx context.Context, std streams) (string, error) {
 	return first, err
 }
 
-// prompt asks for a line that is not shown. Ctrl-C or a signal ends it, with the
-// terminal as it was.
+// prompt asks for a line and does not show what is typed. It fails on Ctrl-C, on Ctrl-D
+// and when ctx ends, and always restores the terminal.
 func prompt(ctx context.Context, std streams, text string) (line string, err error) {
 	fd := int(std.stdin.Fd())
 	state, err := term.MakeRaw(fd)

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The day nobody can log in: the command line makes a system administrator and sets
-// passwords; the change is in the audit, and counts for a running server at once.
+// When nobody can log in, the command line creates a system administrator and sets
+// passwords. A running server uses the changes, and they are in the audit.
 func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 	dir := t.TempDir()
 	_, stderr, code := runCommand(t, dir, nil, "user", "create", "--nick-name=root", "--enterprise-id=default")
@@ -34,7 +34,7 @@ func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 	status, token := logIn("root@example.com", secret)
 	require.Equal(t, 200, status)
 	status, answer := s.sendRequest(t, token, "GET", "/openapi/v1/users", "")
-	require.Equal(t, 200, status, "a system administrator")
+	require.Equal(t, 200, status, "root is a system administrator")
 	require.Contains(t, answer, `"client_ip":null`)
 
 	_, stderr, code = runWithInput(t, dir, "new password", "user", "set-password", "--user=2")
@@ -51,7 +51,7 @@ func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 	status, ordinary := logIn("default/ada", "correct horse")
 	require.Equal(t, 200, status)
 	status, _ = s.sendRequest(t, ordinary, "GET", "/openapi/v1/users", "")
-	require.Equal(t, 403, status, "nothing but a user")
+	require.Equal(t, 403, status, "ada is an ordinary user")
 
 	for input, c := range map[string]struct {
 		args []string
@@ -80,7 +80,7 @@ func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 		require.NotContains(t, stderr, "secret")
 		if len(c.args) == 6 {
 			for _, flag := range []string{"--enterprise-id: it is needed\n", "--email: ", "--phone: ", "--database: "} {
-				require.Contains(t, stderr, flag, "all faults at once")
+				require.Contains(t, stderr, flag, "all faults are reported together")
 			}
 		}
 	}
@@ -107,8 +107,8 @@ func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 	}
 }
 
-// runOnTerminal runs userapi on a terminal, answers each question with a line, and returns
-// what is shown.
+// runOnTerminal runs userapi on a terminal, answers each question with one of the lines,
+// and returns what the terminal shows.
 func runOnTerminal(t *testing.T, dir string, lines []string, args ...string) (shown string, status int) {
 	t.Helper()
 	c := command(t, dir, nil, args...)
@@ -118,7 +118,7 @@ func runOnTerminal(t *testing.T, dir string, lines []string, args ...string) (sh
 	var screen strings.Builder
 	read := make([]byte, 1024)
 	for {
-		n, err := terminal.Read(read) // fails when userapi has ended
+		n, err := terminal.Read(read) // fails when userapi has exited
 		screen.Write(read[:n])
 		if err != nil {
 			break
@@ -133,7 +133,7 @@ func runOnTerminal(t *testing.T, dir string, lines []string, args ...string) (sh
 	return screen.String(), c.ProcessState.ExitCode()
 }
 
-// On a terminal a password is asked for, twice, and not shown.
+// On a terminal, userapi asks for a password twice and does not show it.
 func TestTerminalAsksForPasswordTwice(t *testing.T) {
 	dir := t.TempDir()
 	_, _, code := runCommand(t, dir, nil, "migrate")
@@ -148,7 +148,7 @@ func TestTerminalAsksForPasswordTwice(t *testing.T) {
 	require.Contains(t, shown, "Again: ")
 	require.NotContains(t, shown, "horse")
 	_, _, code = runCommand(t, dir, nil, "token", "create", "--user=1", "--name=x")
-	require.Equal(t, 0, code, "it is there")
+	require.Equal(t, 0, code, "the user was created")
 	shown, code = runOnTerminal(t, dir, []string{"correct horse", "\x03"}, "user", "set-password", "--user=1")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, shown, "no password was given")

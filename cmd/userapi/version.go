@@ -9,7 +9,7 @@ import (
 
 type versionCommand struct{}
 
-// Run prints the program's version, the contract's, and Go's.
+// Run prints the versions of the program, of the contract and of Go.
 func (versionCommand) Run(std streams) error {
 	described, err := contract.Load()
 	if err != nil {

@@ -1,4 +1,5 @@
-// Tells of each fsync and fdatasync that has ended: for LD_PRELOAD, see TestAnswersFollowFsync.
+// For LD_PRELOAD: appends the path of the file to $FSYNC_LOG after each fsync and fdatasync
+// that succeeded. TestAnswersFollowFsync uses it.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
