@@ -13,7 +13,13 @@ import (
 const eventsPerRead = 10_000
 
 type auditCommand struct {
-	listSetting `embed:"" set:"listed=changes"`
+	listSetting `embed:"" set:"listed=changes to"`
+}
+
+// Help is called by kong, which prints the text above the flags.
+func (auditCommand) Help() string {
+	return `The oldest change comes first. If the actor is "-", the command line
+or the server itself made the change. Changes to users who were deleted later are printed, too.`
 }
 
 // Run prints a row for each change, the oldest first. The actor is "-" if the command

@@ -35,7 +35,7 @@ func main() {
 	}
 	fmt.Fprintln(os.Stderr, "userapi:", err)
 	if _, usage := errors.AsType[*usageError](err); usage {
-		fmt.Fprintln(os.Stderr, "See 'userapi --help'.")
+		fmt.Fprintln(os.Stderr, "Run 'userapi --help' to see how to use it.")
 		os.Exit(exitUsage)
 	}
 	os.Exit(exitFailed)
@@ -49,12 +49,12 @@ func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
 type commandLine struct {
-	Serve   serveCommand   `cmd:"" help:"Serve the API."`
-	Migrate migrateCommand `cmd:"" help:"Create the database or bring its schema up to date."`
-	Token   tokenCommands  `cmd:"" help:"Make, list and end tokens."`
-	User    userCommands   `cmd:"" help:"Create users and set passwords when nobody can log in."`
-	Audit   auditCommand   `cmd:"" help:"Print who has changed what."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve   serveCommand   `cmd:"" help:"Start the server."`
+	Migrate migrateCommand `cmd:"" help:"Create the database, or update its schema to this version of userapi."`
+	Token   tokenCommands  `cmd:"" help:"Create, list and revoke tokens."`
+	User    userCommands   `cmd:"" help:"Create users and set passwords, even if nobody can log in."`
+	Audit   auditCommand   `cmd:"" help:"Print who changed what, and when."`
+	Version versionCommand `cmd:"" help:"Print the versions of userapi, of its API and of Go."`
 }
 
 // streams are the standard streams. A command reads passwords from stdin, because process
@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	helpShown := false
 	parser, err := kong.New(&cli,
 		kong.Name("userapi"),
-		kong.Description("A spec-first user directory."),
+		kong.Description("A user directory server. It serves its API, and the documentation of the API at /docs."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helpShown = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		return err
 	}
 	if slices.ContainsFunc(args, func(arg string) bool { return !utf8.ValidString(arg) }) {
-		return &usageError{errors.New("the arguments are not all UTF-8")} // the parser would replace invalid bytes
+		return &usageError{errors.New("the arguments must be valid UTF-8")} // the parser would replace invalid bytes
 	}
 	command, err := parser.Parse(args)
 	if helpShown {

@@ -39,8 +39,9 @@ type serveCommand struct {
 // Help is called by kong, which prints the text above the flags.
 func (serveCommand) Help() string {
 	return `The first start on an empty database creates user 1, a system administrator.
-Its token is USERAPI_ADMIN_TOKEN, 32 or more visible ASCII characters, if that is set,
-and else a new one, written to the admin token file. SIGTERM ends the server cleanly.`
+If the environment variable USERAPI_ADMIN_TOKEN is set, it is the token of user 1: use 32 or more
+visible ASCII characters. If it is not set, the server makes a token and writes it to a file.
+After SIGTERM, the server finishes accepted requests and exits within 10 seconds.`
 }
 
 // Run serves until ctx ends or a listener fails. It opens the listeners before the
@@ -91,7 +92,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, c.Pprof), logger)
 		server.WriteTimeout = 0 // the client says how long a profile takes
 		servers.Go(func() error { return serveUntil(ctx, server, ops) })
-		logger.Info("listening for the operator", "address", ops.Addr().String())
+		logger.Info("serving metrics", "address", ops.Addr().String())
 	}
 	logger.Info("listening", "address", public.Addr().String(), "database", c.path())
 	err = servers.Wait()
@@ -103,14 +104,14 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 func (c *serveCommand) listen(ctx context.Context) (public, ops net.Listener, err error) {
 	var config net.ListenConfig
 	if public, err = config.Listen(ctx, "tcp", c.Listen); err != nil {
-		return nil, nil, fmt.Errorf("USERAPI_LISTEN or --listen: %w", err)
+		return nil, nil, fmt.Errorf("cannot open the address in USERAPI_LISTEN or --listen: %w", err)
 	}
 	if c.OpsListen == opsOff {
 		return public, nil, nil
 	}
 	if ops, err = config.Listen(ctx, "tcp", c.OpsListen); err != nil {
 		closeListeners(public)
-		return nil, nil, fmt.Errorf("USERAPI_OPS_LISTEN or --ops-listen: %w", err)
+		return nil, nil, fmt.Errorf("cannot open the address in USERAPI_OPS_LISTEN or --ops-listen: %w", err)
 	}
 	return public, ops, nil
 }
@@ -190,7 +191,7 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 	go func() { failed <- server.Serve(listener) }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
+		return fmt.Errorf("cannot serve on %s any more: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
 	if shutdown(server, drainTimeout) {

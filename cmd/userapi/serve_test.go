@@ -276,7 +276,7 @@ func TestTakenPortChangesNothing(t *testing.T) {
 func TestOpsListenerServesMetricsAndProfiles(t *testing.T) {
 	for _, pprof := range []bool{false, true} {
 		s := startServer(t, t.TempDir(), nil, fmt.Sprintf("--pprof=%v", pprof), "--log-level=info", "--log-format=text")
-		ops := regexp.MustCompile(`operator" address=(\S+)`).FindStringSubmatch(s.log.String())
+		ops := regexp.MustCompile(`msg="serving metrics" address=(\S+)`).FindStringSubmatch(s.log.String())
 		require.NotNil(t, ops, s.log.String())
 		status, _ := s.sendRequest(t, "", "GET", "/metrics", "")
 		require.Equal(t, 404, status, "the public listener does not serve it")

@@ -36,7 +36,7 @@ func withService(ctx context.Context, path string, do func(*directory.Service) e
 	defer func() { err = errors.Join(err, db.Close()) }()
 	err = do(newService(db, 0, 0))
 	if directory.IsCode(err, directory.CodeUnavailable) {
-		err = fmt.Errorf("%s is busy: try again (%w)", path, err)
+		err = fmt.Errorf("%s is busy: run the command again (%w)", path, err)
 	}
 	return err
 }

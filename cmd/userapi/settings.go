@@ -19,7 +19,7 @@ import (
 
 // databaseSetting is shared by all subcommands that open the database.
 type databaseSetting struct {
-	Database string `env:"USERAPI_DATABASE" default:"userapi.db" placeholder:"FILE" help:"The SQLite file, as PATH or sqlite:PATH (${default})."`
+	Database string `env:"USERAPI_DATABASE" default:"userapi.db" placeholder:"FILE" help:"The SQLite database, as PATH or sqlite:PATH (default: ${default})."`
 }
 
 // path returns the path of the SQLite file. Validate must have succeeded before.
@@ -39,7 +39,7 @@ func (s databaseSetting) Validate() error {
 // userSetting is shared by the subcommands that act on one user.
 type userSetting struct {
 	databaseSetting `embed:""`
-	User            int32 `required:"" placeholder:"ID" help:"The number of the user."`
+	User            int32 `required:"" placeholder:"ID" help:"Number of the user."`
 }
 
 // Validate is called by kong.
@@ -51,7 +51,7 @@ func (s userSetting) Validate() error {
 // listed, which the help uses.
 type listSetting struct {
 	databaseSetting `embed:""`
-	User            *int32 `placeholder:"ID" help:"Only the ${listed} of this user."`
+	User            *int32 `placeholder:"ID" help:"Print only the ${listed} this user (default: all users)."`
 }
 
 // Validate is called by kong.
@@ -73,7 +73,7 @@ func (s listSetting) userID() directory.UserID {
 
 func checkUser(id int32) error {
 	if id < 1 {
-		return errors.New("--user: it needs the number of a user")
+		return errors.New("--user: use the number of a user, which is 1 or more")
 	}
 	return nil
 }
@@ -85,16 +85,16 @@ const opsOff = "off"
 // only the first fault and Validate reports all.
 type serveSettings struct {
 	databaseSetting `embed:""`
-	Listen          string   `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API is served (${default})."`
-	OpsListen       string   `env:"USERAPI_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where /metrics is served, or 'off' (${default})."`
-	Pprof           bool     `env:"USERAPI_PPROF" help:"Serve /debug/pprof beside /metrics."`
-	AdminTokenFile  string   `env:"USERAPI_ADMIN_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"Where the first start writes the token that it makes (${default})."`
-	TrustedProxies  []string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR,..." help:"Proxies whose X-Forwarded-For is believed (none)."`
-	TokenTTL        string   `name:"token-ttl" env:"USERAPI_TOKEN_TTL" default:"720h" placeholder:"DURATION" help:"How long a log-in token lives (${default})."`
-	RateLimit       string   `env:"USERAPI_RATE_LIMIT" default:"0" placeholder:"NUMBER" help:"Requests a second for a token; 0 for any number (${default})."`
-	LoginLimit      string   `env:"USERAPI_LOGIN_LIMIT" default:"10" placeholder:"NUMBER" help:"Failed log-ins a minute for an account from an address, and ten times that for an address and for an account; 0 for any number (${default})."`
-	LogLevel        string   `env:"USERAPI_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`
-	LogFormat       string   `env:"USERAPI_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text or json (${default})."`
+	Listen          string   `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address where the API is served (default: ${default})."`
+	OpsListen       string   `env:"USERAPI_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address where /metrics is served, or 'off' (default: ${default})."`
+	Pprof           bool     `env:"USERAPI_PPROF" help:"Serve /debug/pprof at the address of /metrics, too."`
+	AdminTokenFile  string   `env:"USERAPI_ADMIN_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"File to which the first start writes the token of user 1, unless USERAPI_ADMIN_TOKEN is set (default: ${default})."`
+	TrustedProxies  []string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For header is trusted (default: none)."`
+	TokenTTL        string   `name:"token-ttl" env:"USERAPI_TOKEN_TTL" default:"720h" placeholder:"DURATION" help:"How long a log-in token is valid (default: ${default})."`
+	RateLimit       string   `env:"USERAPI_RATE_LIMIT" default:"0" placeholder:"NUMBER" help:"Requests per second for each token; 0 means no limit (default: ${default})."`
+	LoginLimit      string   `env:"USERAPI_LOGIN_LIMIT" default:"10" placeholder:"NUMBER" help:"Failed log-ins per minute for an account from one address. In total, one address may have ten times as many, and so may one account. 0 means no limit (default: ${default})."`
+	LogLevel        string   `env:"USERAPI_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Lowest level to log: debug, info, warn or error (default: ${default})."`
+	LogFormat       string   `env:"USERAPI_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"Format of the log: text or json (default: ${default})."`
 
 	// Validate fills these.
 	adminToken     string         // "": none
@@ -112,17 +112,17 @@ func (s *serveSettings) Validate() error {
 		faults = append(faults, fmt.Errorf(name+": "+format, args...))
 	}
 	if !isHostPort(s.Listen) {
-		fault("USERAPI_LISTEN or --listen", "%q is not HOST:PORT, as in 127.0.0.1:8080", s.Listen)
+		fault("USERAPI_LISTEN or --listen", "use HOST:PORT with a port up to 65535, for example 127.0.0.1:8080, instead of %q", s.Listen)
 	}
 	if s.OpsListen != opsOff && !isHostPort(s.OpsListen) {
-		fault("USERAPI_OPS_LISTEN or --ops-listen", "%q is neither HOST:PORT, as in 127.0.0.1:8081, nor off", s.OpsListen)
+		fault("USERAPI_OPS_LISTEN or --ops-listen", "use HOST:PORT with a port up to 65535, for example 127.0.0.1:8081, or off, instead of %q", s.OpsListen)
 	}
 	if s.AdminTokenFile == "" {
-		fault("USERAPI_ADMIN_TOKEN_FILE or --admin-token-file", "name a file, as in userapi.token")
+		fault("USERAPI_ADMIN_TOKEN_FILE or --admin-token-file", "name a file, for example userapi.token")
 	}
 	token, given := os.LookupEnv("USERAPI_ADMIN_TOKEN")
 	if given && !isStrongToken(token) {
-		fault("USERAPI_ADMIN_TOKEN", "it needs 32 or more visible ASCII characters; this makes one: openssl rand -hex 32")
+		fault("USERAPI_ADMIN_TOKEN", "use 32 or more visible ASCII characters, for example those that 'openssl rand -hex 32' prints")
 	}
 	s.adminToken = token
 	for _, proxy := range s.TrustedProxies {
@@ -134,7 +134,7 @@ func (s *serveSettings) Validate() error {
 	}
 	ttl, err := time.ParseDuration(s.TokenTTL)
 	if err != nil || ttl <= 0 {
-		fault("USERAPI_TOKEN_TTL or --token-ttl", "%q is no duration, as in 720h or 30m", s.TokenTTL)
+		fault("USERAPI_TOKEN_TTL or --token-ttl", "use a duration above 0, for example 720h or 30m, instead of %q", s.TokenTTL)
 	}
 	s.tokenTTL = ttl
 	if s.rateLimit, err = parseLimit(s.RateLimit); err != nil {
@@ -144,10 +144,10 @@ func (s *serveSettings) Validate() error {
 		fault("USERAPI_LOGIN_LIMIT or --login-limit", "%w", err)
 	}
 	if err := s.logLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
-		fault("USERAPI_LOG_LEVEL or --log-level", "%q is none of debug, info, warn and error", s.LogLevel)
+		fault("USERAPI_LOG_LEVEL or --log-level", "use debug, info, warn or error instead of %q", s.LogLevel)
 	}
 	if s.LogFormat != telemetry.FormatText && s.LogFormat != telemetry.FormatJSON {
-		fault("USERAPI_LOG_FORMAT or --log-format", "%q is neither text nor json", s.LogFormat)
+		fault("USERAPI_LOG_FORMAT or --log-format", "use text or json instead of %q", s.LogFormat)
 	}
 	return errors.Join(faults...)
 }
@@ -158,7 +158,7 @@ const maxLimit = 1_000_000
 func parseLimit(s string) (int, error) {
 	limit, err := strconv.Atoi(s)
 	if err != nil || limit < 0 || limit > maxLimit {
-		return 0, fmt.Errorf("%q is no number from 0, for none, to %d", s, maxLimit)
+		return 0, fmt.Errorf("use 0 for no limit, or a whole number up to %d, instead of %q", maxLimit, s)
 	}
 	return limit, nil
 }

@@ -13,25 +13,25 @@ import (
 )
 
 type tokenCommands struct {
-	Create createTokenCommand `cmd:"" help:"Make a token for a user and print it, this once."`
-	List   listTokensCommand  `cmd:"" help:"List tokens; what is listed of them is no secret."`
-	Revoke revokeTokenCommand `cmd:"" help:"End a token."`
+	Create createTokenCommand `cmd:"" help:"Create a token for a user and print it. It cannot be printed again."`
+	List   listTokensCommand  `cmd:"" help:"List tokens. The list contains no secrets."`
+	Revoke revokeTokenCommand `cmd:"" help:"Revoke a token. A running server refuses it within one second."`
 }
 
 type createTokenCommand struct {
 	userSetting `embed:""`
 	Name        string         `required:"" placeholder:"TEXT" help:"What the token is for, in 1 to 64 characters."`
-	ExpiresIn   *time.Duration `placeholder:"DURATION" help:"How long the token lives, as in 720h (no end)."`
+	ExpiresIn   *time.Duration `placeholder:"DURATION" help:"How long the token is valid, for example 720h (default: it never expires)."`
 }
 
 // Validate is called by kong.
 func (c createTokenCommand) Validate() error {
 	var faults []error
 	if characters := utf8.RuneCountInString(c.Name); characters < 1 || characters > 64 || strings.ContainsFunc(c.Name, unicode.IsControl) {
-		faults = append(faults, errors.New("--name: it needs 1 to 64 characters, and no control characters"))
+		faults = append(faults, errors.New("--name: use 1 to 64 characters without control characters"))
 	}
 	if c.ExpiresIn != nil && *c.ExpiresIn <= 0 {
-		faults = append(faults, errors.New("--expires-in: it needs a duration, as in 720h"))
+		faults = append(faults, errors.New("--expires-in: use a duration above 0, for example 720h"))
 	}
 	return errors.Join(append(faults, c.userSetting.Validate())...)
 }
@@ -48,7 +48,7 @@ func (c createTokenCommand) Run(ctx context.Context, std streams) error {
 			return explainNotFound(err, "user", c.User)
 		}
 		if !owner.Active() {
-			_, _ = fmt.Fprintf(std.stderr, "user %d is not active: the token is refused until is_active is true\n", c.User)
+			_, _ = fmt.Fprintf(std.stderr, "user %d is not active: the server refuses the token until is_active is true\n", c.User)
 		}
 		_, err = fmt.Fprintln(std.stdout, secret)
 		return err
@@ -56,7 +56,7 @@ func (c createTokenCommand) Run(ctx context.Context, std streams) error {
 }
 
 type listTokensCommand struct {
-	listSetting `embed:"" set:"listed=tokens"`
+	listSetting `embed:"" set:"listed=tokens of"`
 }
 
 // Run prints a row for each token.
@@ -80,7 +80,7 @@ func (c listTokensCommand) Run(ctx context.Context, std streams) error {
 
 type revokeTokenCommand struct {
 	databaseSetting `embed:""`
-	ID              int64 `arg:"" help:"The number of the token, from the list."`
+	ID              int64 `arg:"" help:"Number of the token, as 'userapi token list' prints it."`
 }
 
 // Run ends the token. A running server refuses it within one second.
@@ -88,7 +88,7 @@ func (c revokeTokenCommand) Run(ctx context.Context, _ streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		err := service.RevokeToken(ctx, c.ID)
 		if directory.IsCode(err, directory.CodeOperatorToken) {
-			return fmt.Errorf("token %d is the operator's: it ends when the server starts without it", c.ID)
+			return fmt.Errorf("token %d is USERAPI_ADMIN_TOKEN: to revoke it, start the server with another one or without", c.ID)
 		}
 		return explainNotFound(err, "token", c.ID)
 	})

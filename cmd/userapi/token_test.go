@@ -67,7 +67,7 @@ func TestOperatorTokenIsTheOneInTheSettings(t *testing.T) {
 	require.NotNil(t, number, list)
 	_, stderr, code := runCommand(t, dir, nil, "token", "revoke", number[1])
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "token "+number[1]+" is the operator's")
+	require.Contains(t, stderr, "token "+number[1]+" is USERAPI_ADMIN_TOKEN")
 }
 
 // The server warns if it has to refuse USERAPI_ADMIN_TOKEN.

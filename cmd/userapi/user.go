@@ -16,17 +16,17 @@ import (
 )
 
 type userCommands struct {
-	Create      createUserCommand  `cmd:"" help:"Create an active user and print the number. The password is asked for, or is the first line of standard input."`
-	SetPassword setPasswordCommand `cmd:"" help:"Give a user a new password and end the user's tokens. The password is asked for, or is the first line of standard input."`
+	Create      createUserCommand  `cmd:"" help:"Create an active user and print the number of the user. userapi asks for the password on a terminal, and otherwise reads it from the first line of standard input."`
+	SetPassword setPasswordCommand `cmd:"" help:"Set the password of a user and revoke all tokens of the user except USERAPI_ADMIN_TOKEN. userapi asks for the password on a terminal, and otherwise reads it from the first line of standard input."`
 }
 
 type createUserCommand struct {
 	databaseSetting     `embed:""`
-	NickName            string  `placeholder:"NAME" help:"The name of the user, unique in the enterprise (required)."`
-	EnterpriseID        string  `placeholder:"ID" help:"The enterprise of the user (required)."`
-	Email               *string `placeholder:"ADDRESS" help:"The e-mail address of the user (none)."`
-	Phone               string  `placeholder:"NUMBER" help:"The phone number of the user (none)."`
-	SystemAdministrator bool    `help:"The user may do everything in every enterprise."`
+	NickName            string  `placeholder:"NAME" help:"Name of the user, unique in the enterprise (required)."`
+	EnterpriseID        string  `placeholder:"ID" help:"Enterprise of the user (required)."`
+	Email               *string `placeholder:"ADDRESS" help:"E-mail address of the user (default: none)."`
+	Phone               string  `placeholder:"NUMBER" help:"Phone number of the user (default: none)."`
+	SystemAdministrator bool    `help:"Make the user a system administrator, who manages the users of all enterprises."`
 }
 
 // Validate is called by kong.
@@ -48,9 +48,9 @@ func (c createUserCommand) Validate() error {
 		switch {
 		case member == "password": // Run reads it
 		case given:
-			faults = append(faults, fmt.Errorf("%s: it needs %s", flag, fault.Expected))
+			faults = append(faults, fmt.Errorf("%s: use %s", flag, fault.Expected))
 		default:
-			faults = append(faults, fmt.Errorf("%s: it is needed", flag))
+			faults = append(faults, fmt.Errorf("%s: a value is required", flag))
 		}
 	}
 	return errors.Join(append(faults, c.databaseSetting.Validate())...)
@@ -88,10 +88,10 @@ func (c createUserCommand) Run(ctx context.Context, std streams) error {
 			Email: c.Email, Phone: c.Phone, IsActive: &active,
 		})
 		if directory.IsCode(err, directory.CodeNickNameTaken) {
-			return errors.New("--nick-name: another user of the enterprise has this name")
+			return errors.New("--nick-name: another user of this enterprise already has this name")
 		}
 		if directory.IsCode(err, directory.CodeEmailTaken) {
-			return errors.New("--email: another user has this address")
+			return errors.New("--email: another user already has this address")
 		}
 		if err != nil {
 			return err
@@ -133,12 +133,12 @@ func readPassword(ctx context.Context, std streams) (password string, err error)
 		return "", err
 	}
 	if !utf8.ValidString(password) {
-		return "", &usageError{errors.New("the password: it needs UTF-8")}
+		return "", &usageError{errors.New("password: use valid UTF-8")}
 	}
 	found, err := checkValue("Password", password)
 	faults := []error{err}
 	for _, fault := range found {
-		faults = append(faults, &usageError{fmt.Errorf("the password: it needs %s", fault.Expected)})
+		faults = append(faults, &usageError{fmt.Errorf("password: use %s", fault.Expected)})
 	}
 	return password, errors.Join(faults...)
 }
@@ -148,9 +148,9 @@ func promptTwice(ctx context.Context, std streams) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	second, err := prompt(ctx, std, "Again: ")
+	second, err := prompt(ctx, std, "Repeat the password: ")
 	if err == nil && first != second {
-		err = errors.New("the passwords differ")
+		err = errors.New("the two passwords are different")
 	}
 	return first, err
 }
@@ -181,7 +181,7 @@ func prompt(ctx context.Context, std streams, text string) (line string, err err
 	case a := <-answered:
 		if errors.Is(a.err, io.EOF) { // Ctrl-C or Ctrl-D
 			_, _ = fmt.Fprint(std.stderr, "\r\n")
-			a.err = errors.New("no password was given")
+			a.err = errors.New("no password was entered")
 		}
 		return a.line, a.err
 	case <-ctx.Done():

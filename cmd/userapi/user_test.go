@@ -61,16 +61,16 @@ func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 		"correct horse":          {[]string{"create", "--nick-name=ADA", "--enterprise-id=default"}, exitFailed, "--nick-name: "},
 		"correct horse\n":        {[]string{"create", "--nick-name=x", "--enterprise-id=default", "--email=ROOT@example.com"}, exitFailed, "--email: "},
 		"correct horse ":         {[]string{"set-password", "--user=99"}, exitFailed, "there is no user 99"},
-		"secret":                 {[]string{"set-password", "--user=2"}, exitUsage, "the password: it needs 8 or more characters"},
-		"":                       {[]string{"set-password", "--user=2"}, exitUsage, "the password: "},
-		"secret\x00 horse":       {[]string{"set-password", "--user=2"}, exitUsage, "the password: "},
-		"secret\xff horse":       {[]string{"set-password", "--user=2"}, exitUsage, "the password: "},
-		strings.Repeat("x", 129): {[]string{"set-password", "--user=2"}, exitUsage, "the password: "},
-		"secret horse!":          {[]string{"create", "--nick-name=a\xff", "--enterprise-id=default"}, exitUsage, "the arguments are not all UTF-8"},
+		"secret":                 {[]string{"set-password", "--user=2"}, exitUsage, "password: use 8 or more characters"},
+		"":                       {[]string{"set-password", "--user=2"}, exitUsage, "password: use "},
+		"secret\x00 horse":       {[]string{"set-password", "--user=2"}, exitUsage, "password: use "},
+		"secret\xff horse":       {[]string{"set-password", "--user=2"}, exitUsage, "password: use "},
+		strings.Repeat("x", 129): {[]string{"set-password", "--user=2"}, exitUsage, "password: use "},
+		"secret horse!":          {[]string{"create", "--nick-name=a\xff", "--enterprise-id=default"}, exitUsage, "the arguments must be valid UTF-8"},
 		"secret horse":           {[]string{"set-password", "--user=0"}, exitUsage, "--user: "},
 		"secret horses": {
 			[]string{"create", "--nick-name=a b", "--enterprise-id=", "--email=x", "--phone=" + strings.Repeat("1", 33), "--database="},
-			exitUsage, "--nick-name: it needs a name without /, @, white space or control characters\n",
+			exitUsage, "--nick-name: use a name without /, @, white space or control characters\n",
 		},
 	} {
 		stdout, stderr, code := runWithInput(t, dir, input, append([]string{"user"}, c.args...)...)
@@ -79,7 +79,7 @@ func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 		require.Empty(t, stdout)
 		require.NotContains(t, stderr, "secret")
 		if len(c.args) == 6 {
-			for _, flag := range []string{"--enterprise-id: it is needed\n", "--email: ", "--phone: ", "--database: "} {
+			for _, flag := range []string{"--enterprise-id: a value is required\n", "--email: ", "--phone: ", "--database: "} {
 				require.Contains(t, stderr, flag, "all faults are reported together")
 			}
 		}
@@ -103,7 +103,7 @@ func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 	for _, command := range [][]string{{"audit"}, {"token", "list"}} {
 		_, stderr, code = runCommand(t, dir, nil, append(command, "--user=0")...)
 		require.Equal(t, exitUsage, code)
-		require.Contains(t, stderr, "--user: it needs the number of a user")
+		require.Contains(t, stderr, "--user: use the number of a user")
 	}
 }
 
@@ -141,15 +141,15 @@ func TestTerminalAsksForPasswordTwice(t *testing.T) {
 	create := []string{"user", "create", "--nick-name=root", "--enterprise-id=default"}
 	shown, code := runOnTerminal(t, dir, []string{"correct horse", "correct house"}, create...)
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, shown, "the passwords differ")
+	require.Contains(t, shown, "the two passwords are different")
 	shown, code = runOnTerminal(t, dir, []string{"correct horse", "correct horse"}, create...)
 	require.Equal(t, 0, code, shown)
 	require.Contains(t, shown, "New password: ")
-	require.Contains(t, shown, "Again: ")
+	require.Contains(t, shown, "Repeat the password: ")
 	require.NotContains(t, shown, "horse")
 	_, _, code = runCommand(t, dir, nil, "token", "create", "--user=1", "--name=x")
 	require.Equal(t, 0, code, "the user was created")
 	shown, code = runOnTerminal(t, dir, []string{"correct horse", "\x03"}, "user", "set-password", "--user=1")
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, shown, "no password was given")
+	require.Contains(t, shown, "no password was entered")
 }

@@ -17,7 +17,7 @@ func (versionCommand) Run(std streams) error {
 	}
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
-		return fmt.Errorf("the program has no build information")
+		return fmt.Errorf("this userapi was built without version information: build it with 'make build'")
 	}
 	_, err = fmt.Fprintf(std.stdout, "userapi %s, contract %s, %s\n", build.Main.Version, described.Version(), build.GoVersion)
 	return err
