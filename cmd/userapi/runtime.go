@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -43,14 +42,5 @@ func tuneGC(ctx context.Context) {
 			inUse := samples[0].Value.Uint64() + samples[1].Value.Uint64()
 			debug.SetMemoryLimit(max(minMemoryLimit, memoryLimitFactor*int64(inUse))) //nolint:gosec // no machine has 2^63 bytes of memory
 		}
-	}
-}
-
-// setMaxProcs raises GOMAXPROCS by one, because a thread that waits for the disk inside
-// SQLite keeps its processor for a while. After that, Go no longer follows changes of a
-// container's CPU limit. The environment variable GOMAXPROCS takes precedence.
-func setMaxProcs() {
-	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 }

@@ -85,7 +85,6 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	}
 
 	go tuneGC(ctx)
-	setMaxProcs()
 	servers, ctx := errgroup.WithContext(ctx)
 	servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), public) })
 	if ops != nil {
