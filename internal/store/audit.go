@@ -35,8 +35,8 @@ func insertEvent(tx session, e directory.Event) error {
 	if e.ActorID != 0 {
 		actor = int64(e.ActorID)
 	}
-	text := tx.sql("event", func(db *gorm.DB) *gorm.DB { return db.Omit("id").Create(&Event{}) })
-	return tx.run(text, e.At.UnixMicro(), actor, e.TokenName, int64(e.TargetID), e.EnterpriseID,
+	text := tx.buildOnce("event", func(db *gorm.DB) *gorm.DB { return db.Omit("id").Create(&Event{}) })
+	return tx.exec(text, e.At.UnixMicro(), actor, e.TokenName, int64(e.TargetID), e.EnterpriseID,
 		string(e.Operation), strings.Join(names, ","), e.RequestID)
 }
 
@@ -63,29 +63,29 @@ func (row Event) event() directory.Event {
 
 // Events implements directory.Store.
 func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page directory.Page) ([]directory.Event, int64, error) {
-	reading := s.reading.with(ctx).DB
+	db := s.readSession.withContext(ctx).DB
 	if filter.TargetID == 0 || filter.EnterpriseID != "" {
-		rows, total, err := list[Event](selectEvents(reading, filter, 0, math.MaxInt64, 0), page)
-		return events(rows), total, err
+		rows, total, err := findPage[Event](selectEvents(db, filter, 0, math.MaxInt64, 0), page)
+		return toEvents(rows), total, err
 	}
 	var rows []Event
 	var total int64
-	err := atOneMoment(reading, func(tx *gorm.DB) error {
-		count := tx.Raw("SELECT COUNT(*) FROM ("+eventsOf+")", sql.Named("target", filter.TargetID), sql.Named("after", 0))
+	err := atOneMoment(db, func(tx *gorm.DB) error {
+		count := tx.Raw("SELECT COUNT(*) FROM ("+selectEventIDs+")", sql.Named("target", filter.TargetID), sql.Named("after", 0))
 		if err := count.Scan(&total).Error; err != nil || page.Offset() >= total {
 			return err
 		}
 		return selectEvents(tx, filter, 0, page.Size, page.Offset()).Order("id").Find(&rows).Error
 	})
-	return events(rows), total, err
+	return toEvents(rows), total, err
 }
 
 // EventsAfter implements directory.Store.
 func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int64, limit int) ([]directory.Event, error) {
 	var rows []Event
-	query := selectEvents(s.reading.with(ctx).DB, directory.EventFilter{TargetID: target}, id, int64(limit), 0)
+	query := selectEvents(s.readSession.withContext(ctx).DB, directory.EventFilter{TargetID: target}, id, int64(limit), 0)
 	err := query.Order("id").Limit(limit).Find(&rows).Error
-	return events(rows), translate(err)
+	return toEvents(rows), translate(err)
 }
 
 // selectEvents selects the events after this number. Of those of a target it takes at
@@ -93,7 +93,7 @@ func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int
 func selectEvents(tx *gorm.DB, filter directory.EventFilter, after, limit, offset int64) *gorm.DB {
 	query := tx.Model(&Event{})
 	if filter.TargetID != 0 {
-		query = query.Where("id IN ("+eventsOf+" ORDER BY 1 LIMIT @limit OFFSET @offset)",
+		query = query.Where("id IN ("+selectEventIDs+" ORDER BY 1 LIMIT @limit OFFSET @offset)",
 			sql.Named("target", filter.TargetID), sql.Named("after", after), sql.Named("limit", limit), sql.Named("offset", offset))
 	} else {
 		query = query.Where("id > ?", after)
@@ -104,10 +104,10 @@ func selectEvents(tx *gorm.DB, filter directory.EventFilter, after, limit, offse
 	return query
 }
 
-func events(rows []Event) []directory.Event {
-	read := make([]directory.Event, len(rows))
+func toEvents(rows []Event) []directory.Event {
+	converted := make([]directory.Event, len(rows))
 	for i, row := range rows {
-		read[i] = row.event()
+		converted[i] = row.event()
 	}
-	return read
+	return converted
 }

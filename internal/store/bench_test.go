@@ -10,8 +10,8 @@ import (
 	"userapi/internal/directory"
 )
 
-// toggle is a plan as that of an update of is_active by one who may.
-func toggle(facts directory.Facts) (directory.Change, error) {
+// toggleIsActive is a plan as that of an update of is_active by one who may.
+func toggleIsActive(facts directory.Facts) (directory.Change, error) {
 	changed := facts.Target
 	changed.Version++
 	active := changed.Version%2 == 0
@@ -30,8 +30,8 @@ func BenchmarkChange(b *testing.B) {
 	const users = 1000
 	for name, clients := range map[string]int{"clients=1": 1, "clients=64": 64} {
 		b.Run(name, func(b *testing.B) {
-			kept, beside := openBeside(b)
-			_, err := beside.ExecContext(b.Context(), addUsers, 1, users, 1, "")
+			db, other := openTwice(b)
+			_, err := other.ExecContext(b.Context(), addUsers, 1, users, 1, "")
 			require.NoError(b, err)
 			var number atomic.Int64
 			b.ReportAllocs()
@@ -40,7 +40,7 @@ func BenchmarkChange(b *testing.B) {
 				b.RunParallel(func(pb *testing.PB) {
 					for pb.Next() {
 						id := directory.UserID(1 + number.Add(7919)%users)
-						if _, err := kept.Change(b.Context(), directory.Operator(), id, toggle); err != nil {
+						if _, err := db.Change(b.Context(), directory.Operator(), id, toggleIsActive); err != nil {
 							b.Error(err)
 						}
 					}
@@ -48,7 +48,7 @@ func BenchmarkChange(b *testing.B) {
 				return
 			}
 			for b.Loop() {
-				_, err := kept.Change(b.Context(), directory.Operator(), directory.UserID(1+number.Add(7919)%users), toggle)
+				_, err := db.Change(b.Context(), directory.Operator(), directory.UserID(1+number.Add(7919)%users), toggleIsActive)
 				require.NoError(b, err)
 			}
 		})
@@ -57,12 +57,12 @@ func BenchmarkChange(b *testing.B) {
 
 // What every request reads.
 func BenchmarkUser(b *testing.B) {
-	kept, beside := openBeside(b)
-	_, err := beside.ExecContext(b.Context(), addUsers, 1, 1000, 1, "")
+	db, other := openTwice(b)
+	_, err := other.ExecContext(b.Context(), addUsers, 1, 1000, 1, "")
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		_, err := kept.User(b.Context(), directory.UserID(1+i*7919%1000))
+		_, err := db.User(b.Context(), directory.UserID(1+i*7919%1000))
 		require.NoError(b, err)
 	}
 }

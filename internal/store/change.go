@@ -8,12 +8,12 @@ import (
 
 // Facts implements directory.Store.
 func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.UserID) (directory.Facts, error) {
-	return findFacts(s.reading.with(ctx), p, id)
+	return findFacts(s.readSession.withContext(ctx), p, id)
 }
 
 // Change implements directory.Store.
 func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.UserID, decide directory.Decide) (user directory.User, err error) {
-	err = s.writer.do(ctx, func(tx session) error {
+	err = s.writer.Write(ctx, func(tx session) error {
 		facts, err := findFacts(tx, p, id)
 		if err != nil {
 			return err
@@ -22,7 +22,7 @@ func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.
 		if err != nil {
 			return err
 		}
-		user, err = carryOut(tx, change, facts.Actor)
+		user, err = applyChange(tx, change, facts.Actor)
 		return err
 	})
 	if err != nil {
@@ -65,8 +65,8 @@ func lastAdministrator(tx session, user directory.User) func() (bool, error) {
 	}
 }
 
-// carryOut writes a change: the user, the end of tokens, a new one, the audit.
-func carryOut(tx session, c directory.Change, actor directory.Principal) (directory.User, error) {
+// applyChange writes a change: the user, the end of tokens, a new one, the audit.
+func applyChange(tx session, c directory.Change, actor directory.Principal) (directory.User, error) {
 	if c.Event == nil {
 		return c.User, nil
 	}
@@ -74,7 +74,7 @@ func carryOut(tx session, c directory.Change, actor directory.Principal) (direct
 	if err != nil {
 		return directory.User{}, err
 	}
-	tx.cache.touch(user.ID)
+	tx.cache.MarkDirty(user.ID)
 	if c.EndTokens {
 		if err := endTokens(tx, user.ID, actor.Token.ID); err != nil {
 			return directory.User{}, err

@@ -15,16 +15,16 @@ import (
 // They are run past database/sql, which takes about as long as they do. It is for one
 // goroutine at a time.
 type connection struct {
-	driver    *sqlite3.SQLiteConn
-	prepared  map[string]*sqlite3.SQLiteStmt
-	arguments []driver.NamedValue
-	values    []driver.Value
+	driver     *sqlite3.SQLiteConn
+	statements map[string]*sqlite3.SQLiteStmt
+	arguments  []driver.NamedValue
+	values     []driver.Value
 }
 
-// row runs SQL that returns one row at most and gives it to read, which must not keep
+// queryRow runs SQL that returns one row at most and gives it to scan, which must not keep
 // the slice. sql.ErrNoRows: there is none.
-func (c *connection) row(text string, read func([]driver.Value), arguments ...driver.Value) (err error) {
-	rows, err := c.start(text, arguments)
+func (c *connection) queryRow(text string, scan func([]driver.Value), arguments ...driver.Value) (err error) {
+	rows, err := c.firstStep(text, arguments)
 	if err != nil {
 		return err
 	}
@@ -39,24 +39,24 @@ func (c *connection) row(text string, read func([]driver.Value), arguments ...dr
 	} else if err != nil {
 		return err
 	}
-	read(values)
+	scan(values)
 	return nil
 }
 
-// run runs SQL that returns no rows.
-func (c *connection) run(text string, arguments ...driver.Value) error {
-	rows, err := c.start(text, arguments)
+// exec runs SQL that returns no rows.
+func (c *connection) exec(text string, arguments ...driver.Value) error {
+	rows, err := c.firstStep(text, arguments)
 	if err != nil {
 		return err
 	}
 	return rows.Close()
 }
 
-// start takes the first step of a statement, which is the only one if it writes. To the
+// firstStep takes the first step of a statement, which is the only one if it writes. To the
 // driver it is a query, also if it writes: go-sqlite3 takes the first step of a query at
 // once, and needs fewer calls of C for it than for an execution.
-func (c *connection) start(text string, arguments []driver.Value) (driver.Rows, error) {
-	statement, err := c.prepare(text)
+func (c *connection) firstStep(text string, arguments []driver.Value) (driver.Rows, error) {
+	statement, err := c.statement(text)
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +70,8 @@ func (c *connection) start(text string, arguments []driver.Value) (driver.Rows, 
 	return rows, err
 }
 
-func (c *connection) prepare(text string) (*sqlite3.SQLiteStmt, error) {
-	if statement := c.prepared[text]; statement != nil {
+func (c *connection) statement(text string) (*sqlite3.SQLiteStmt, error) {
+	if statement := c.statements[text]; statement != nil {
 		return statement, nil
 	}
 	prepared, err := c.driver.Prepare(text)
@@ -79,30 +79,30 @@ func (c *connection) prepare(text string) (*sqlite3.SQLiteStmt, error) {
 		return nil, err
 	}
 	statement := prepared.(*sqlite3.SQLiteStmt)
-	c.prepared[text] = statement
+	c.statements[text] = statement
 	return statement, nil
 }
 
 // close ends the statements first: one that is left would keep the WAL's file.
-func (c *connection) close() error { return errors.Join(c.endStatements(), c.driver.Close()) }
+func (c *connection) close() error { return errors.Join(c.closeStatements(), c.driver.Close()) }
 
-func (c *connection) endStatements() error {
+func (c *connection) closeStatements() error {
 	var errs []error
-	for _, statement := range c.prepared {
+	for _, statement := range c.statements {
 		errs = append(errs, statement.Close())
 	}
-	clear(c.prepared)
+	clear(c.statements)
 	return errors.Join(errs...)
 }
 
 // connections are as many as may read at once.
 type connections chan *connection
 
-// openAll opens this many.
-func openAll(ctx context.Context, a access, number int) (connections, error) {
+// openConnections opens this many.
+func openConnections(ctx context.Context, a connector, number int) (connections, error) {
 	all := make(connections, number)
 	for range number {
-		c, err := a.open(ctx)
+		c, err := a.openConnection(ctx)
 		if err != nil {
 			for range len(all) {
 				err = errors.Join(err, (<-all).close())
@@ -115,23 +115,23 @@ func openAll(ctx context.Context, a access, number int) (connections, error) {
 }
 
 // use has one of them used, as soon as one is free.
-func (all connections) use(do func(*connection) error) error {
+func (all connections) use(fn func(*connection) error) error {
 	c, open := <-all
 	if !open {
 		return sql.ErrConnDone
 	}
 	defer func() { all <- c }()
-	return do(c)
+	return fn(c)
 }
 
-// row is connection.row on one of them.
-func (all connections) row(text string, read func([]driver.Value), arguments ...driver.Value) error {
-	return all.use(func(c *connection) error { return c.row(text, read, arguments...) })
+// queryRow is connection.queryRow on one of them.
+func (all connections) queryRow(text string, scan func([]driver.Value), arguments ...driver.Value) error {
+	return all.use(func(c *connection) error { return c.queryRow(text, scan, arguments...) })
 }
 
-// run is connection.run on one of them.
-func (all connections) run(text string, arguments ...driver.Value) error {
-	return all.use(func(c *connection) error { return c.run(text, arguments...) })
+// exec is connection.exec on one of them.
+func (all connections) exec(text string, arguments ...driver.Value) error {
+	return all.use(func(c *connection) error { return c.exec(text, arguments...) })
 }
 
 // close waits for those that are in use.

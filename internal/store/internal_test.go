@@ -44,7 +44,7 @@ func TestUserRoundTrip(t *testing.T) {
 
 // An event with every field filled survives the row.
 func TestEventRoundTrip(t *testing.T) {
-	s := open(t)
+	s := openStore(t)
 	full := directory.Event{
 		ID: 1, At: time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC), ActorID: 7, TokenName: "n", TargetID: 8, EnterpriseID: "e",
 		Operation: directory.OperationUpdateUser, Fields: []directory.Field{directory.FieldPhone, directory.FieldRole}, RequestID: "r",
@@ -54,7 +54,7 @@ func TestEventRoundTrip(t *testing.T) {
 	}
 	least := directory.Event{ID: 2, At: time.Unix(0, 0).UTC()}
 	for _, e := range []directory.Event{full, least} {
-		require.NoError(t, s.writer.do(t.Context(), func(tx session) error { return insertEvent(tx, e) }))
+		require.NoError(t, s.writer.Write(t.Context(), func(tx session) error { return insertEvent(tx, e) }))
 	}
 	events, total, err := s.Events(t.Context(), directory.EventFilter{}, directory.Page{Number: 1, Size: 10})
 	require.NoError(t, err)
@@ -78,16 +78,16 @@ func TestSettingsAreReadBack(t *testing.T) {
 		case "synchronous":
 			a.parameters.Set(parameter, "NORMAL")
 		}
-		_, err := a.open(t.Context())
+		_, err := a.openConnection(t.Context())
 		require.ErrorContains(t, err, "PRAGMA "+pragma)
-		pool := a.pool(1)
+		pool := a.openPool(1)
 		require.ErrorContains(t, pool.PingContext(t.Context()), "PRAGMA "+pragma)
 		require.NoError(t, pool.Close())
 	}
 }
 
-// open opens an empty database.
-func open(t *testing.T) *Store {
+// openStore opens an empty database.
+func openStore(t *testing.T) *Store {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := Migrate(t.Context(), path)
@@ -100,36 +100,36 @@ func open(t *testing.T) *Store {
 
 // 200 means on disk: the writer waits for fsync (2 is FULL), and holds the write lock
 // from the first statement of a batch on.
-func TestWriter(t *testing.T) {
-	s := open(t)
-	require.NoError(t, s.writer.do(t.Context(), func(tx session) error {
+func TestWriterSettings(t *testing.T) {
+	s := openStore(t)
+	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error {
 		for pragma, want := range map[string]any{
 			"journal_mode": "wal", "synchronous": int64(2), "foreign_keys": int64(1), "busy_timeout": int64(2000),
 		} {
-			require.NoError(t, tx.row("PRAGMA "+pragma, func(values []driver.Value) { require.Equal(t, want, values[0], pragma) }))
+			require.NoError(t, tx.queryRow("PRAGMA "+pragma, func(values []driver.Value) { require.Equal(t, want, values[0], pragma) }))
 		}
 		path := ""
 		require.NoError(t, tx.Raw("SELECT file FROM pragma_database_list").Scan(&path).Error)
 		other := readWrite(path)
 		other.parameters.Set("_busy_timeout", "0")
 		other.pragmas["busy_timeout"] = "0"
-		c, err := other.open(t.Context())
+		c, err := other.openConnection(t.Context())
 		require.NoError(t, err)
-		require.True(t, directory.IsCode(translate(c.run("BEGIN IMMEDIATE")), directory.CodeUnavailable))
+		require.True(t, directory.IsCode(translate(c.exec("BEGIN IMMEDIATE")), directory.CodeUnavailable))
 		return c.close()
 	}))
 }
 
 // What reads cannot write.
 func TestReadersCannotWrite(t *testing.T) {
-	s := open(t)
-	for _, session := range []session{s.reading, s.searching} {
-		require.ErrorContains(t, session.run(`DELETE FROM users`), "readonly")
+	s := openStore(t)
+	for _, session := range []session{s.readSession, s.scanSession} {
+		require.ErrorContains(t, session.exec(`DELETE FROM users`), "readonly")
 		require.ErrorContains(t, session.Exec(`DELETE FROM users`).Error, "readonly")
 	}
 }
 
-func TestTranslateLeavesTheUnknownAlone(t *testing.T) {
+func TestTranslateKeepsUnknownErrors(t *testing.T) {
 	require.NoError(t, translate(nil))
 	require.Equal(t, sql.ErrConnDone, translate(sql.ErrConnDone))
 	known := errors.Join(&directory.Error{Code: directory.CodeForbidden})

@@ -11,9 +11,9 @@ import (
 	"userapi/internal/directory"
 )
 
-// list returns one page of what the query selects, by number, and how many there are,
+// findPage returns one page of what the query selects, by number, and how many there are,
 // both of the same moment. It looks at all of them.
-func list[Row any](query *gorm.DB, page directory.Page) (rows []Row, total int64, err error) {
+func findPage[Row any](query *gorm.DB, page directory.Page) (rows []Row, total int64, err error) {
 	err = atOneMoment(query, func(tx *gorm.DB) error {
 		if err := tx.Count(&total).Error; err != nil {
 			return err
@@ -47,11 +47,11 @@ const (
 		WHERE through - users <= ? AND ? < through LIMIT 1`
 )
 
-// listUsers does what list does for a filter without a text, and looks at the users of
+// listUsers does what findPage does for a filter without a text, and looks at the users of
 // no more than the page and the block in which it begins.
 func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) (rows []User, total int64, err error) {
 	offset := page.Offset()
-	err = atOneMoment(s.reading.with(ctx).DB, func(tx *gorm.DB) error {
+	err = atOneMoment(s.readSession.withContext(ctx).DB, func(tx *gorm.DB) error {
 		if err := tx.Raw(countUsers, filter.EnterpriseID, filter.Roles).Scan(&total).Error; err != nil || offset >= total {
 			return err
 		}
@@ -65,21 +65,21 @@ func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page
 	return rows, total, err
 }
 
-// searchUsers does what list does for a filter with a text.
+// searchUsers does what findPage does for a filter with a text.
 func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]User, int64, error) {
 	text := directory.Fold(filter.Text)
-	query := selectUsers(s.searching.with(ctx).DB, filter).
+	query := selectUsers(s.scanSession.withContext(ctx).DB, filter).
 		Where("(instr(nick_name_folded, ?) OR instr(lower(email), ?) OR instr(phone_folded, ?))", text, text, text)
 	var rows []User
 	var total int64
 	select {
-	case s.search <- struct{}{}:
-		defer func() { <-s.search }()
+	case s.scanSlot <- struct{}{}:
+		defer func() { <-s.scanSlot }()
 	case <-ctx.Done():
 		return nil, 0, ctx.Err()
 	}
-	err := aside(func() (err error) {
-		rows, total, err = list[User](query, page)
+	err := runAtLowPriority(func() (err error) {
+		rows, total, err = findPage[User](query, page)
 		return err
 	})
 	return rows, total, err

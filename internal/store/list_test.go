@@ -27,29 +27,29 @@ const addUsers = `
 		CASE WHEN n = 1 THEN 'system_administrator' WHEN n % 100 = 0 THEN 'administrator' ELSE 'user' END, '', 0
 	FROM numbers`
 
-// openBeside opens a new database twice: as the store, and as another process would.
-func openBeside(t testing.TB) (*store.Store, *sql.DB) {
+// openTwice opens a new database twice: as the store, and as another process would.
+func openTwice(t testing.TB) (*store.Store, *sql.DB) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	kept, err := store.Open(t.Context(), path)
+	db, err := store.Open(t.Context(), path)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, kept.Close()) })
-	beside, err := sql.Open("sqlite3", "file:"+path+"?_synchronous=OFF")
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	other, err := sql.Open("sqlite3", "file:"+path+"?_synchronous=OFF")
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, beside.Close()) })
-	return kept, beside
+	t.Cleanup(func() { require.NoError(t, other.Close()) })
+	return db, other
 }
 
-// tester is a test, or one of the many tries of a property.
-type tester interface {
+// testContext is a test, or one of the many tries of a property.
+type testContext interface {
 	require.TestingT
 	Context() context.Context
 }
 
-// read returns the rows that a query finds, each as its columns with a space between.
-func read(t tester, db *sql.DB, query string, values ...any) (rows []string) {
+// queryRows returns the rows that a query finds, each as its columns with a space between.
+func queryRows(t testContext, db *sql.DB, query string, values ...any) (rows []string) {
 	found, err := db.QueryContext(t.Context(), query, values...)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, found.Close()) }()
@@ -68,29 +68,29 @@ func read(t tester, db *sql.DB, query string, values ...any) (rows []string) {
 }
 
 // requireCounts fails unless the counts are those of the users that are there.
-func requireCounts(t tester, db *sql.DB) {
-	want := read(t, db, `
+func requireCounts(t testContext, db *sql.DB) {
+	want := queryRows(t, db, `
 		SELECT enterprise_id, id >> 12 AS block, role, COUNT(*) FROM users GROUP BY 1, 2, 3 UNION ALL
 		SELECT '', id >> 12 AS block, role, COUNT(*) FROM users GROUP BY 2, 3 ORDER BY 1, 2, 3`)
-	require.Equal(t, want, read(t, db, `SELECT * FROM user_counts ORDER BY 1, 2, 3`))
+	require.Equal(t, want, queryRows(t, db, `SELECT * FROM user_counts ORDER BY 1, 2, 3`))
 }
 
 // Whatever another process does to the users, lists are what looking at all of them
 // would find.
 func TestListsAreExact(t *testing.T) {
-	kept, beside := openBeside(t)
+	db, other := openTwice(t)
 	// Blocks begin at 4096, 8192 and so on.
 	numbers := rapid.OneOf(rapid.IntRange(1, 20), rapid.IntRange(4085, 4105), rapid.IntRange(8000, 24_000), rapid.Just(math.MaxInt32))
 	enterprises := rapid.SampledFrom([]string{"a", "b", "c"})
 	roles := rapid.SampledFrom(directory.Roles())
 	rapid.Check(t, func(t *rapid.T) {
 		run := func(statement string, values ...any) {
-			_, err := beside.ExecContext(t.Context(), statement, values...)
+			_, err := other.ExecContext(t.Context(), statement, values...)
 			require.NoError(t, err)
 		}
 		run(`DELETE FROM users`)
 		t.Repeat(map[string]func(*rapid.T){
-			"": func(t *rapid.T) { requireCounts(t, beside) },
+			"": func(t *rapid.T) { requireCounts(t, other) },
 			"add": func(t *rapid.T) {
 				from, step := numbers.Draw(t, "from"), rapid.SampledFrom([]int{1, 3, 90, 2900}).Draw(t, "step")
 				to := min(from+step*rapid.IntRange(0, 40).Draw(t, "more"), math.MaxInt32)
@@ -115,22 +115,22 @@ func TestListsAreExact(t *testing.T) {
 					Roles:        rapid.SliceOfDistinct(roles, rapid.ID).Draw(t, "roles"),
 				}
 				page := directory.Page{Number: rapid.Int64Range(1, 50).Draw(t, "number"), Size: rapid.Int64Range(1, 40).Draw(t, "size")}
-				requireList(t, kept, beside, filter, page)
+				requireList(t, db, other, filter, page)
 			},
 		})
 	})
 }
 
 // requireList fails unless a page is the one of the users that are there.
-func requireList(t *rapid.T, kept *store.Store, beside *sql.DB, filter directory.UserFilter, page directory.Page) {
+func requireList(t *rapid.T, db *store.Store, other *sql.DB, filter directory.UserFilter, page directory.Page) {
 	all := []string{}
-	for _, user := range read(t, beside, `SELECT id, enterprise_id, role FROM users ORDER BY id`) {
+	for _, user := range queryRows(t, other, `SELECT id, enterprise_id, role FROM users ORDER BY id`) {
 		columns := strings.Fields(user)
 		if (filter.EnterpriseID == "" || filter.EnterpriseID == columns[1]) && slices.Contains(filter.Roles, directory.Role(columns[2])) {
 			all = append(all, user)
 		}
 	}
-	users, total, err := kept.Users(t.Context(), filter, page)
+	users, total, err := db.Users(t.Context(), filter, page)
 	require.NoError(t, err)
 	require.EqualValues(t, len(all), total)
 	got := []string{}
@@ -142,11 +142,11 @@ func requireList(t *rapid.T, kept *store.Store, beside *sql.DB, filter directory
 }
 
 // The users that were there before they were counted are counted.
-func TestOlderUsersAreCounted(t *testing.T) {
+func TestMigrationCountsUsers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.NoError(t, exec(t, path, toSchema4...))
+	require.NoError(t, execStatements(t, path, toSchema4...))
 	db, err := sql.Open("sqlite3", "file:"+path)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
@@ -160,21 +160,21 @@ func TestOlderUsersAreCounted(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 6, version)
 	requireCounts(t, db)
-	require.Equal(t, []string{"7 1 3 n 2 e updateUser phone r"}, read(t, db, `SELECT * FROM events`), "the audit is kept")
-	require.Len(t, read(t, db, `SELECT * FROM user_counts WHERE enterprise_id = '' AND role = 'user'`), 13)
+	require.Equal(t, []string{"7 1 3 n 2 e updateUser phone r"}, queryRows(t, db, `SELECT * FROM events`), "the audit is kept")
+	require.Len(t, queryRows(t, db, `SELECT * FROM user_counts WHERE enterprise_id = '' AND role = 'user'`), 13)
 }
 
 // What lists and changes read is found by an index and in order: no query looks at all
 // users, and none sorts.
-func TestNothingScansOrSorts(t *testing.T) {
-	kept, beside := openBeside(t)
-	_, err := beside.ExecContext(t.Context(), addUsers, 1, 5000, 1, "")
+func TestListsAndChangesUseIndexes(t *testing.T) {
+	db, other := openTwice(t)
+	_, err := other.ExecContext(t.Context(), addUsers, 1, 5000, 1, "")
 	require.NoError(t, err)
-	_, err = beside.ExecContext(t.Context(), `UPDATE users SET is_active = 1 WHERE id = 300`)
+	_, err = other.ExecContext(t.Context(), `UPDATE users SET is_active = 1 WHERE id = 300`)
 	require.NoError(t, err)
 	var plans []string
-	require.NoError(t, kept.OnRead(func(statement string, values []any) {
-		for _, step := range read(t, beside, "EXPLAIN QUERY PLAN "+statement, values...) {
+	require.NoError(t, db.OnRead(func(statement string, values []any) {
+		for _, step := range queryRows(t, other, "EXPLAIN QUERY PLAN "+statement, values...) {
 			plans = append(plans, strings.Join(strings.Fields(step)[3:], " "))
 		}
 	}))
@@ -205,17 +205,17 @@ func TestNothingScansOrSorts(t *testing.T) {
 		},
 	} {
 		requirePlans(found, func() error {
-			users, _, err := kept.Users(t.Context(), filter, directory.Page{Number: 1, Size: 10})
+			users, _, err := db.Users(t.Context(), filter, directory.Page{Number: 1, Size: 10})
 			require.NotEmpty(t, users)
 			return err
 		})
 	}
 	requirePlans("user_counts USING PRIMARY KEY (enterprise_id=?)", func() error {
-		_, _, err := kept.Users(t.Context(), directory.UserFilter{Roles: directory.Roles()}, directory.Page{Number: 51, Size: 100})
+		_, _, err := db.Users(t.Context(), directory.UserFilter{Roles: directory.Roles()}, directory.Page{Number: 51, Size: 100})
 		require.Len(t, plans, 1, "there are no users behind the last")
 		return err
 	})
-	facts, err := kept.Facts(t.Context(), directory.Operator(), 300)
+	facts, err := db.Facts(t.Context(), directory.Operator(), 300)
 	require.NoError(t, err)
 	requirePlans("users USING INDEX users_administrators (enterprise_id=?)", func() error {
 		last, err := facts.LastAdministrator()
@@ -227,12 +227,12 @@ func TestNothingScansOrSorts(t *testing.T) {
 		"event_targets USING PRIMARY KEY (target_id=? AND event_id>?)": 300,
 	} {
 		requirePlans(found, func() error {
-			_, err := kept.EventsAfter(t.Context(), target, 1, 10)
+			_, err := db.EventsAfter(t.Context(), target, 1, 10)
 			return err
 		})
 	}
 	requirePlans("event_targets USING PRIMARY KEY (target_id=? AND event_id>?)", func() error {
-		_, _, err := kept.Events(t.Context(), directory.EventFilter{TargetID: 300}, directory.Page{Number: 1, Size: 10})
+		_, _, err := db.Events(t.Context(), directory.EventFilter{TargetID: 300}, directory.Page{Number: 1, Size: 10})
 		return err
 	})
 }
@@ -240,8 +240,8 @@ func TestNothingScansOrSorts(t *testing.T) {
 // The time of a page depends neither on how many users there are nor on how many are before it.
 func BenchmarkUsers(b *testing.B) {
 	for users, pages := range map[int][]int64{1000: {1, 100}, 100_000: {1, 1000, 10_000}} {
-		kept, beside := openBeside(b)
-		_, err := beside.ExecContext(b.Context(), addUsers, 1, users, 1, "one")
+		db, other := openTwice(b)
+		_, err := other.ExecContext(b.Context(), addUsers, 1, users, 1, "one")
 		require.NoError(b, err)
 		for name, filter := range map[string]directory.UserFilter{
 			"everyone":   {Roles: directory.Roles()},
@@ -251,7 +251,7 @@ func BenchmarkUsers(b *testing.B) {
 				b.Run(fmt.Sprintf("users=%d/%s/page=%d", users, name, page), func(b *testing.B) {
 					b.ReportAllocs()
 					for b.Loop() {
-						_, _, err := kept.Users(b.Context(), filter, directory.Page{Number: page, Size: 10})
+						_, _, err := db.Users(b.Context(), filter, directory.Page{Number: page, Size: 10})
 						require.NoError(b, err)
 					}
 				})

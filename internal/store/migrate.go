@@ -29,12 +29,12 @@ func Migrate(ctx context.Context, path string) (version int64, err error) {
 	// Closing the file would drop SQLite's own locks on it (fcntl(2)): it is closed
 	// after the connection below, and before any other is opened.
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if err := lock(ctx, file); err != nil {
+	if err := lockFile(ctx, file); err != nil {
 		return 0, fmt.Errorf("lock %s: %w", path, err)
 	}
-	db := readWrite(path).pool(1)
+	db := readWrite(path).openPool(1)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	provider, current, err := schema(ctx, db)
+	provider, current, err := readSchema(ctx, db)
 	if err != nil {
 		return 0, err
 	}
@@ -48,8 +48,8 @@ func Migrate(ctx context.Context, path string) (version int64, err error) {
 	return current, nil
 }
 
-// lock waits until this process alone migrates the file, or ctx ends.
-func lock(ctx context.Context, file *os.File) error {
+// lockFile waits until this process alone migrates the file, or ctx ends.
+func lockFile(ctx context.Context, file *os.File) error {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
@@ -65,17 +65,17 @@ func lock(ctx context.Context, file *os.File) error {
 	}
 }
 
-// schema returns the migrations and the version of the database's schema, 0 for an
+// readSchema returns the migrations and the version of the database's schema, 0 for an
 // empty database. A schema that is newer than this program is an error.
-func schema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error) {
+func readSchema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error) {
 	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
 		return nil, 0, err
 	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true),
 		goose.WithGoMigrations(
-			goose.NewGoMigration(3, &goose.GoFunc{RunTx: fold}, nil), // phones, too
-			goose.NewGoMigration(4, &goose.GoFunc{RunTx: fold}, nil), // Cherokee, too
+			goose.NewGoMigration(3, &goose.GoFunc{RunTx: fillFolded}, nil), // phones, too
+			goose.NewGoMigration(4, &goose.GoFunc{RunTx: fillFolded}, nil), // Cherokee, too
 		))
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the migrations: %w", err)
@@ -92,9 +92,9 @@ func schema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error) {
 
 // checkSchema refuses a schema that is not the one this program knows.
 func checkSchema(ctx context.Context, path string) (err error) {
-	db := readWrite(path).pool(1)
+	db := readWrite(path).openPool(1)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	provider, _, err := schema(ctx, db)
+	provider, _, err := readSchema(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -108,9 +108,9 @@ func checkSchema(ctx context.Context, path string) (err error) {
 	return nil
 }
 
-// fold fills the columns that SQL cannot fold.
-func fold(ctx context.Context, tx *sql.Tx) error {
-	users, err := readFolded(ctx, tx)
+// fillFolded fills the columns that SQL cannot fold.
+func fillFolded(ctx context.Context, tx *sql.Tx) error {
+	users, err := readFoldable(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -124,20 +124,20 @@ func fold(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// folded is what of a user is folded.
-type folded struct {
+// foldable is what of a user is folded.
+type foldable struct {
 	id          int64
 	name, phone string
 }
 
-func readFolded(ctx context.Context, tx *sql.Tx) (users []folded, err error) {
+func readFoldable(ctx context.Context, tx *sql.Tx) (users []foldable, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT id, nick_name, phone FROM users`)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		var u folded
+		var u foldable
 		if err := rows.Scan(&u.id, &u.name, &u.phone); err != nil {
 			return nil, err
 		}

@@ -13,60 +13,60 @@ import (
 	"userapi/internal/directory"
 )
 
-// holderOf returns a principal with this token.
-func holderOf(user directory.UserID, token byte) (directory.TokenHash, directory.Principal) {
+// newPrincipal returns a principal with this token.
+func newPrincipal(user directory.UserID, token byte) (directory.TokenHash, directory.Principal) {
 	return directory.TokenHash{token}, directory.Principal{
 		User: directory.User{ID: user}, Token: directory.Token{ID: int64(token), UserID: user},
 	}
 }
 
-func TestPrincipalsAreForgotten(t *testing.T) {
-	hash, p := holderOf(2, 1)
-	other, q := holderOf(3, 2)
+func TestCacheIsInvalidated(t *testing.T) {
+	hash, p := newPrincipal(2, 1)
+	other, q := newPrincipal(3, 2)
 	for name, forget := range map[string]func(*principals){
-		"changed by this process":    func(c *principals) { c.touch(2); c.settle() },
-		"changed by another process": func(c *principals) { c.see(time.Now(), 2, true) },
-		"nobody knows by whom":       func(c *principals) { c.see(time.Now(), 1, false) },
-		"not looked for too long":    func(c *principals) { c.see(time.Now().Add(-time.Second), 1, true) },
-		"all":                        func(c *principals) { c.forgetAll() },
+		"changed by this process":    func(c *principals) { c.MarkDirty(2); c.DropDirty() },
+		"changed by another process": func(c *principals) { c.Validate(time.Now(), 2, true) },
+		"nobody knows by whom":       func(c *principals) { c.Validate(time.Now(), 1, false) },
+		"not looked for too long":    func(c *principals) { c.Validate(time.Now().Add(-time.Second), 1, true) },
+		"all":                        func(c *principals) { c.Purge() },
 	} {
 		c := newPrincipals()
-		c.see(time.Now(), 1, true)
-		_, found, changes := c.find(hash)
+		c.Validate(time.Now(), 1, true)
+		_, found, generation := c.Get(hash)
 		require.False(t, found)
-		c.keep(hash, p, changes)
-		c.keep(other, q, changes)
-		got, found, _ := c.find(hash)
+		c.Add(hash, p, generation)
+		c.Add(other, q, generation)
+		got, found, _ := c.Get(hash)
 		require.True(t, found)
 		require.Equal(t, p, got)
-		c.see(time.Now(), 1, true)
-		_, found, changes = c.find(hash)
+		c.Validate(time.Now(), 1, true)
+		_, found, generation = c.Get(hash)
 		require.True(t, found, "nobody has changed anything")
 
 		forget(c)
-		_, found, _ = c.find(hash)
+		_, found, _ = c.Get(hash)
 		require.False(t, found, name)
 		if name == "changed by this process" {
-			_, found, _ = c.find(other)
+			_, found, _ = c.Get(other)
 			require.True(t, found, "of another user")
 		}
 		if name != "not looked for too long" {
-			c.keep(hash, p, changes)
-			_, found, _ = c.find(hash)
+			c.Add(hash, p, generation)
+			_, found, _ = c.Get(hash)
 			require.False(t, found, "what was read before must not be kept: %s", name)
 		}
 	}
 }
 
 // The cache is bounded, whoever fills it.
-func TestPrincipalsAreBounded(t *testing.T) {
+func TestCacheIsBounded(t *testing.T) {
 	c := newPrincipals()
-	c.see(time.Now(), 1, true)
+	c.Validate(time.Now(), 1, true)
 	for i := range 2 * maxPrincipals {
 		hash, p := directory.TokenHash{byte(i), byte(i >> 8)}, directory.Principal{User: directory.User{ID: directory.UserID(i + 1)}}
-		_, _, changes := c.find(hash)
-		c.keep(hash, p, changes)
-		_, found, _ := c.find(hash)
+		_, _, generation := c.Get(hash)
+		c.Add(hash, p, generation)
+		_, found, _ := c.Get(hash)
 		require.True(t, found)
 	}
 	require.Len(t, c.hashes, maxPrincipals)
@@ -74,13 +74,13 @@ func TestPrincipalsAreBounded(t *testing.T) {
 }
 
 // What a unit has changed, the units behind it in the batch see.
-func TestActorsAreReadAnewInABatch(t *testing.T) {
-	s := open(t)
+func TestUnitsSeeEarlierChangesOfTheirBatch(t *testing.T) {
+	s := openStore(t)
 	hash := directory.TokenHash{1}
 	insertHolder(t, s, "ada", hash)
 	p, err := s.Principal(t.Context(), hash)
 	require.NoError(t, err)
-	_, found, _ := s.cache.find(hash)
+	_, found, _ := s.cache.Get(hash)
 	require.True(t, found)
 	act := func(tx session) error {
 		actor, err := findActor(tx, p)
@@ -94,20 +94,20 @@ func TestActorsAreReadAnewInABatch(t *testing.T) {
 			change.User = p.User
 			change.User.IsActive = nil
 			change.Event = &directory.Event{At: time.Now()}
-			_, err := carryOut(tx, change, directory.Operator())
+			_, err := applyChange(tx, change, directory.Operator())
 			return err
 		}
 	}
-	errs := batch(t, s, act, change(directory.Change{Fields: []directory.Field{directory.FieldIsActive}}), act)
+	errs := writeInOneBatch(t, s, act, change(directory.Change{Fields: []directory.Field{directory.FieldIsActive}}), act)
 	require.NoError(t, errs[0])
 	require.NoError(t, errs[1])
 	require.True(t, directory.IsCode(errs[2], directory.CodeForbidden), "%v", errs[2])
-	_, found, _ = s.cache.find(hash)
+	_, found, _ = s.cache.Get(hash)
 	require.False(t, found)
 
 	p, err = s.Principal(t.Context(), hash)
 	require.NoError(t, err)
-	errs = batch(t, s, change(directory.Change{EndTokens: true}), act)
+	errs = writeInOneBatch(t, s, change(directory.Change{EndTokens: true}), act)
 	require.NoError(t, errs[0])
 	require.True(t, directory.IsCode(errs[1], directory.CodeUnauthenticated), "%v", errs[1])
 	_, err = s.Principal(t.Context(), hash)
@@ -119,7 +119,7 @@ func insertHolder(t *testing.T, s *Store, name string, hash directory.TokenHash)
 	t.Helper()
 	active := true
 	var id directory.UserID
-	require.NoError(t, s.writer.do(t.Context(), func(tx session) error {
+	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error {
 		user, err := insertUser(tx, directory.User{
 			Version: 1, NickName: name, EnterpriseID: "default", Role: directory.RoleUser, IsActive: &active, CreateTime: time.Now(),
 		}, "")
@@ -138,8 +138,8 @@ func newHolderToken(user directory.UserID, hash directory.TokenHash) directory.N
 
 // Whoever is answered first of a batch that ends tokens: once its end is acknowledged, a
 // token has ended.
-func TestEndedTokensHaveEnded(t *testing.T) {
-	s := open(t)
+func TestAcknowledgedRevocationIsInEffect(t *testing.T) {
+	s := openStore(t)
 	const rounds, users = 20, 50
 	var ids []directory.UserID
 	for i := range users {
@@ -161,7 +161,7 @@ func TestEndedTokensHaveEnded(t *testing.T) {
 			_, err := s.Principal(t.Context(), hash)
 			require.NoError(t, err)
 		}
-		release := hold(s)
+		release := holdWriter(s)
 		for i, id := range ids {
 			ending.Go(func() {
 				if err := change(id, directory.Change{EndTokens: true}); err != nil {
@@ -182,8 +182,8 @@ func TestEndedTokensHaveEnded(t *testing.T) {
 
 // A token and its owner are read as they were at one moment: here, the owner is active
 // only without this token.
-func TestPrincipalIsOfOneMoment(t *testing.T) {
-	s := open(t)
+func TestPrincipalIsReadInOneSnapshot(t *testing.T) {
+	s := openStore(t)
 	id := insertHolder(t, s, "ada", directory.TokenHash{})
 	set := func(active bool, token *directory.NewToken) {
 		_, err := s.Change(t.Context(), directory.Operator(), id, func(f directory.Facts) (directory.Change, error) {
@@ -203,7 +203,7 @@ func TestPrincipalIsOfOneMoment(t *testing.T) {
 		reading.Go(func() {
 			for !done.Load() {
 				if h := hash.Load(); h != nil {
-					if p, err := findPrincipal(s.reading, tokenByHash, h[:]); err == nil && p.User.Active() {
+					if p, err := findPrincipal(s.readSession, tokenByHash, h[:]); err == nil && p.User.Active() {
 						t.Error("it never was so")
 						return
 					}
@@ -222,8 +222,8 @@ func TestPrincipalIsOfOneMoment(t *testing.T) {
 }
 
 // A start that ends the operator's token of the last one ends it in the cache, too.
-func TestStartForgetsPrincipals(t *testing.T) {
-	s := open(t)
+func TestStartPurgesTheCache(t *testing.T) {
+	s := openStore(t)
 	active := true
 	start := func(hash directory.TokenHash) {
 		token := newHolderToken(1, hash)
@@ -241,7 +241,7 @@ func TestStartForgetsPrincipals(t *testing.T) {
 	start(first)
 	_, err := s.Principal(t.Context(), first)
 	require.NoError(t, err)
-	_, found, _ := s.cache.find(first)
+	_, found, _ := s.cache.Get(first)
 	require.True(t, found)
 	start(directory.TokenHash{2})
 	_, err = s.Principal(t.Context(), first)

@@ -33,8 +33,8 @@ func SQLitePath(database string) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// access is how connections use an existing file. It is a driver.Connector.
-type access struct {
+// connector is how connections use an existing file. It is a driver.Connector.
+type connector struct {
 	path       string
 	parameters url.Values
 	settings   []string          // what the driver has no parameter for
@@ -47,8 +47,8 @@ const checkpointPages = "4000"
 
 // The driver ignores what it does not know and has defaults of its own: every
 // setting that matters is written here and read back.
-func readWrite(path string) access {
-	return access{
+func readWrite(path string) connector {
+	return connector{
 		path: path,
 		parameters: url.Values{
 			"mode":             {"rw"},
@@ -71,8 +71,8 @@ func readWrite(path string) access {
 	}
 }
 
-func readOnly(path string) access {
-	return access{
+func readOnly(path string) connector {
+	return connector{
 		path: path,
 		parameters: url.Values{
 			"mode":             {"ro"},
@@ -87,27 +87,27 @@ func readOnly(path string) access {
 }
 
 // Driver implements driver.Connector.
-func (access) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
+func (connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
 // Connect implements driver.Connector.
-func (a access) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := a.open(ctx)
+func (a connector) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := a.openConnection(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return c.driver, c.endStatements()
+	return c.driver, c.closeStatements()
 }
 
-// open opens a connection and reads its settings back.
-func (a access) open(ctx context.Context) (*connection, error) {
+// openConnection opens a connection and reads its settings back.
+func (a connector) openConnection(ctx context.Context) (*connection, error) {
 	dsn := "file:" + (&url.URL{Path: a.path}).EscapedPath() + "?" + a.parameters.Encode()
 	opened, err := a.Driver().Open(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", a.path, err)
 	}
-	c := &connection{driver: opened.(*sqlite3.SQLiteConn), prepared: map[string]*sqlite3.SQLiteStmt{}}
+	c := &connection{driver: opened.(*sqlite3.SQLiteConn), statements: map[string]*sqlite3.SQLiteStmt{}}
 	for _, setting := range a.settings {
-		if err := c.run(setting); err != nil {
+		if err := c.exec(setting); err != nil {
 			return nil, errors.Join(fmt.Errorf("open %s: %w", a.path, err), c.close())
 		}
 	}
@@ -115,7 +115,7 @@ func (a access) open(ctx context.Context) (*connection, error) {
 		got := ""
 		err := ctx.Err()
 		if err == nil {
-			err = c.row("PRAGMA "+pragma, func(values []driver.Value) { got = fmt.Sprint(values[0]) })
+			err = c.queryRow("PRAGMA "+pragma, func(values []driver.Value) { got = fmt.Sprint(values[0]) })
 		}
 		if err == nil && got != want {
 			err = fmt.Errorf("PRAGMA %s is %s, not %s: the database cannot be used safely", pragma, got, want)
@@ -127,16 +127,16 @@ func (a access) open(ctx context.Context) (*connection, error) {
 	return c, nil
 }
 
-// pool opens at most this many connections, when they are needed.
-func (a access) pool(connections int) *sql.DB {
+// openPool opens at most this many connections, when they are needed.
+func (a connector) openPool(connections int) *sql.DB {
 	pool := sql.OpenDB(a)
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	return pool
 }
 
-// model gives access to the rows through connections.
-func model(connections gorm.ConnPool) (*gorm.DB, error) {
+// openGORM gives access to the rows through connections.
+func openGORM(connections gorm.ConnPool) (*gorm.DB, error) {
 	return gorm.Open(sqlite.New(sqlite.Config{Conn: connections}), &gorm.Config{
 		// Errors are returned; a log of statements would hold values.
 		Logger:                 logger.Discard,
@@ -145,5 +145,5 @@ func model(connections gorm.ConnPool) (*gorm.DB, error) {
 	})
 }
 
-// readers is how many connections read at once.
-func readers() int { return max(4, 2*runtime.GOMAXPROCS(0)) }
+// maxReaders is how many connections read at once.
+func maxReaders() int { return max(4, 2*runtime.GOMAXPROCS(0)) }

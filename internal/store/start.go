@@ -12,7 +12,7 @@ import (
 
 // Start implements directory.Store.
 func (s *Store) Start(ctx context.Context, start directory.Start) (started directory.Started, err error) {
-	err = s.writer.do(ctx, func(tx session) error {
+	err = s.writer.Write(ctx, func(tx session) error {
 		users, err := exists(tx.Model(&User{}))
 		if err != nil {
 			return err
@@ -40,7 +40,7 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 		}
 		return start.KeepMade()
 	})
-	s.cache.forgetAll()
+	s.cache.Purge()
 	if err != nil {
 		return directory.Started{}, err
 	}

@@ -16,14 +16,14 @@ import (
 
 // Store is a directory.Store in one SQLite file.
 type Store struct {
-	writer    *writer
-	readers   connections   // for what every request needs
-	listers   *sql.DB       // for lists
-	searcher  *sql.DB       // for lists that have to look at all rows; one connection
-	search    chan struct{} // who has put something in uses searcher
-	reading   session       // on readers and listers
-	searching session       // on readers and searcher
-	cache     *principals
+	writer      *writer
+	readers     connections   // for what every request needs
+	lists       *sql.DB       // for lists
+	scans       *sql.DB       // for lists that have to look at all rows; one connection
+	scanSlot    chan struct{} // who has put something in uses scans
+	readSession session       // on readers and lists
+	scanSession session       // on readers and scans
+	cache       *principals
 }
 
 var _ directory.Store = (*Store)(nil)
@@ -33,18 +33,18 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database at %s: run 'userapi serve' or 'userapi migrate' first", path)
 	}
-	s := &Store{cache: newPrincipals(), search: make(chan struct{}, 1)}
-	if err := s.open(ctx, path); err != nil {
+	s := &Store{cache: newPrincipals(), scanSlot: make(chan struct{}, 1)}
+	if err := s.connect(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, path string) (err error) {
+func (s *Store) connect(ctx context.Context, path string) (err error) {
 	if err := checkSchema(ctx, path); err != nil {
 		return err
 	}
-	writing, err := readWrite(path).open(ctx)
+	writing, err := readWrite(path).openConnection(ctx)
 	if err != nil {
 		return err
 	}
@@ -52,14 +52,14 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 		return err
 	}
 	reading := readOnly(path)
-	if s.readers, err = openAll(ctx, reading, readers()); err != nil {
+	if s.readers, err = openConnections(ctx, reading, maxReaders()); err != nil {
 		return err
 	}
-	s.listers, s.searcher = reading.pool(readers()), reading.pool(1)
-	if s.reading, err = newSession(s.listers, s.readers); err != nil {
+	s.lists, s.scans = reading.openPool(maxReaders()), reading.openPool(1)
+	if s.readSession, err = newSession(s.lists, s.readers); err != nil {
 		return err
 	}
-	s.searching, err = newSession(s.searcher, s.readers)
+	s.scanSession, err = newSession(s.scans, s.readers)
 	return err
 }
 
@@ -67,7 +67,7 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 // log into the database file.
 func (s *Store) Close() error {
 	var errs []error
-	for _, pool := range []*sql.DB{s.listers, s.searcher} {
+	for _, pool := range []*sql.DB{s.lists, s.scans} {
 		if pool != nil {
 			errs = append(errs, pool.Close())
 		}
@@ -83,7 +83,7 @@ func (s *Store) Close() error {
 
 // Ready returns nil if the database answers.
 func (s *Store) Ready(ctx context.Context) error {
-	_, err := exists(s.reading.with(ctx).Model(&User{}))
+	_, err := exists(s.readSession.withContext(ctx).Model(&User{}))
 	return translate(err)
 }
 

@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// exec runs statements on the file as another process would.
-func exec(t *testing.T, path string, statements ...string) error {
+// execStatements runs statements on the file as another process would.
+func execStatements(t *testing.T, path string, statements ...string) error {
 	t.Helper()
 	db, err := sql.Open("sqlite3", "file:"+path)
 	require.NoError(t, err)
@@ -57,19 +57,19 @@ func TestMigrateMakesAPrivateFile(t *testing.T) {
 	again, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
 	require.Equal(t, version, again)
-	kept, err := store.Open(t.Context(), path)
+	db, err := store.Open(t.Context(), path)
 	require.NoError(t, err)
-	require.NoError(t, kept.Ready(t.Context()))
-	require.NoError(t, kept.Close())
+	require.NoError(t, db.Ready(t.Context()))
+	require.NoError(t, db.Close())
 }
 
 // The users of an older schema are found by what they had then.
-func TestOlderUsersAreFound(t *testing.T) {
+func TestMigrationFoldsUsers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.NoError(t, exec(t, path, toSchema4...))
-	require.NoError(t, exec(t, path,
+	require.NoError(t, execStatements(t, path, toSchema4...))
+	require.NoError(t, execStatements(t, path,
 		`DROP INDEX users_enterprise`, `DROP INDEX users_role`, `ALTER TABLE users DROP COLUMN phone_folded`,
 		`DELETE FROM goose_db_version WHERE version_id > 1`,
 		`INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time) VALUES
@@ -77,34 +77,34 @@ func TestOlderUsersAreFound(t *testing.T) {
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
 	require.Equal(t, int64(6), version)
-	kept, err := store.Open(t.Context(), path)
+	db, err := store.Open(t.Context(), path)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, kept.Close()) }()
+	defer func() { require.NoError(t, db.Close()) }()
 	filter := directory.UserFilter{Roles: []directory.Role{directory.RoleUser}, Text: "büro WEISS"}
-	users, total, err := kept.Users(t.Context(), filter, directory.Page{Number: 1, Size: 10})
+	users, total, err := db.Users(t.Context(), filter, directory.Page{Number: 1, Size: 10})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, total)
 	require.Equal(t, "a", users[0].NickName)
 	filter.Text = "Ꭰ"
-	_, total, err = kept.Users(t.Context(), filter, directory.Page{Number: 1, Size: 10})
+	_, total, err = db.Users(t.Context(), filter, directory.Page{Number: 1, Size: 10})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, total)
-	_, total, err = kept.Users(t.Context(), directory.UserFilter{}, directory.Page{Number: 1, Size: 10})
+	_, total, err = db.Users(t.Context(), directory.UserFilter{}, directory.Page{Number: 1, Size: 10})
 	require.NoError(t, err)
 	require.Zero(t, total, "the zero filter selects none")
 }
 
 // A client that leaves while a list is read is no failure of the database.
-func TestListsEndWithTheirRequest(t *testing.T) {
+func TestListStopsWhenItsContextEnds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	kept, err := store.Open(t.Context(), path)
+	db, err := store.Open(t.Context(), path)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, kept.Close()) }()
+	defer func() { require.NoError(t, db.Close()) }()
 	for wait := range 2000 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(wait)*time.Microsecond/4)
-		_, _, err := kept.Users(ctx, directory.UserFilter{Roles: []directory.Role{directory.RoleUser}}, directory.Page{Number: 1, Size: 1})
+		_, _, err := db.Users(ctx, directory.UserFilter{Roles: []directory.Role{directory.RoleUser}}, directory.Page{Number: 1, Size: 1})
 		cancel()
 		if err != nil {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -113,7 +113,7 @@ func TestListsEndWithTheirRequest(t *testing.T) {
 }
 
 // Servers that start at the same moment take turns.
-func TestMigrateAtTheSameMoment(t *testing.T) {
+func TestConcurrentMigrate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	const servers = 8
 	results := make(chan error, servers)
@@ -152,14 +152,14 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 
 	_, err = store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.NoError(t, exec(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`))
+	require.NoError(t, execStatements(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`))
 	_, err = store.Open(t.Context(), path)
 	require.ErrorContains(t, err, "schema 99999 and this userapi knows 6: run a newer userapi")
 	_, err = store.Migrate(t.Context(), path)
 	require.ErrorContains(t, err, "run a newer userapi")
 }
 
-func TestWhatIsNoDatabaseIsRefused(t *testing.T) {
+func TestForeignFileIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	require.NoError(t, os.WriteFile(path, []byte("This is a letter, and a long one."), 0o600))
 	_, err := store.Migrate(t.Context(), path)
@@ -176,7 +176,7 @@ func TestTablesRefuseImpossibleRows(t *testing.T) {
 	_, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
 	const user = `INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time, `
-	require.NoError(t, exec(t, path, user+`is_active) VALUES (1, 'a', 'a', 'e', 'user', '', 0, NULL)`))
+	require.NoError(t, execStatements(t, path, user+`is_active) VALUES (1, 'a', 'a', 'e', 'user', '', 0, NULL)`))
 	for _, row := range []string{
 		`is_active) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 2)`,
 		`is_active) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 'null')`,
@@ -191,19 +191,19 @@ func TestTablesRefuseImpossibleRows(t *testing.T) {
 		`id) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 2147483648)`,
 		`id) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 0)`,
 	} {
-		require.Error(t, exec(t, path, user+row), row)
+		require.Error(t, execStatements(t, path, user+row), row)
 	}
 	for _, row := range []string{
 		`email) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 'x')`,
 		`origion) VALUES (1, 'b', 'b', 'e', 'user', '', 0, '123456789012345678901234567890123')`,
 	} {
-		require.Error(t, exec(t, path, user+row), row)
+		require.Error(t, execStatements(t, path, user+row), row)
 	}
-	require.Error(t, exec(t, path, `UPDATE users SET phone = '123456789012345678901234567890123'`))
+	require.Error(t, execStatements(t, path, `UPDATE users SET phone = '123456789012345678901234567890123'`))
 	const token = `INSERT INTO tokens (user_id, name, created, kind, hash) VALUES (1, 'x', 0, `
-	require.NoError(t, exec(t, path, token+`'made', zeroblob(32))`))
+	require.NoError(t, execStatements(t, path, token+`'made', zeroblob(32))`))
 	for _, row := range []string{`'made', zeroblob(32))`, `'made', zeroblob(31))`, `'other', randomblob(32))`, `'made', 'text')`} {
-		require.Error(t, exec(t, path, token+row), row)
+		require.Error(t, execStatements(t, path, token+row), row)
 	}
 }
 

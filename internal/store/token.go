@@ -54,28 +54,28 @@ func (row Token) token() directory.Token {
 
 // The conditions that select a token.
 var (
-	tokenByID   = &condition{"tokens.id = ?"}
-	tokenByHash = &condition{"tokens.hash = ?"}
+	tokenByID   = &tokenCondition{"tokens.id = ?"}
+	tokenByHash = &tokenCondition{"tokens.hash = ?"}
 )
 
-type condition struct{ sql string }
+type tokenCondition struct{ sql string }
 
 // tokenColumns are those of a token but for the hash, in the order of the fields.
 const tokenColumns = "tokens.id, tokens.user_id, tokens.name, tokens.kind, tokens.created, tokens.expires" //nolint:gosec // it is none
 
 // findPrincipal returns the token that the condition selects, and its owner, both of the
 // same moment.
-func findPrincipal(tx session, by *condition, argument driver.Value) (directory.Principal, error) {
+func findPrincipal(tx session, by *tokenCondition, argument driver.Value) (directory.Principal, error) {
 	var row Token
 	var owner User
-	text := tx.sql(by, func(db *gorm.DB) *gorm.DB {
+	text := tx.buildOnce(by, func(db *gorm.DB) *gorm.DB {
 		return db.Table("tokens").Select(tokenColumns+", "+userColumns).
 			Joins("JOIN users ON users.id = tokens.user_id").Where(by.sql, 0).Find(&[]map[string]any{})
 	})
-	err := tx.row(text, func(values []driver.Value) {
+	err := tx.queryRow(text, func(values []driver.Value) {
 		row.ID, row.UserID = values[0].(int64), int32(values[1].(int64)) //nolint:gosec // it is a user's
 		row.Name, row.Kind, row.Created = values[2].(string), values[3].(string), values[4].(int64)
-		row.Expires = unlessNull[int64](values[5])
+		row.Expires = nullable[int64](values[5])
 		owner.read(values[6:])
 	}, argument)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -90,13 +90,13 @@ func findPrincipal(tx session, by *condition, argument driver.Value) (directory.
 
 // Principal implements directory.Store.
 func (s *Store) Principal(_ context.Context, hash directory.TokenHash) (directory.Principal, error) {
-	p, found, changes := s.cache.find(hash)
+	p, found, generation := s.cache.Get(hash)
 	if found {
 		return p, nil
 	}
-	p, err := findPrincipal(s.reading, tokenByHash, hash[:])
+	p, err := findPrincipal(s.readSession, tokenByHash, hash[:])
 	if err == nil {
-		s.cache.keep(hash, p, changes)
+		s.cache.Add(hash, p, generation)
 	}
 	return p, err
 }
@@ -106,7 +106,7 @@ func findActor(tx session, p directory.Principal) (directory.Principal, error) {
 	if !p.HasToken() {
 		return p, nil
 	}
-	actor, known := tx.known(p)
+	actor, known := tx.cachedActor(p)
 	if !known {
 		var err error
 		if actor, err = findPrincipal(tx, tokenByID, p.Token.ID); err != nil {
@@ -119,10 +119,10 @@ func findActor(tx session, p directory.Principal) (directory.Principal, error) {
 
 // endTokens ends the tokens of a user but for the one that is used and the operator's.
 func endTokens(tx session, user directory.UserID, used int64) error {
-	text := tx.sql("end tokens", func(db *gorm.DB) *gorm.DB {
+	text := tx.buildOnce("end tokens", func(db *gorm.DB) *gorm.DB {
 		return db.Delete(&Token{}, "user_id = ? AND id <> ? AND kind <> ?", 0, 0, "")
 	})
-	return tx.run(text, int64(user), used, string(directory.TokenOperator))
+	return tx.exec(text, int64(user), used, string(directory.TokenOperator))
 }
 
 // endToken ends one token.
@@ -154,13 +154,13 @@ func insertToken(tx session, t directory.NewToken) error {
 // Token implements directory.Store.
 func (s *Store) Token(ctx context.Context, id int64) (directory.Token, error) {
 	var row Token
-	err := s.reading.with(ctx).Omit("hash").Take(&row, "id = ?", id).Error
+	err := s.readSession.withContext(ctx).Omit("hash").Take(&row, "id = ?", id).Error
 	return row.token(), translate(err)
 }
 
 // Tokens implements directory.Store.
 func (s *Store) Tokens(ctx context.Context, user directory.UserID) ([]directory.Token, error) {
-	query := s.reading.with(ctx).Omit("hash").Order("id")
+	query := s.readSession.withContext(ctx).Omit("hash").Order("id")
 	if user != 0 {
 		query = query.Where("user_id = ?", user)
 	}

@@ -89,17 +89,17 @@ func (row *User) read(values []driver.Value) {
 	row.ID, row.Version = int32(values[0].(int64)), values[1].(int64) //nolint:gosec // at most 2147483647, by a CHECK
 	row.NickName, row.NickNameFolded = values[2].(string), values[3].(string)
 	row.EnterpriseID, row.Role = values[4].(string), values[5].(string)
-	row.PasswordHash, row.Email = unlessNull[string](values[6]), unlessNull[string](values[7])
+	row.PasswordHash, row.Email = nullable[string](values[6]), nullable[string](values[7])
 	row.Phone, row.PhoneFolded = values[8].(string), values[9].(string)
-	if active := unlessNull[int64](values[10]); active != nil {
+	if active := nullable[int64](values[10]); active != nil {
 		value := *active == 1
 		row.IsActive = &value
 	}
-	row.Origion, row.ClientIP = unlessNull[string](values[11]), unlessNull[string](values[12])
+	row.Origion, row.ClientIP = nullable[string](values[11]), nullable[string](values[12])
 	row.CreateTime = values[13].(int64)
 }
 
-func unlessNull[T any](value driver.Value) *T {
+func nullable[T any](value driver.Value) *T {
 	if value == nil {
 		return nil
 	}
@@ -109,8 +109,8 @@ func unlessNull[T any](value driver.Value) *T {
 
 // findRow returns the row of a user.
 func findRow(tx session, id directory.UserID) (row User, err error) {
-	text := tx.sql("user", func(db *gorm.DB) *gorm.DB { return db.Select(userColumns).Find(&User{}, "id = ?", 0) })
-	err = tx.row(text, row.read, int64(id))
+	text := tx.buildOnce("user", func(db *gorm.DB) *gorm.DB { return db.Select(userColumns).Find(&User{}, "id = ?", 0) })
+	err = tx.queryRow(text, row.read, int64(id))
 	return row, translate(err)
 }
 
@@ -124,14 +124,14 @@ func findUser(tx session, id directory.UserID) (directory.User, error) {
 
 // User implements directory.Store.
 func (s *Store) User(_ context.Context, id directory.UserID) (directory.User, error) {
-	return findUser(s.reading, id)
+	return findUser(s.readSession, id)
 }
 
 // Account implements directory.Store.
 func (s *Store) Account(ctx context.Context, name directory.LogInName) (account directory.Account, err error) {
-	query := s.reading.with(ctx).Where("enterprise_id = ? AND nick_name_folded = ?", name.EnterpriseID, directory.Fold(name.NickName))
+	query := s.readSession.withContext(ctx).Where("enterprise_id = ? AND nick_name_folded = ?", name.EnterpriseID, directory.Fold(name.NickName))
 	if name.Email != "" {
-		query = s.reading.with(ctx).Where("lower(email) = ?", directory.FoldEmail(name.Email))
+		query = s.readSession.withContext(ctx).Where("lower(email) = ?", directory.FoldEmail(name.Email))
 	}
 	var row User
 	if err := query.Take(&row).Error; err != nil {
@@ -175,9 +175,9 @@ func insertUser(tx session, u directory.User, passwordHash string) (directory.Us
 // updatable has the columns that an update may write, in the order of their names, as
 // GORM writes them.
 var updatable = []updatableColumn{
-	{"email", directory.FieldEmail, func(c directory.Change) driver.Value { return orNull(c.User.Email) }},
+	{"email", directory.FieldEmail, func(c directory.Change) driver.Value { return valueOrNil(c.User.Email) }},
 	{"enterprise_id", directory.FieldEnterpriseID, func(c directory.Change) driver.Value { return c.User.EnterpriseID }},
-	{"is_active", directory.FieldIsActive, func(c directory.Change) driver.Value { return orNull(c.User.IsActive) }},
+	{"is_active", directory.FieldIsActive, func(c directory.Change) driver.Value { return valueOrNil(c.User.IsActive) }},
 	{"password_hash", directory.FieldPassword, func(c directory.Change) driver.Value { return c.PasswordHash }},
 	{"phone", directory.FieldPhone, func(c directory.Change) driver.Value { return c.User.Phone }},
 	{"phone_folded", directory.FieldPhone, func(c directory.Change) driver.Value { return directory.Fold(c.User.Phone) }},
@@ -190,15 +190,15 @@ type updatableColumn struct {
 	value func(directory.Change) driver.Value
 }
 
-func orNull[T any](value *T) driver.Value {
+func valueOrNil[T any](value *T) driver.Value {
 	if value == nil {
 		return nil
 	}
 	return *value
 }
 
-// combination has a bit for each of the updatable columns.
-type combination uint8
+// columnSet has a bit for each of the updatable columns.
+type columnSet uint8
 
 // updateUser writes the named columns and the version, no other, of a user whose row was
 // read in this unit.
@@ -208,7 +208,7 @@ func updateUser(tx session, c directory.Change) error {
 			return fmt.Errorf("update of user %d: %s is not written", c.User.ID, field)
 		}
 	}
-	var named combination
+	var named columnSet
 	arguments := make([]driver.Value, 0, len(updatable)+2)
 	for i, column := range updatable {
 		if slices.Contains(c.Fields, column.field) {
@@ -217,7 +217,7 @@ func updateUser(tx session, c directory.Change) error {
 		}
 	}
 	arguments = append(arguments, c.User.Version, int64(c.User.ID))
-	text := tx.sql(named, func(db *gorm.DB) *gorm.DB {
+	text := tx.buildOnce(named, func(db *gorm.DB) *gorm.DB {
 		columns := map[string]any{"version": nil}
 		for i, column := range updatable {
 			if named&(1<<i) != 0 {
@@ -226,5 +226,5 @@ func updateUser(tx session, c directory.Change) error {
 		}
 		return db.Model(&User{}).Where("id = ?", 0).Updates(columns)
 	})
-	return tx.run(text, arguments...)
+	return tx.exec(text, arguments...)
 }

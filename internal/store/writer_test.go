@@ -15,13 +15,13 @@ import (
 	"userapi/internal/directory"
 )
 
-// write stores an event of this name.
-func write(tx session, name string) error {
+// insertNamedEvent stores an event of this name.
+func insertNamedEvent(tx session, name string) error {
 	return insertEvent(tx, directory.Event{At: time.Now(), Operation: directory.Operation(name)})
 }
 
-// written returns the names of the events that are stored, in their order.
-func written(t *testing.T, s *Store) []string {
+// eventNames returns the names of the events that are stored, in their order.
+func eventNames(t *testing.T, s *Store) []string {
 	t.Helper()
 	events, _, err := s.Events(t.Context(), directory.EventFilter{}, directory.Page{Number: 1, Size: 10000})
 	require.NoError(t, err)
@@ -32,30 +32,30 @@ func written(t *testing.T, s *Store) []string {
 	return names
 }
 
-// hold keeps the writer busy until release is called, so that what is sent meanwhile
+// holdWriter keeps the writer busy until release is called, so that what is sent meanwhile
 // becomes one batch.
-func hold(s *Store) (release func()) {
-	s.writer.turn.Lock()
-	return s.writer.turn.Unlock
+func holdWriter(s *Store) (release func()) {
+	s.writer.commitMu.Lock()
+	return s.writer.commitMu.Unlock
 }
 
-// send has a unit carried out, and returns when it waits in the queue.
-func send(ctx context.Context, s *Store, run func(session) error) <-chan error {
+// enqueue has a unit carried out, and returns when it waits in the queue.
+func enqueue(ctx context.Context, s *Store, run func(session) error) <-chan error {
 	waiting, answer := len(s.writer.queue), make(chan error, 1)
-	go func() { answer <- s.writer.do(ctx, run) }()
+	go func() { answer <- s.writer.Write(ctx, run) }()
 	for len(s.writer.queue) == waiting && len(answer) == 0 {
 		runtime.Gosched()
 	}
 	return answer
 }
 
-// batch has these units carried out in one batch, and returns their errors.
-func batch(t *testing.T, s *Store, units ...func(session) error) []error {
+// writeInOneBatch has these units carried out in one batch, and returns their errors.
+func writeInOneBatch(t *testing.T, s *Store, units ...func(session) error) []error {
 	t.Helper()
-	release := hold(s)
+	release := holdWriter(s)
 	var answers []<-chan error
 	for _, run := range units {
-		answers = append(answers, send(t.Context(), s, run))
+		answers = append(answers, enqueue(t.Context(), s, run))
 	}
 	release()
 	errs := make([]error, len(units))
@@ -65,33 +65,33 @@ func batch(t *testing.T, s *Store, units ...func(session) error) []error {
 	return errs
 }
 
-func writing(name string) func(session) error {
-	return func(tx session) error { return write(tx, name) }
+func insertsEvent(name string) func(session) error {
+	return func(tx session) error { return insertNamedEvent(tx, name) }
 }
 
-// execute runs SQL on the connection that writes.
-func execute(t *testing.T, s *Store, statements string) {
+// execSQL runs SQL on the connection that writes.
+func execSQL(t *testing.T, s *Store, statements string) {
 	t.Helper()
-	require.NoError(t, s.writer.do(t.Context(), func(tx session) error { return tx.Exec(statements).Error }))
+	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error { return tx.Exec(statements).Error }))
 }
 
 // Those who wait share a commit, are carried out in the order in which they came, and
 // see what those before them have written.
-func TestWhoWaitsSharesACommit(t *testing.T) {
-	s := open(t)
+func TestQueuedUnitsShareACommit(t *testing.T) {
+	s := openStore(t)
 	var commits atomic.Int64
 	const units = 2*maxBatch + 1
-	release := hold(s)
+	release := holdWriter(s)
 	var answers []<-chan error
 	var want []string
 	for i := range units {
 		want = append(want, fmt.Sprint(i))
-		answers = append(answers, send(t.Context(), s, func(tx session) error {
+		answers = append(answers, enqueue(t.Context(), s, func(tx session) error {
 			var before int64
 			if err := tx.Model(&Event{}).Count(&before).Error; err != nil || before != int64(i) {
 				return fmt.Errorf("%d events before unit %d: %w", before, i, err)
 			}
-			return write(tx, want[i])
+			return insertNamedEvent(tx, want[i])
 		}))
 	}
 	s.writer.connection.driver.RegisterCommitHook(func() int { commits.Add(1); return 0 })
@@ -99,46 +99,46 @@ func TestWhoWaitsSharesACommit(t *testing.T) {
 	for _, answer := range answers {
 		require.NoError(t, <-answer)
 	}
-	require.Equal(t, want, written(t, s))
+	require.Equal(t, want, eventNames(t, s))
 	require.EqualValues(t, 3, commits.Load(), "129 units are three batches")
 }
 
 // A unit that fails or panics is undone whole, also what it wrote before, and alone.
 func TestFailedUnitIsUndoneAlone(t *testing.T) {
-	s := open(t)
-	execute(t, s, `CREATE TRIGGER fault BEFORE INSERT ON events WHEN new.operation = 'fault' BEGIN SELECT RAISE(ABORT, 'injected'); END`)
+	s := openStore(t)
+	execSQL(t, s, `CREATE TRIGGER fault BEFORE INSERT ON events WHEN new.operation = 'fault' BEGIN SELECT RAISE(ABORT, 'injected'); END`)
 	refused := &directory.Error{Code: directory.CodeForbidden}
-	errs := batch(t, s,
-		writing("a"),
-		func(tx session) error { return errors.Join(write(tx, "undone"), refused) },
-		writing("b"),
+	errs := writeInOneBatch(t, s,
+		insertsEvent("a"),
+		func(tx session) error { return errors.Join(insertNamedEvent(tx, "undone"), refused) },
+		insertsEvent("b"),
 		func(tx session) error {
-			if err := write(tx, "undone"); err != nil {
+			if err := insertNamedEvent(tx, "undone"); err != nil {
 				return err
 			}
-			return write(tx, "fault") // its second write fails
+			return insertNamedEvent(tx, "fault") // its second write fails
 		},
 		func(tx session) error {
-			if err := write(tx, "undone"); err != nil {
+			if err := insertNamedEvent(tx, "undone"); err != nil {
 				return err
 			}
 			panic("canary")
 		},
-		writing("c"),
+		insertsEvent("c"),
 	)
 	require.NoError(t, errors.Join(errs[0], errs[2], errs[5]))
 	require.ErrorIs(t, errs[1], refused)
 	require.ErrorContains(t, errs[3], "injected")
 	require.ErrorContains(t, errs[4], "panic: string")
 	require.NotContains(t, errs[4].Error(), "canary")
-	require.Equal(t, []string{"a", "b", "c"}, written(t, s))
+	require.Equal(t, []string{"a", "b", "c"}, eventNames(t, s))
 }
 
 // A commit that fails fails every one of its batch, and none of the next.
 func TestFailedCommitFailsItsBatch(t *testing.T) {
-	s := open(t)
+	s := openStore(t)
 	failing := false // the hook is called by the writer, which is held
-	release := hold(s)
+	release := holdWriter(s)
 	s.writer.connection.driver.RegisterCommitHook(func() int {
 		if failing {
 			return 1
@@ -147,129 +147,129 @@ func TestFailedCommitFailsItsBatch(t *testing.T) {
 	})
 	release()
 	refused := &directory.Error{Code: directory.CodeForbidden}
-	errs := batch(t, s,
-		writing("a"),
+	errs := writeInOneBatch(t, s,
+		insertsEvent("a"),
 		func(session) error { failing = true; return nil },
 		func(session) error { return refused },
-		writing("b"),
+		insertsEvent("b"),
 	)
 	for i, err := range errs {
 		require.Error(t, err)
 		require.Equal(t, i == 2, errors.Is(err, refused), "who was refused keeps the answer")
 	}
-	require.Empty(t, written(t, s))
+	require.Empty(t, eventNames(t, s))
 	failing = false
-	require.NoError(t, errors.Join(batch(t, s, writing("c"), writing("d"))...))
-	require.Equal(t, []string{"c", "d"}, written(t, s))
+	require.NoError(t, errors.Join(writeInOneBatch(t, s, insertsEvent("c"), insertsEvent("d"))...))
+	require.Equal(t, []string{"c", "d"}, eventNames(t, s))
 }
 
 // A commit that fails may leave the transaction open, as one that breaks a foreign key
 // does: it is undone, alone and in a batch, and the next ones are not in it.
-func TestFailedCommitIsUndone(t *testing.T) {
-	s := open(t)
+func TestFailedCommitIsRolledBack(t *testing.T) {
+	s := openStore(t)
 	orphan := func(tx session) error {
-		if err := tx.run("PRAGMA defer_foreign_keys = ON"); err != nil {
+		if err := tx.exec("PRAGMA defer_foreign_keys = ON"); err != nil {
 			return err
 		}
-		return tx.run("INSERT INTO tokens (hash, user_id, name, kind, created) VALUES (zeroblob(32), 77, 'x', 'made', 0)")
+		return tx.exec("INSERT INTO tokens (hash, user_id, name, kind, created) VALUES (zeroblob(32), 77, 'x', 'made', 0)")
 	}
-	require.Error(t, s.writer.do(t.Context(), orphan))
-	require.NoError(t, s.writer.do(t.Context(), writing("a")))
-	for i, err := range batch(t, s, writing("b"), orphan, writing("c")) {
+	require.Error(t, s.writer.Write(t.Context(), orphan))
+	require.NoError(t, s.writer.Write(t.Context(), insertsEvent("a")))
+	for i, err := range writeInOneBatch(t, s, insertsEvent("b"), orphan, insertsEvent("c")) {
 		require.Error(t, err, i)
 	}
-	require.NoError(t, s.writer.do(t.Context(), writing("d")))
-	require.Equal(t, []string{"a", "d"}, written(t, s))
+	require.NoError(t, s.writer.Write(t.Context(), insertsEvent("d")))
+	require.Equal(t, []string{"a", "d"}, eventNames(t, s))
 }
 
 // A transaction that SQLite itself has ended fails all, also those that were done, and
 // those that come behind do not commit one by one.
 func TestEndedTransactionFailsItsBatch(t *testing.T) {
-	s := open(t)
-	execute(t, s, `CREATE TRIGGER fault BEFORE INSERT ON events WHEN new.operation = 'fault' BEGIN SELECT RAISE(ROLLBACK, 'injected'); END`)
+	s := openStore(t)
+	execSQL(t, s, `CREATE TRIGGER fault BEFORE INSERT ON events WHEN new.operation = 'fault' BEGIN SELECT RAISE(ROLLBACK, 'injected'); END`)
 	for _, fault := range []func(session) error{
-		writing("fault"),
-		func(tx session) error { _ = write(tx, "fault"); return nil }, // it does not tell
+		insertsEvent("fault"),
+		func(tx session) error { _ = insertNamedEvent(tx, "fault"); return nil }, // it does not tell
 	} {
-		for i, err := range batch(t, s, writing("a"), fault, writing("b")) {
+		for i, err := range writeInOneBatch(t, s, insertsEvent("a"), fault, insertsEvent("b")) {
 			require.Error(t, err, i)
 			_, known := errors.AsType[*directory.Error](err)
 			require.False(t, known, "the failure is ours")
 		}
-		require.Empty(t, written(t, s))
+		require.Empty(t, eventNames(t, s))
 	}
-	require.NoError(t, errors.Join(batch(t, s, writing("c"))...))
-	require.Equal(t, []string{"c"}, written(t, s))
+	require.NoError(t, errors.Join(writeInOneBatch(t, s, insertsEvent("c"))...))
+	require.Equal(t, []string{"c"}, eventNames(t, s))
 }
 
 // A unit whose request has ended before it joins a batch is dropped; one that has joined
 // is carried out, and answered.
-func TestUnitAndItsRequest(t *testing.T) {
-	s := open(t)
-	release := hold(s)
+func TestCancelDropsOnlyQueuedUnits(t *testing.T) {
+	s := openStore(t)
+	release := holdWriter(s)
 	ctx, end := context.WithCancel(t.Context())
-	dropped := send(ctx, s, writing("dropped"))
+	dropped := enqueue(ctx, s, insertsEvent("dropped"))
 	end()
 	require.ErrorIs(t, <-dropped, context.Canceled, "it does not wait for the writer")
 	release()
-	require.ErrorIs(t, s.writer.do(ctx, writing("late")), context.Canceled)
+	require.ErrorIs(t, s.writer.Write(ctx, insertsEvent("late")), context.Canceled)
 
 	ctx, end = context.WithCancel(t.Context())
-	require.NoError(t, s.writer.do(ctx, func(tx session) error {
+	require.NoError(t, s.writer.Write(ctx, func(tx session) error {
 		end()
-		return write(tx, "joined")
+		return insertNamedEvent(tx, "joined")
 	}))
-	require.Equal(t, []string{"joined"}, written(t, s))
+	require.Equal(t, []string{"joined"}, eventNames(t, s))
 }
 
 // The queue has an end, and who finds it full learns so at once.
 func TestQueueIsBounded(t *testing.T) {
-	s := open(t)
-	release := hold(s)
+	s := openStore(t)
+	release := holdWriter(s)
 	var answers []<-chan error
 	for range maxWaiting {
-		answers = append(answers, send(t.Context(), s, writing("x")))
+		answers = append(answers, enqueue(t.Context(), s, insertsEvent("x")))
 	}
-	require.True(t, directory.IsCode(s.writer.do(t.Context(), writing("refused")), directory.CodeUnavailable))
+	require.True(t, directory.IsCode(s.writer.Write(t.Context(), insertsEvent("refused")), directory.CodeUnavailable))
 	release()
 	for _, answer := range answers {
 		require.NoError(t, <-answer)
 	}
-	require.NoError(t, s.writer.do(t.Context(), writing("x")), "there is room again")
-	require.Len(t, written(t, s), maxWaiting+1)
+	require.NoError(t, s.writer.Write(t.Context(), insertsEvent("x")), "there is room again")
+	require.Len(t, eventNames(t, s), maxWaiting+1)
 }
 
 // Who carries out what waits may have come behind more than a batch: then the own unit is
 // left to the writer.
 func TestLeaderBehindAFullBatch(t *testing.T) {
-	s := open(t)
+	s := openStore(t)
 	for range maxBatch {
-		s.writer.queue <- newUnit(t.Context(), writing("before"))
+		s.writer.queue <- newUnit(t.Context(), insertsEvent("before"))
 	}
-	require.NoError(t, s.writer.do(t.Context(), writing("own")))
-	require.Len(t, written(t, s), maxBatch+1)
+	require.NoError(t, s.writer.Write(t.Context(), insertsEvent("own")))
+	require.Len(t, eventNames(t, s), maxBatch+1)
 }
 
 // Closing drops nothing that was accepted, and accepts nothing more.
-func TestCloseCarriesOutWhatWasAccepted(t *testing.T) {
+func TestCloseCommitsQueuedUnits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := Migrate(t.Context(), path)
 	require.NoError(t, err)
 	s, err := Open(t.Context(), path)
 	require.NoError(t, err)
-	release := hold(s)
+	release := holdWriter(s)
 	var answers []<-chan error
 	for range maxBatch + 1 {
-		answers = append(answers, send(t.Context(), s, writing("x")))
+		answers = append(answers, enqueue(t.Context(), s, insertsEvent("x")))
 	}
 	closed := make(chan error)
 	go func() { closed <- s.Close() }()
 	for open := true; open; runtime.Gosched() {
-		s.writer.mutex.RLock()
+		s.writer.closeMu.RLock()
 		open = !s.writer.closed
-		s.writer.mutex.RUnlock()
+		s.writer.closeMu.RUnlock()
 	}
-	require.True(t, directory.IsCode(s.writer.do(t.Context(), writing("refused")), directory.CodeUnavailable))
+	require.True(t, directory.IsCode(s.writer.Write(t.Context(), insertsEvent("refused")), directory.CodeUnavailable))
 	release()
 	for _, answer := range answers {
 		require.NoError(t, <-answer)
@@ -277,6 +277,6 @@ func TestCloseCarriesOutWhatWasAccepted(t *testing.T) {
 	require.NoError(t, <-closed)
 	again, err := Open(t.Context(), path)
 	require.NoError(t, err)
-	require.Len(t, written(t, again), maxBatch+1)
+	require.Len(t, eventNames(t, again), maxBatch+1)
 	require.NoError(t, again.Close())
 }

@@ -9,8 +9,8 @@ import (
 // too much to do, it gets a third of the time that another thread gets.
 const niceness = 5
 
-// aside runs what takes long on a thread of its own and of lower priority.
-func aside(do func() error) error {
+// runAtLowPriority runs what takes long on a thread of its own and of lower priority.
+func runAtLowPriority(fn func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()       // and never unlock it: so the thread ends with this function
@@ -20,7 +20,7 @@ func aside(do func() error) error {
 				_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 20-now+niceness)
 			}
 		}
-		done <- guarded(do)
+		done <- catchPanic(fn)
 	}()
 	return <-done
 }

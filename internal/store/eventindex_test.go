@@ -13,7 +13,7 @@ import (
 
 // Whatever of it is in the index, the audit of a user has all events of the user, once
 // and in their order; also when two processes write it, and commits fail.
-func TestAuditWhileItIsIndexed(t *testing.T) {
+func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := Migrate(t.Context(), path)
 	require.NoError(t, err)
@@ -22,7 +22,7 @@ func TestAuditWhileItIsIndexed(t *testing.T) {
 	open := func() *Store {
 		s, err := Open(t.Context(), path)
 		require.NoError(t, err)
-		s.writer.runLength = 8
+		s.writer.indexBatch = 8
 		s.writer.connection.driver.RegisterCommitHook(func() int {
 			if failing {
 				return 1
@@ -44,7 +44,7 @@ func TestAuditWhileItIsIndexed(t *testing.T) {
 			targets[j] = directory.UserID(1 + random.IntN(5))
 		}
 		failing = random.IntN(10) == 0
-		err := stores[i].writer.do(t.Context(), func(tx session) error {
+		err := stores[i].writer.Write(t.Context(), func(tx session) error {
 			for _, target := range targets {
 				if err := insertEvent(tx, directory.Event{At: time.Now(), TargetID: target, EnterpriseID: "e"}); err != nil {
 					return err
@@ -107,15 +107,15 @@ func requireEvents(t *testing.T, s *Store, want map[directory.UserID][]int64) {
 }
 
 // Events are put into the index in runs, and few wait.
-func TestEventsAreIndexed(t *testing.T) {
-	s := open(t)
-	s.writer.runLength = 100
+func TestEventsAreIndexedInBatches(t *testing.T) {
+	s := openStore(t)
+	s.writer.indexBatch = 100
 	for i := range 1000 {
-		require.NoError(t, s.writer.do(t.Context(), func(tx session) error {
+		require.NoError(t, s.writer.Write(t.Context(), func(tx session) error {
 			return insertEvent(tx, directory.Event{At: time.Now(), TargetID: directory.UserID(1 + i*7%50)})
 		}))
 	}
 	var indexed int
-	require.NoError(t, s.reading.Raw("SELECT COUNT(*) FROM event_targets").Scan(&indexed).Error)
+	require.NoError(t, s.readSession.Raw("SELECT COUNT(*) FROM event_targets").Scan(&indexed).Error)
 	require.Greater(t, indexed, 800, "no more than two runs wait")
 }
