@@ -35,8 +35,8 @@ func insertEvent(tx session, e directory.Event) error {
 	if e.ActorID != 0 {
 		actor = int64(e.ActorID)
 	}
-	text := tx.buildOnce("event", func(db *gorm.DB) *gorm.DB { return db.Omit("id").Create(&Event{}) })
-	return tx.exec(text, e.At.UnixMicro(), actor, e.TokenName, int64(e.TargetID), e.EnterpriseID,
+	text := tx.buildOnce("event", func(dry *gorm.DB) *gorm.DB { return dry.Omit("id").Create(&Event{}) })
+	return tx.prepared.exec(text, e.At.UnixMicro(), actor, e.TokenName, int64(e.TargetID), e.EnterpriseID,
 		string(e.Operation), strings.Join(names, ","), e.RequestID)
 }
 
@@ -62,15 +62,15 @@ func (row Event) event() directory.Event {
 }
 
 // Events implements directory.Store.
-func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page directory.Page) ([]directory.Event, int64, error) {
-	db := s.readSession.withContext(ctx).DB
+func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page directory.Page) (events []directory.Event, total int64, err error) {
+	defer translateRead(&err)
+	db := s.readSession.withContext(ctx).gorm
 	if filter.TargetID == 0 || filter.EnterpriseID != "" {
 		rows, total, err := findPage[Event](selectEvents(db, filter, 0, math.MaxInt64, 0), page)
 		return toEvents(rows), total, err
 	}
 	var rows []Event
-	var total int64
-	err := atOneMoment(db, func(tx *gorm.DB) error {
+	err = atOneMoment(db, func(tx *gorm.DB) error {
 		count := tx.Raw("SELECT COUNT(*) FROM ("+selectEventIDs+")", sql.Named("target", filter.TargetID), sql.Named("after", 0))
 		if err := count.Scan(&total).Error; err != nil || page.Offset() >= total {
 			return err
@@ -81,17 +81,18 @@ func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page d
 }
 
 // EventsAfter implements directory.Store.
-func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int64, limit int) ([]directory.Event, error) {
+func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int64, limit int) (events []directory.Event, err error) {
+	defer translateRead(&err)
 	var rows []Event
-	query := selectEvents(s.readSession.withContext(ctx).DB, directory.EventFilter{TargetID: target}, id, int64(limit), 0)
-	err := query.Order("id").Limit(limit).Find(&rows).Error
-	return toEvents(rows), translate(err)
+	query := selectEvents(s.readSession.withContext(ctx).gorm, directory.EventFilter{TargetID: target}, id, int64(limit), 0)
+	err = query.Order("id").Limit(limit).Find(&rows).Error
+	return toEvents(rows), err
 }
 
 // selectEvents selects the events after this number. Of those of a target it takes at
 // most this many, behind the first ones.
-func selectEvents(tx *gorm.DB, filter directory.EventFilter, after, limit, offset int64) *gorm.DB {
-	query := tx.Model(&Event{})
+func selectEvents(db *gorm.DB, filter directory.EventFilter, after, limit, offset int64) *gorm.DB {
+	query := db.Model(&Event{})
 	if filter.TargetID != 0 {
 		query = query.Where("id IN ("+selectEventIDs+" ORDER BY 1 LIMIT @limit OFFSET @offset)",
 			sql.Named("target", filter.TargetID), sql.Named("after", after), sql.Named("limit", limit), sql.Named("offset", offset))

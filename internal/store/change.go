@@ -2,13 +2,23 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
 	"userapi/internal/directory"
 )
 
 // Facts implements directory.Store.
-func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.UserID) (directory.Facts, error) {
-	return findFacts(s.readSession.withContext(ctx), p, id)
+func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.UserID) (facts directory.Facts, err error) {
+	defer translateRead(&err)
+	facts, err = findFacts(s.readSession.withContext(ctx), p, id)
+	if read := facts.LastAdministrator; read != nil {
+		facts.LastAdministrator = func() (last bool, err error) {
+			defer translateRead(&err)
+			return read()
+		}
+	}
+	return facts, err
 }
 
 // Change implements directory.Store.
@@ -32,12 +42,12 @@ func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.
 }
 
 // findFacts reads what a plan decides on.
-func findFacts(tx session, p directory.Principal, id directory.UserID) (facts directory.Facts, err error) {
-	if facts.Actor, err = findActor(tx, p); err != nil || id == 0 {
+func findFacts(db session, p directory.Principal, id directory.UserID) (facts directory.Facts, err error) {
+	if facts.Actor, err = findActor(db, p); err != nil || id == 0 {
 		return facts, err
 	}
-	row, err := findRow(tx, id)
-	if directory.IsCode(err, directory.CodeNotFound) {
+	row, err := findRow(db, id)
+	if errors.Is(err, sql.ErrNoRows) {
 		return facts, nil
 	}
 	if err != nil {
@@ -49,17 +59,17 @@ func findFacts(tx session, p directory.Principal, id directory.UserID) (facts di
 	if row.PasswordHash != nil {
 		facts.PasswordHash = *row.PasswordHash
 	}
-	facts.LastAdministrator = lastAdministrator(tx, facts.Target)
+	facts.LastAdministrator = lastAdministrator(db, facts.Target)
 	return facts, nil
 }
 
 // lastAdministrator tells whether the user is the only active administrator of its enterprise.
-func lastAdministrator(tx session, user directory.User) func() (bool, error) {
+func lastAdministrator(db session, user directory.User) func() (bool, error) {
 	return func() (bool, error) {
 		if user.Role != directory.RoleAdministrator || !user.Active() {
 			return false, nil
 		}
-		others, err := exists(tx.Model(&User{}).Where(
+		others, err := exists(db.gorm.Model(&User{}).Where(
 			"enterprise_id = ? AND role = 'administrator' AND is_active AND id <> ?", user.EnterpriseID, user.ID))
 		return !others, err
 	}
@@ -101,7 +111,7 @@ func writeUser(tx session, c directory.Change) (directory.User, error) {
 	case c.User.ID == 0:
 		return insertUser(tx, c.User, c.PasswordHash)
 	case c.Delete:
-		return c.User, tx.Delete(&User{}, "id = ?", c.User.ID).Error
+		return c.User, tx.gorm.Delete(&User{}, "id = ?", c.User.ID).Error
 	case len(c.Fields) > 0:
 		return c.User, updateUser(tx, c)
 	}

@@ -36,3 +36,7 @@ func translate(err error) error {
 	}
 	return err
 }
+
+// translateRead translates the error of a read. Each exported method of Store that reads
+// defers it; [writer.Write] translates the error of a write. Nothing else translates.
+func translateRead(err *error) { *err = translate(*err) }

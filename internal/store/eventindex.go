@@ -17,16 +17,16 @@ func indexEvents(tx session, size int64) error {
 	if err != nil || last-indexed < size {
 		return err
 	}
-	err = tx.exec("INSERT OR IGNORE INTO event_targets SELECT target_id, id FROM events WHERE id > ? AND id <= ? ORDER BY target_id, id", indexed, last)
+	err = tx.prepared.exec("INSERT OR IGNORE INTO event_targets SELECT target_id, id FROM events WHERE id > ? AND id <= ? ORDER BY target_id, id", indexed, last)
 	if err != nil {
 		return err
 	}
-	return tx.exec("UPDATE event_progress SET indexed = ?", last)
+	return tx.prepared.exec("UPDATE event_progress SET indexed = ?", last)
 }
 
 // queryInt runs SQL that returns one.
-func queryInt(tx session, text string) (n int64, err error) {
-	err = tx.queryRow(text, func(values []driver.Value) { n = values[0].(int64) })
+func queryInt(db session, text string) (n int64, err error) {
+	err = db.prepared.queryRow(text, func(values []driver.Value) { n = values[0].(int64) })
 	return n, err
 }
 

@@ -116,6 +116,6 @@ func TestEventsAreIndexedInBatches(t *testing.T) {
 		}))
 	}
 	var indexed int
-	require.NoError(t, s.readSession.Raw("SELECT COUNT(*) FROM event_targets").Scan(&indexed).Error)
+	require.NoError(t, s.readSession.gorm.Raw("SELECT COUNT(*) FROM event_targets").Scan(&indexed).Error)
 	require.Greater(t, indexed, 800, "no more than two runs wait")
 }

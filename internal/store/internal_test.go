@@ -1,9 +1,7 @@
 package store
 
 import (
-	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"net/netip"
 	"path/filepath"
 	"reflect"
@@ -106,10 +104,10 @@ func TestWriterSettings(t *testing.T) {
 		for pragma, want := range map[string]any{
 			"journal_mode": "wal", "synchronous": int64(2), "foreign_keys": int64(1), "busy_timeout": int64(2000),
 		} {
-			require.NoError(t, tx.queryRow("PRAGMA "+pragma, func(values []driver.Value) { require.Equal(t, want, values[0], pragma) }))
+			require.NoError(t, tx.prepared.queryRow("PRAGMA "+pragma, func(values []driver.Value) { require.Equal(t, want, values[0], pragma) }))
 		}
 		path := ""
-		require.NoError(t, tx.Raw("SELECT file FROM pragma_database_list").Scan(&path).Error)
+		require.NoError(t, tx.gorm.Raw("SELECT file FROM pragma_database_list").Scan(&path).Error)
 		other := readWrite(path)
 		other.parameters.Set("_busy_timeout", "0")
 		other.pragmas["busy_timeout"] = "0"
@@ -124,14 +122,7 @@ func TestWriterSettings(t *testing.T) {
 func TestReadersCannotWrite(t *testing.T) {
 	s := openStore(t)
 	for _, session := range []session{s.readSession, s.scanSession} {
-		require.ErrorContains(t, session.exec(`DELETE FROM users`), "readonly")
-		require.ErrorContains(t, session.Exec(`DELETE FROM users`).Error, "readonly")
+		require.ErrorContains(t, session.prepared.exec(`DELETE FROM users`), "readonly")
+		require.ErrorContains(t, session.gorm.Exec(`DELETE FROM users`).Error, "readonly")
 	}
-}
-
-func TestTranslateKeepsUnknownErrors(t *testing.T) {
-	require.NoError(t, translate(nil))
-	require.Equal(t, sql.ErrConnDone, translate(sql.ErrConnDone))
-	known := errors.Join(&directory.Error{Code: directory.CodeForbidden})
-	require.Equal(t, known, translate(known))
 }

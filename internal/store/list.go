@@ -27,9 +27,9 @@ func findPage[Row any](query *gorm.DB, page directory.Page) (rows []Row, total i
 func atOneMoment(query *gorm.DB, read func(tx *gorm.DB) error) error {
 	err := query.Transaction(read)
 	if ended := query.Statement.Context.Err(); ended != nil && errors.Is(err, sql.ErrTxDone) {
-		err = ended // the transaction was undone because of it
+		return ended // the transaction was undone because of it
 	}
-	return translate(err)
+	return err
 }
 
 // blockBits is how many of the last bits of a user's number tell the users in a block of
@@ -51,7 +51,7 @@ const (
 // no more than the page and the block in which it begins.
 func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) (rows []User, total int64, err error) {
 	offset := page.Offset()
-	err = atOneMoment(s.readSession.withContext(ctx).DB, func(tx *gorm.DB) error {
+	err = atOneMoment(s.readSession.withContext(ctx).gorm, func(tx *gorm.DB) error {
 		if err := tx.Raw(countUsers, filter.EnterpriseID, filter.Roles).Scan(&total).Error; err != nil || offset >= total {
 			return err
 		}
@@ -68,7 +68,7 @@ func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page
 // searchUsers does what findPage does for a filter with a text.
 func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]User, int64, error) {
 	text := directory.Fold(filter.Text)
-	query := selectUsers(s.scanSession.withContext(ctx).DB, filter).
+	query := selectUsers(s.scanSession.withContext(ctx).gorm, filter).
 		Where("(instr(nick_name_folded, ?) OR instr(lower(email), ?) OR instr(phone_folded, ?))", text, text, text)
 	var rows []User
 	var total int64
@@ -86,8 +86,8 @@ func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, pa
 }
 
 // selectUsers selects what the filter selects, but for its text.
-func selectUsers(tx *gorm.DB, filter directory.UserFilter) *gorm.DB {
-	query := tx.Model(&User{})
+func selectUsers(db *gorm.DB, filter directory.UserFilter) *gorm.DB {
+	query := db.Model(&User{})
 	switch {
 	case slices.Equal(filter.Roles, []directory.Role{directory.RoleAdministrator}):
 		// A literal, as the indexes of administrators have it: they serve whatever the parameters are.

@@ -14,8 +14,8 @@ import (
 // the transaction of a batch. GORM builds and runs them; those that every request needs
 // it builds once, as building one takes longer than running it, and prepared runs them.
 type session struct {
-	*gorm.DB
-	prepared
+	gorm     *gorm.DB
+	prepared prepared
 	sqlTexts *sync.Map   // of a key, the SQL
 	cache    *principals // of the writer's session; nil in others
 }
@@ -26,9 +26,9 @@ type prepared interface {
 	exec(text string, arguments ...driver.Value) error
 }
 
-func newSession(rows gorm.ConnPool, prepared prepared) (session, error) {
+func newSession(rows gorm.ConnPool, statements prepared) (session, error) {
 	db, err := openGORM(rows)
-	return session{DB: db, prepared: prepared, sqlTexts: &sync.Map{}}, err
+	return session{gorm: db, prepared: statements, sqlTexts: &sync.Map{}}, err
 }
 
 // cachedActor returns the holder of a token as the transaction of a batch sees it, if that is cached.
@@ -42,7 +42,7 @@ func (s session) cachedActor(p directory.Principal) (directory.Principal, bool) 
 // withContext returns a session whose statements end with ctx. Those of prepared do not, nor
 // does their wait for a connection: they are over in microseconds.
 func (s session) withContext(ctx context.Context) session {
-	s.DB = s.WithContext(ctx)
+	s.gorm = s.gorm.WithContext(ctx)
 	return s
 }
 
@@ -51,7 +51,7 @@ func (s session) buildOnce(key any, build func(*gorm.DB) *gorm.DB) string {
 	if text, ok := s.sqlTexts.Load(key); ok {
 		return text.(string)
 	}
-	text := build(s.Session(&gorm.Session{DryRun: true})).Statement.SQL.String()
+	text := build(s.gorm.Session(&gorm.Session{DryRun: true})).Statement.SQL.String()
 	s.sqlTexts.Store(key, text)
 	return text
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 // Start implements directory.Store.
 func (s *Store) Start(ctx context.Context, start directory.Start) (started directory.Started, err error) {
 	err = s.writer.Write(ctx, func(tx session) error {
-		users, err := exists(tx.Model(&User{}))
+		users, err := exists(tx.gorm.Model(&User{}))
 		if err != nil {
 			return err
 		}
@@ -51,7 +53,7 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 // one that is given, and stores that. It reports whether one has ended, and whether the
 // one that is given is refused as its owner is not active or gone.
 func replaceOperatorToken(tx session, at time.Time, given *directory.NewToken) (ended, refused bool, err error) {
-	old := tx.Where("kind = ?", directory.TokenOperator)
+	old := tx.gorm.Where("kind = ?", directory.TokenOperator)
 	if given != nil {
 		old = old.Where("hash <> ?", given.Hash[:])
 	}
@@ -64,7 +66,7 @@ func replaceOperatorToken(tx session, at time.Time, given *directory.NewToken) (
 		if err != nil {
 			return false, false, err
 		}
-		if err := tx.Delete(&row).Error; err != nil {
+		if err := tx.gorm.Delete(&row).Error; err != nil {
 			return false, false, err
 		}
 		if err := insertTokenEvent(tx, at, directory.OperationRevokeToken, owner); err != nil {
@@ -76,7 +78,7 @@ func replaceOperatorToken(tx session, at time.Time, given *directory.NewToken) (
 		return ended, false, nil
 	}
 	owner, err := findUser(tx, given.UserID)
-	if directory.IsCode(err, directory.CodeNotFound) {
+	if errors.Is(err, sql.ErrNoRows) {
 		return ended, true, nil
 	}
 	if err != nil {
@@ -87,7 +89,7 @@ func replaceOperatorToken(tx session, at time.Time, given *directory.NewToken) (
 
 // storeOperatorToken stores the token that is given, unless it is there.
 func storeOperatorToken(tx session, at time.Time, given directory.NewToken, owner directory.User) error {
-	there, err := exists(tx.Model(&Token{}).Where("hash = ? AND kind = ?", given.Hash[:], directory.TokenOperator))
+	there, err := exists(tx.gorm.Model(&Token{}).Where("hash = ? AND kind = ?", given.Hash[:], directory.TokenOperator))
 	if err != nil || there {
 		return err
 	}
@@ -97,7 +99,7 @@ func storeOperatorToken(tx session, at time.Time, given directory.NewToken, owne
 		Columns:   []clause.Column{{Name: "hash"}},
 		DoUpdates: clause.AssignmentColumns([]string{"user_id", "name", "kind", "expires"}),
 	}
-	if err := tx.Clauses(replace).Create(&row).Error; err != nil {
+	if err := tx.gorm.Clauses(replace).Create(&row).Error; err != nil {
 		return fmt.Errorf("store the operator's token: %w", err)
 	}
 	return insertTokenEvent(tx, at, directory.OperationCreateToken, owner)

@@ -82,9 +82,10 @@ func (s *Store) Close() error {
 }
 
 // Ready returns nil if the database answers.
-func (s *Store) Ready(ctx context.Context) error {
-	_, err := exists(s.readSession.withContext(ctx).Model(&User{}))
-	return translate(err)
+func (s *Store) Ready(ctx context.Context) (err error) {
+	defer translateRead(&err)
+	_, err = exists(s.readSession.withContext(ctx).gorm.Model(&User{}))
+	return err
 }
 
 // exists reports whether the query finds a row, without counting them.

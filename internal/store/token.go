@@ -65,14 +65,14 @@ const tokenColumns = "tokens.id, tokens.user_id, tokens.name, tokens.kind, token
 
 // findPrincipal returns the token that the condition selects, and its owner, both of the
 // same moment.
-func findPrincipal(tx session, by *tokenCondition, argument driver.Value) (directory.Principal, error) {
+func findPrincipal(db session, by *tokenCondition, argument driver.Value) (directory.Principal, error) {
 	var row Token
 	var owner User
-	text := tx.buildOnce(by, func(db *gorm.DB) *gorm.DB {
-		return db.Table("tokens").Select(tokenColumns+", "+userColumns).
+	text := db.buildOnce(by, func(dry *gorm.DB) *gorm.DB {
+		return dry.Table("tokens").Select(tokenColumns+", "+userColumns).
 			Joins("JOIN users ON users.id = tokens.user_id").Where(by.sql, 0).Find(&[]map[string]any{})
 	})
-	err := tx.queryRow(text, func(values []driver.Value) {
+	err := db.prepared.queryRow(text, func(values []driver.Value) {
 		row.ID, row.UserID = values[0].(int64), int32(values[1].(int64)) //nolint:gosec // it is a user's
 		row.Name, row.Kind, row.Created = values[2].(string), values[3].(string), values[4].(int64)
 		row.Expires = nullable[int64](values[5])
@@ -82,19 +82,20 @@ func findPrincipal(tx session, by *tokenCondition, argument driver.Value) (direc
 		err = &directory.Error{Code: directory.CodeUnauthenticated}
 	}
 	if err != nil {
-		return directory.Principal{}, translate(err)
+		return directory.Principal{}, err
 	}
 	user, err := owner.user()
 	return directory.Principal{User: user, Token: row.token()}, err
 }
 
 // Principal implements directory.Store.
-func (s *Store) Principal(_ context.Context, hash directory.TokenHash) (directory.Principal, error) {
+func (s *Store) Principal(_ context.Context, hash directory.TokenHash) (p directory.Principal, err error) {
+	defer translateRead(&err)
 	p, found, generation := s.cache.Get(hash)
 	if found {
 		return p, nil
 	}
-	p, err := findPrincipal(s.readSession, tokenByHash, hash[:])
+	p, err = findPrincipal(s.readSession, tokenByHash, hash[:])
 	if err == nil {
 		s.cache.Add(hash, p, generation)
 	}
@@ -102,14 +103,14 @@ func (s *Store) Principal(_ context.Context, hash directory.TokenHash) (director
 }
 
 // findActor reads the principal anew: what it was when the request came in no longer counts.
-func findActor(tx session, p directory.Principal) (directory.Principal, error) {
+func findActor(db session, p directory.Principal) (directory.Principal, error) {
 	if !p.HasToken() {
 		return p, nil
 	}
-	actor, known := tx.cachedActor(p)
+	actor, known := db.cachedActor(p)
 	if !known {
 		var err error
-		if actor, err = findPrincipal(tx, tokenByID, p.Token.ID); err != nil {
+		if actor, err = findPrincipal(db, tokenByID, p.Token.ID); err != nil {
 			return directory.Principal{}, err
 		}
 	}
@@ -119,15 +120,15 @@ func findActor(tx session, p directory.Principal) (directory.Principal, error) {
 
 // endTokens ends the tokens of a user but for the one that is used and the operator's.
 func endTokens(tx session, user directory.UserID, used int64) error {
-	text := tx.buildOnce("end tokens", func(db *gorm.DB) *gorm.DB {
-		return db.Delete(&Token{}, "user_id = ? AND id <> ? AND kind <> ?", 0, 0, "")
+	text := tx.buildOnce("end tokens", func(dry *gorm.DB) *gorm.DB {
+		return dry.Delete(&Token{}, "user_id = ? AND id <> ? AND kind <> ?", 0, 0, "")
 	})
-	return tx.exec(text, int64(user), used, string(directory.TokenOperator))
+	return tx.prepared.exec(text, int64(user), used, string(directory.TokenOperator))
 }
 
 // endToken ends one token.
 func endToken(tx session, id int64) error {
-	result := tx.Delete(&Token{}, "id = ?", id)
+	result := tx.gorm.Delete(&Token{}, "id = ?", id)
 	if result.Error == nil && result.RowsAffected == 0 {
 		return &directory.Error{Code: directory.CodeNotFound}
 	}
@@ -138,11 +139,11 @@ func endToken(tx session, id int64) error {
 // expired go, and the oldest beyond MaxLogIns.
 func insertToken(tx session, t directory.NewToken) error {
 	row := newToken(t)
-	if err := tx.Create(&row).Error; err != nil || t.Kind != directory.TokenLogIn {
+	if err := tx.gorm.Create(&row).Error; err != nil || t.Kind != directory.TokenLogIn {
 		return err
 	}
 	logIns := func() *gorm.DB {
-		return tx.Model(&Token{}).Where("user_id = ? AND kind = ?", row.UserID, row.Kind)
+		return tx.gorm.Model(&Token{}).Where("user_id = ? AND kind = ?", row.UserID, row.Kind)
 	}
 	if err := logIns().Delete(&Token{}, "expires <= ?", row.Created).Error; err != nil {
 		return err
@@ -152,23 +153,25 @@ func insertToken(tx session, t directory.NewToken) error {
 }
 
 // Token implements directory.Store.
-func (s *Store) Token(ctx context.Context, id int64) (directory.Token, error) {
+func (s *Store) Token(ctx context.Context, id int64) (token directory.Token, err error) {
+	defer translateRead(&err)
 	var row Token
-	err := s.readSession.withContext(ctx).Omit("hash").Take(&row, "id = ?", id).Error
-	return row.token(), translate(err)
+	err = s.readSession.withContext(ctx).gorm.Omit("hash").Take(&row, "id = ?", id).Error
+	return row.token(), err
 }
 
 // Tokens implements directory.Store.
-func (s *Store) Tokens(ctx context.Context, user directory.UserID) ([]directory.Token, error) {
-	query := s.readSession.withContext(ctx).Omit("hash").Order("id")
+func (s *Store) Tokens(ctx context.Context, user directory.UserID) (tokens []directory.Token, err error) {
+	defer translateRead(&err)
+	query := s.readSession.withContext(ctx).gorm.Omit("hash").Order("id")
 	if user != 0 {
 		query = query.Where("user_id = ?", user)
 	}
 	var rows []Token
 	if err := query.Find(&rows).Error; err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
-	tokens := make([]directory.Token, len(rows))
+	tokens = make([]directory.Token, len(rows))
 	for i, row := range rows {
 		tokens[i] = row.token()
 	}

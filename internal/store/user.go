@@ -108,14 +108,14 @@ func nullable[T any](value driver.Value) *T {
 }
 
 // findRow returns the row of a user.
-func findRow(tx session, id directory.UserID) (row User, err error) {
-	text := tx.buildOnce("user", func(db *gorm.DB) *gorm.DB { return db.Select(userColumns).Find(&User{}, "id = ?", 0) })
-	err = tx.queryRow(text, row.read, int64(id))
-	return row, translate(err)
+func findRow(db session, id directory.UserID) (row User, err error) {
+	text := db.buildOnce("user", func(dry *gorm.DB) *gorm.DB { return dry.Select(userColumns).Find(&User{}, "id = ?", 0) })
+	err = db.prepared.queryRow(text, row.read, int64(id))
+	return row, err
 }
 
-func findUser(tx session, id directory.UserID) (directory.User, error) {
-	row, err := findRow(tx, id)
+func findUser(db session, id directory.UserID) (directory.User, error) {
+	row, err := findRow(db, id)
 	if err != nil {
 		return directory.User{}, err
 	}
@@ -123,19 +123,21 @@ func findUser(tx session, id directory.UserID) (directory.User, error) {
 }
 
 // User implements directory.Store.
-func (s *Store) User(_ context.Context, id directory.UserID) (directory.User, error) {
+func (s *Store) User(_ context.Context, id directory.UserID) (user directory.User, err error) {
+	defer translateRead(&err)
 	return findUser(s.readSession, id)
 }
 
 // Account implements directory.Store.
 func (s *Store) Account(ctx context.Context, name directory.LogInName) (account directory.Account, err error) {
-	query := s.readSession.withContext(ctx).Where("enterprise_id = ? AND nick_name_folded = ?", name.EnterpriseID, directory.Fold(name.NickName))
+	defer translateRead(&err)
+	query := s.readSession.withContext(ctx).gorm.Where("enterprise_id = ? AND nick_name_folded = ?", name.EnterpriseID, directory.Fold(name.NickName))
 	if name.Email != "" {
-		query = s.readSession.withContext(ctx).Where("lower(email) = ?", directory.FoldEmail(name.Email))
+		query = s.readSession.withContext(ctx).gorm.Where("lower(email) = ?", directory.FoldEmail(name.Email))
 	}
 	var row User
 	if err := query.Take(&row).Error; err != nil {
-		return directory.Account{}, translate(err)
+		return directory.Account{}, err
 	}
 	account.User, err = row.user()
 	if row.PasswordHash != nil {
@@ -145,7 +147,8 @@ func (s *Store) Account(ctx context.Context, name directory.LogInName) (account 
 }
 
 // Users implements directory.Store.
-func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]directory.User, int64, error) {
+func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) (users []directory.User, total int64, err error) {
+	defer translateRead(&err)
 	find := s.listUsers
 	if filter.Text != "" {
 		find = s.searchUsers
@@ -154,7 +157,7 @@ func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page dir
 	if err != nil {
 		return nil, 0, err
 	}
-	users := make([]directory.User, len(rows))
+	users = make([]directory.User, len(rows))
 	for i, row := range rows {
 		if users[i], err = row.user(); err != nil {
 			return nil, 0, err
@@ -166,7 +169,7 @@ func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page dir
 // insertUser stores a user and returns it as stored, with its number.
 func insertUser(tx session, u directory.User, passwordHash string) (directory.User, error) {
 	row := newUser(u, passwordHash)
-	if err := tx.Create(&row).Error; err != nil {
+	if err := tx.gorm.Create(&row).Error; err != nil {
 		return directory.User{}, err
 	}
 	return row.user()
@@ -217,14 +220,14 @@ func updateUser(tx session, c directory.Change) error {
 		}
 	}
 	arguments = append(arguments, c.User.Version, int64(c.User.ID))
-	text := tx.buildOnce(named, func(db *gorm.DB) *gorm.DB {
+	text := tx.buildOnce(named, func(dry *gorm.DB) *gorm.DB {
 		columns := map[string]any{"version": nil}
 		for i, column := range updatable {
 			if named&(1<<i) != 0 {
 				columns[column.name] = nil
 			}
 		}
-		return db.Model(&User{}).Where("id = ?", 0).Updates(columns)
+		return dry.Model(&User{}).Where("id = ?", 0).Updates(columns)
 	})
-	return tx.exec(text, arguments...)
+	return tx.prepared.exec(text, arguments...)
 }

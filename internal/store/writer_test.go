@@ -72,7 +72,7 @@ func insertsEvent(name string) func(session) error {
 // execSQL runs SQL on the connection that writes.
 func execSQL(t *testing.T, s *Store, statements string) {
 	t.Helper()
-	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error { return tx.Exec(statements).Error }))
+	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error { return tx.gorm.Exec(statements).Error }))
 }
 
 // Those who wait share a commit, are carried out in the order in which they came, and
@@ -88,7 +88,7 @@ func TestQueuedUnitsShareACommit(t *testing.T) {
 		want = append(want, fmt.Sprint(i))
 		answers = append(answers, enqueue(t.Context(), s, func(tx session) error {
 			var before int64
-			if err := tx.Model(&Event{}).Count(&before).Error; err != nil || before != int64(i) {
+			if err := tx.gorm.Model(&Event{}).Count(&before).Error; err != nil || before != int64(i) {
 				return fmt.Errorf("%d events before unit %d: %w", before, i, err)
 			}
 			return insertNamedEvent(tx, want[i])
@@ -168,10 +168,10 @@ func TestFailedCommitFailsItsBatch(t *testing.T) {
 func TestFailedCommitIsRolledBack(t *testing.T) {
 	s := openStore(t)
 	orphan := func(tx session) error {
-		if err := tx.exec("PRAGMA defer_foreign_keys = ON"); err != nil {
+		if err := tx.prepared.exec("PRAGMA defer_foreign_keys = ON"); err != nil {
 			return err
 		}
-		return tx.exec("INSERT INTO tokens (hash, user_id, name, kind, created) VALUES (zeroblob(32), 77, 'x', 'made', 0)")
+		return tx.prepared.exec("INSERT INTO tokens (hash, user_id, name, kind, created) VALUES (zeroblob(32), 77, 'x', 'made', 0)")
 	}
 	require.Error(t, s.writer.Write(t.Context(), orphan))
 	require.NoError(t, s.writer.Write(t.Context(), insertsEvent("a")))
