@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"math"
 	"strings"
 	"time"
@@ -26,18 +25,42 @@ type Event struct {
 	RequestID    string
 }
 
-func insertEvent(tx session, e directory.Event) error {
+var eventTable = mustTable[Event]()
+
+func newEvent(e directory.Event) Event {
 	names := make([]string, len(e.Fields))
 	for i, field := range e.Fields {
 		names[i] = string(field)
 	}
-	var actor driver.Value // NULL
-	if e.ActorID != 0 {
-		actor = int64(e.ActorID)
+	row := Event{
+		At:           e.At.UnixMicro(),
+		TokenName:    e.TokenName,
+		TargetID:     int32(e.TargetID),
+		EnterpriseID: e.EnterpriseID,
+		Operation:    string(e.Operation),
+		Fields:       strings.Join(names, ","),
+		RequestID:    e.RequestID,
 	}
-	text := tx.buildOnce("event", func(dry *gorm.DB) *gorm.DB { return dry.Omit("id").Create(&Event{}) })
-	return tx.prepared.exec(text, e.At.UnixMicro(), actor, e.TokenName, int64(e.TargetID), e.EnterpriseID,
-		string(e.Operation), strings.Join(names, ","), e.RequestID)
+	if e.ActorID != 0 {
+		actor := int32(e.ActorID)
+		row.ActorID = &actor
+	}
+	return row
+}
+
+func insertEvent(tx session, e directory.Event) error {
+	insert, err := tx.buildOnce("event", func(dry *gorm.DB) *gorm.DB {
+		return dry.Model(&Event{}).Create(eventTable.placeholders(eventTable.all() &^ eventTable.set("id")))
+	})
+	if err != nil {
+		return err
+	}
+	row := newEvent(e)
+	arguments, err := eventTable.arguments(insert, &row)
+	if err != nil {
+		return err
+	}
+	return tx.prepared.exec(insert.text, arguments...)
 }
 
 func (row Event) event() directory.Event {

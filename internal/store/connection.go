@@ -23,7 +23,7 @@ type connection struct {
 
 // queryRow runs SQL that returns one row at most and gives it to scan, which must not keep
 // the slice. sql.ErrNoRows: there is none.
-func (c *connection) queryRow(text string, scan func([]driver.Value), arguments ...driver.Value) (err error) {
+func (c *connection) queryRow(text string, scan func([]driver.Value) error, arguments ...driver.Value) (err error) {
 	rows, err := c.firstStep(text, arguments)
 	if err != nil {
 		return err
@@ -39,8 +39,7 @@ func (c *connection) queryRow(text string, scan func([]driver.Value), arguments 
 	} else if err != nil {
 		return err
 	}
-	scan(values)
-	return nil
+	return scan(values)
 }
 
 // exec runs SQL that returns no rows.
@@ -125,7 +124,7 @@ func (all connections) use(fn func(*connection) error) error {
 }
 
 // queryRow is connection.queryRow on one of them.
-func (all connections) queryRow(text string, scan func([]driver.Value), arguments ...driver.Value) error {
+func (all connections) queryRow(text string, scan func([]driver.Value) error, arguments ...driver.Value) error {
 	return all.use(func(c *connection) error { return c.queryRow(text, scan, arguments...) })
 }
 

@@ -29,7 +29,9 @@ var errBusy = sqlite3.Error{Code: sqlite3.ErrBusy}
 // busyStatements fails each statement.
 type busyStatements struct{}
 
-func (busyStatements) queryRow(string, func([]driver.Value), ...driver.Value) error { return errBusy }
+func (busyStatements) queryRow(string, func([]driver.Value) error, ...driver.Value) error {
+	return errBusy
+}
 
 func (busyStatements) exec(string, ...driver.Value) error { return errBusy }
 

@@ -26,7 +26,7 @@ func indexEvents(tx session, size int64) error {
 
 // queryInt runs SQL that returns one.
 func queryInt(db session, text string) (n int64, err error) {
-	err = db.prepared.queryRow(text, func(values []driver.Value) { n = values[0].(int64) })
+	err = db.prepared.queryRow(text, func(values []driver.Value) error { n = values[0].(int64); return nil })
 	return n, err
 }
 

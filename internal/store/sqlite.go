@@ -115,7 +115,10 @@ func (a connector) openConnection(ctx context.Context) (*connection, error) {
 		got := ""
 		err := ctx.Err()
 		if err == nil {
-			err = c.queryRow("PRAGMA "+pragma, func(values []driver.Value) { got = fmt.Sprint(values[0]) })
+			err = c.queryRow("PRAGMA "+pragma, func(values []driver.Value) error {
+				got = fmt.Sprint(values[0])
+				return nil
+			})
 		}
 		if err == nil && got != want {
 			err = fmt.Errorf("PRAGMA %s is %s, not %s: the database cannot be used safely", pragma, got, want)

@@ -23,6 +23,12 @@ type Token struct {
 	Expires *int64 // likewise; nil: never
 }
 
+var (
+	tokenTable = mustTable[Token]()
+	// tokenColumns are those that are read: nobody needs the hash.
+	tokenColumns = tokenTable.all() &^ tokenTable.set("hash")
+)
+
 func newToken(t directory.NewToken) Token {
 	row := Token{
 		Hash:    t.Hash[:],
@@ -60,23 +66,24 @@ var (
 
 type tokenCondition struct{ sql string }
 
-// tokenColumns are those of a token but for the hash, in the order of the fields.
-const tokenColumns = "tokens.id, tokens.user_id, tokens.name, tokens.kind, tokens.created, tokens.expires" //nolint:gosec // it is none
-
 // findPrincipal returns the token that the condition selects, and its owner, both of the
 // same moment.
 func findPrincipal(db session, by *tokenCondition, argument driver.Value) (directory.Principal, error) {
 	var row Token
 	var owner User
-	text := db.buildOnce(by, func(dry *gorm.DB) *gorm.DB {
-		return dry.Table("tokens").Select(tokenColumns+", "+userColumns).
+	find, err := db.buildOnce(by, func(dry *gorm.DB) *gorm.DB {
+		return dry.Table("tokens").Select(tokenTable.selectList(tokenColumns)+", "+userTable.selectList(userColumns)).
 			Joins("JOIN users ON users.id = tokens.user_id").Where(by.sql, 0).Find(&[]map[string]any{})
 	})
-	err := db.prepared.queryRow(text, func(values []driver.Value) {
-		row.ID, row.UserID = values[0].(int64), int32(values[1].(int64)) //nolint:gosec // it is a user's
-		row.Name, row.Kind, row.Created = values[2].(string), values[3].(string), values[4].(int64)
-		row.Expires = nullable[int64](values[5])
-		owner.read(values[6:])
+	if err != nil {
+		return directory.Principal{}, err
+	}
+	err = db.prepared.queryRow(find.text, func(values []driver.Value) error {
+		values, err := tokenTable.scan(tokenColumns, &row, values)
+		if err == nil {
+			_, err = userTable.scan(userColumns, &owner, values)
+		}
+		return err
 	}, argument)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = &directory.Error{Code: directory.CodeUnauthenticated}
@@ -120,10 +127,13 @@ func findActor(db session, p directory.Principal) (directory.Principal, error) {
 
 // endTokens ends the tokens of a user but for the one that is used and the operator's.
 func endTokens(tx session, user directory.UserID, used int64) error {
-	text := tx.buildOnce("end tokens", func(dry *gorm.DB) *gorm.DB {
+	end, err := tx.buildOnce("end tokens", func(dry *gorm.DB) *gorm.DB {
 		return dry.Delete(&Token{}, "user_id = ? AND id <> ? AND kind <> ?", 0, 0, "")
 	})
-	return tx.prepared.exec(text, int64(user), used, string(directory.TokenOperator))
+	if err != nil {
+		return err
+	}
+	return tx.prepared.exec(end.text, int64(user), used, string(directory.TokenOperator))
 }
 
 // endToken ends one token.

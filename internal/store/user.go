@@ -3,9 +3,9 @@ package store
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -30,6 +30,12 @@ type User struct {
 	ClientIP       *string
 	CreateTime     int64 // Unix time in microseconds
 }
+
+var (
+	userTable = mustTable[User]()
+	// userColumns are those that are read: only SQL compares the folded ones.
+	userColumns = userTable.all() &^ userTable.set("nick_name_folded", "phone_folded")
+)
 
 func newUser(u directory.User, passwordHash string) User {
 	row := User{
@@ -79,38 +85,18 @@ func (row User) user() (directory.User, error) {
 	return u, nil
 }
 
-// userColumns are all columns, in the order of the fields.
-const userColumns = "users.id, users.version, users.nick_name, users.nick_name_folded, users.enterprise_id, users.role, " +
-	"users.password_hash, users.email, users.phone, users.phone_folded, users.is_active, users.origion, users.client_ip, users.create_time"
-
-// read reads all columns in the order of the fields. The tables are STRICT: a column has
-// the type that it was declared with.
-func (row *User) read(values []driver.Value) {
-	row.ID, row.Version = int32(values[0].(int64)), values[1].(int64) //nolint:gosec // at most 2147483647, by a CHECK
-	row.NickName, row.NickNameFolded = values[2].(string), values[3].(string)
-	row.EnterpriseID, row.Role = values[4].(string), values[5].(string)
-	row.PasswordHash, row.Email = nullable[string](values[6]), nullable[string](values[7])
-	row.Phone, row.PhoneFolded = values[8].(string), values[9].(string)
-	if active := nullable[int64](values[10]); active != nil {
-		value := *active == 1
-		row.IsActive = &value
-	}
-	row.Origion, row.ClientIP = nullable[string](values[11]), nullable[string](values[12])
-	row.CreateTime = values[13].(int64)
-}
-
-func nullable[T any](value driver.Value) *T {
-	if value == nil {
-		return nil
-	}
-	typed := value.(T)
-	return &typed
-}
-
 // findRow returns the row of a user.
 func findRow(db session, id directory.UserID) (row User, err error) {
-	text := db.buildOnce("user", func(dry *gorm.DB) *gorm.DB { return dry.Select(userColumns).Find(&User{}, "id = ?", 0) })
-	err = db.prepared.queryRow(text, row.read, int64(id))
+	find, err := db.buildOnce("user", func(dry *gorm.DB) *gorm.DB {
+		return dry.Select(userTable.selectList(userColumns)).Find(&User{}, "id = ?", 0)
+	})
+	if err != nil {
+		return User{}, err
+	}
+	err = db.prepared.queryRow(find.text, func(values []driver.Value) error {
+		_, err := userTable.scan(userColumns, &row, values)
+		return err
+	}, int64(id))
 	return row, err
 }
 
@@ -175,59 +161,40 @@ func insertUser(tx session, u directory.User, passwordHash string) (directory.Us
 	return row.user()
 }
 
-// updatable has the columns that an update may write, in the order of their names, as
-// GORM writes them.
-var updatable = []updatableColumn{
-	{"email", directory.FieldEmail, func(c directory.Change) driver.Value { return valueOrNil(c.User.Email) }},
-	{"enterprise_id", directory.FieldEnterpriseID, func(c directory.Change) driver.Value { return c.User.EnterpriseID }},
-	{"is_active", directory.FieldIsActive, func(c directory.Change) driver.Value { return valueOrNil(c.User.IsActive) }},
-	{"password_hash", directory.FieldPassword, func(c directory.Change) driver.Value { return c.PasswordHash }},
-	{"phone", directory.FieldPhone, func(c directory.Change) driver.Value { return c.User.Phone }},
-	{"phone_folded", directory.FieldPhone, func(c directory.Change) driver.Value { return directory.Fold(c.User.Phone) }},
-	{"role", directory.FieldRole, func(c directory.Change) driver.Value { return string(c.User.Role) }},
+// updatable has the columns of each field that an update may name.
+var updatable = map[directory.Field]columnSet{
+	directory.FieldPassword:     userTable.set("password_hash"),
+	directory.FieldEnterpriseID: userTable.set("enterprise_id"),
+	directory.FieldEmail:        userTable.set("email"),
+	directory.FieldPhone:        userTable.set("phone", "phone_folded"),
+	directory.FieldIsActive:     userTable.set("is_active"),
+	directory.FieldRole:         userTable.set("role"),
 }
-
-type updatableColumn struct {
-	name  string
-	field directory.Field
-	value func(directory.Change) driver.Value
-}
-
-func valueOrNil[T any](value *T) driver.Value {
-	if value == nil {
-		return nil
-	}
-	return *value
-}
-
-// columnSet has a bit for each of the updatable columns.
-type columnSet uint8
 
 // updateUser writes the named columns and the version, no other, of a user whose row was
 // read in this unit.
 func updateUser(tx session, c directory.Change) error {
+	named := userTable.set("version")
 	for _, field := range c.Fields {
-		if !slices.ContainsFunc(updatable, func(column updatableColumn) bool { return column.field == field }) {
-			return fmt.Errorf("update of user %d: %s is not written", c.User.ID, field)
+		columns, ok := updatable[field]
+		if !ok {
+			return fmt.Errorf("%s cannot be updated", field)
 		}
+		named |= columns
 	}
-	var named columnSet
-	arguments := make([]driver.Value, 0, len(updatable)+2)
-	for i, column := range updatable {
-		if slices.Contains(c.Fields, column.field) {
-			named |= 1 << i
-			arguments = append(arguments, column.value(c))
-		}
-	}
-	arguments = append(arguments, c.User.Version, int64(c.User.ID))
-	text := tx.buildOnce(named, func(dry *gorm.DB) *gorm.DB {
-		columns := map[string]any{"version": nil}
-		for i, column := range updatable {
-			if named&(1<<i) != 0 {
-				columns[column.name] = nil
-			}
-		}
-		return dry.Model(&User{}).Where("id = ?", 0).Updates(columns)
+	update, err := tx.buildOnce(named, func(dry *gorm.DB) *gorm.DB {
+		return dry.Model(&User{}).Where("id = ?", placeholder("id")).Updates(userTable.placeholders(named))
 	})
-	return tx.prepared.exec(text, arguments...)
+	if err != nil {
+		return err
+	}
+	row := newUser(c.User, c.PasswordHash)
+	if row.PasswordHash == nil && named&updatable[directory.FieldPassword] != 0 {
+		return errors.New("an update must not take the password away")
+	}
+	arguments, err := userTable.arguments(update, &row)
+	if err != nil {
+		return err
+	}
+	return tx.prepared.exec(update.text, arguments...)
 }
