@@ -36,6 +36,10 @@ type serveCommand struct {
 	serveSettings `embed:""`
 }
 
+// firstStartTimeout is how long the first start of another server may take from its token
+// file to its commit.
+const firstStartTimeout = time.Second
+
 // Help is called by kong, which prints the text above the flags.
 func (serveCommand) Help() string {
 	return `The first start on an empty database creates user 1, a system administrator.
@@ -134,14 +138,9 @@ func migrateAndOpen(ctx context.Context, path string) (*store.Store, error) {
 
 // start makes user 1 on an empty database and says where its token is.
 func (c *serveCommand) start(ctx context.Context, service *directory.Service, logger *slog.Logger) error {
-	written := false
-	started, err := service.Start(ctx, c.adminToken, func(secret string) (err error) {
-		err = writeSecret(c.AdminTokenFile, secret)
-		written = err == nil
-		return err
-	})
-	if err != nil && written {
-		return errors.Join(err, os.Remove(c.AdminTokenFile))
+	started, written, err := c.startService(ctx, service)
+	if written && (err != nil || !started.First) {
+		err = errors.Join(err, os.Remove(c.AdminTokenFile)) // its token is not valid
 	}
 	if err != nil {
 		return err
@@ -154,7 +153,7 @@ func (c *serveCommand) start(ctx context.Context, service *directory.Service, lo
 			"'userapi user create --system-administrator' makes another system administrator")
 	}
 	switch {
-	case written:
+	case started.First && written:
 		logger.Info("first start: user 1, admin, was created; its token is in a file", "file", c.AdminTokenFile)
 	case started.First:
 		logger.Info("first start: user 1, admin, was created; its token is USERAPI_ADMIN_TOKEN")
@@ -162,13 +161,38 @@ func (c *serveCommand) start(ctx context.Context, service *directory.Service, lo
 	return nil
 }
 
-// writeSecret writes a file that only its owner may read. It replaces none: the file
-// may hold the only copy of another database's token.
+// startService starts the service and reports whether it has written the admin token file. If
+// the file exists although the database is empty, another server may be about to commit its
+// first start: startService waits for it, firstStartTimeout at most.
+func (c *serveCommand) startService(ctx context.Context, service *directory.Service) (started directory.Started, written bool, err error) {
+	keep := func(secret string) error {
+		err := writeSecret(c.AdminTokenFile, secret)
+		written = err == nil
+		return err
+	}
+	timeout := time.After(firstStartTimeout)
+	for {
+		started, err = service.Start(ctx, c.adminToken, keep)
+		if !errors.Is(err, os.ErrExist) {
+			return started, written, err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-timeout:
+			return started, written, err
+		case <-ctx.Done():
+			return started, written, ctx.Err()
+		}
+	}
+}
+
+// writeSecret writes a file that only its owner may read. It does not replace a file, which
+// may hold the only copy of another database's token: it then fails with [os.ErrExist].
 func writeSecret(path, secret string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("the database is empty, but there is a token in %s already: "+
-			"move it away, or name another file with --admin-token-file", path)
+			"move it away, or name another file with --admin-token-file (%w)", path, err)
 	}
 	if err != nil {
 		return fmt.Errorf("write the admin token: %w", err)

@@ -141,6 +141,7 @@ func TestTokensAreMadeListedAndRevoked(t *testing.T) {
 
 // A first start never overwrites a token file, which may belong to another database.
 func TestTokenFileIsNotReplaced(t *testing.T) {
+	t.Parallel() // the start waits for a server that does not exist
 	dir := t.TempDir()
 	path := filepath.Join(dir, "userapi.token")
 	require.NoError(t, os.WriteFile(path, []byte("precious"), 0o600))

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Start is what a starting server brings: user 1 and its first token, needed if the
-// directory is empty, and the operator's token, which replaces the one of the last start.
+// Start is what a starting server brings: user 1 and its event, which are stored if the
+// directory is empty, and one of two tokens of user 1. If the directory is empty and there
+// is neither token, nothing is stored.
 type Start struct {
 	At       time.Time
 	Admin    User
-	Event    Event        // of the creation of the admin
-	Operator *NewToken    // nil: none is given, and one of an earlier start ends
-	Made     *NewToken    // stored if the directory is empty; nil if Operator is not
-	KeepMade func() error // hands the made token to the operator, inside the unit
+	Event    Event     // of the creation of the admin
+	Operator *NewToken // replaces the operator's token of the last start; nil: that one ends
+	Made     *NewToken // stored if the directory is empty; nil if Operator is not
 }
 
 // Started is what a start has changed.
@@ -23,9 +23,14 @@ type Started struct {
 	OperatorRefused bool // the operator's token is of no use: user 1 is not active or gone
 }
 
-// Start prepares the directory for a server. On an empty directory it creates user 1,
-// a system administrator named admin in the enterprise default, without password; its
-// token is the operator's, or else a new one, which keep receives before it counts.
+// Start prepares the directory for a server. If the directory is empty, Start creates user
+// 1, a system administrator named admin in the enterprise default, without password. Its
+// token is the operator's, or a new one if the operator gives none.
+//
+// Start calls keep with the new token before it stores anything, because a unit may run
+// twice, and its commit may fail. If keep fails, nothing changes. If Start fails after keep
+// has returned nil, or Started.First is false because another server was faster, the new
+// token is not valid: the caller removes what keep has written.
 func (s *Service) Start(ctx context.Context, operator string, keep func(secret string) error) (Started, error) {
 	now := s.Now()
 	active := true
@@ -40,16 +45,21 @@ func (s *Service) Start(ctx context.Context, operator string, keep func(secret s
 			Token: Token{UserID: admin.ID, Name: "operator", Kind: TokenOperator, Created: now},
 			Hash:  hashToken(operator),
 		}
-		return s.Store.Start(ctx, start)
+	}
+	started, err := s.Store.Start(ctx, start)
+	if err != nil || !started.First || start.Operator != nil {
+		return started, err
 	}
 	secret, err := s.newSecret()
 	if err != nil {
+		return Started{}, err
+	}
+	if err := keep(secret); err != nil {
 		return Started{}, err
 	}
 	start.Made = &NewToken{
 		Token: Token{UserID: admin.ID, Name: "first start", Kind: TokenMade, Created: now},
 		Hash:  hashToken(secret),
 	}
-	start.KeepMade = func() error { return keep(secret) }
 	return s.Store.Start(ctx, start)
 }

@@ -220,30 +220,3 @@ func TestPrincipalIsReadInOneSnapshot(t *testing.T) {
 	done.Store(true)
 	reading.Wait()
 }
-
-// A start that ends the operator's token of the last one ends it in the cache, too.
-func TestStartPurgesTheCache(t *testing.T) {
-	s := openStore(t)
-	active := true
-	start := func(hash directory.TokenHash) {
-		token := newHolderToken(1, hash)
-		token.Kind = directory.TokenOperator
-		_, err := s.Start(t.Context(), directory.Start{
-			At: time.Now(), Operator: &token, Event: directory.Event{At: time.Now(), TargetID: 1},
-			Admin: directory.User{
-				ID: 1, Version: 1, NickName: "admin", EnterpriseID: "default",
-				Role: directory.RoleSystemAdministrator, IsActive: &active, CreateTime: time.Now(),
-			},
-		})
-		require.NoError(t, err)
-	}
-	first := directory.TokenHash{1}
-	start(first)
-	_, err := s.Principal(t.Context(), first)
-	require.NoError(t, err)
-	_, found, _ := s.cache.Get(first)
-	require.True(t, found)
-	start(directory.TokenHash{2})
-	_, err = s.Principal(t.Context(), first)
-	require.True(t, directory.IsCode(err, directory.CodeUnauthenticated))
-}

@@ -14,39 +14,45 @@ import (
 
 // Start implements directory.Store.
 func (s *Store) Start(ctx context.Context, start directory.Start) (started directory.Started, err error) {
-	err = s.writer.Write(ctx, func(tx session) error {
-		users, err := exists(tx.gorm.Model(&User{}))
-		if err != nil {
-			return err
-		}
-		started.First = !users
-		if started.First {
-			if _, err := insertUser(tx, start.Admin, ""); err != nil {
-				return err
-			}
-			if err := insertEvent(tx, start.Event); err != nil {
-				return err
-			}
-		}
-		if started.OperatorEnded, started.OperatorRefused, err = replaceOperatorToken(tx, start.At, start.Operator); err != nil {
-			return err
-		}
-		if !started.First || start.Made == nil {
-			return nil
-		}
-		if err := insertToken(tx, *start.Made); err != nil {
-			return err
-		}
-		if err := insertTokenEvent(tx, start.At, directory.OperationCreateToken, start.Admin); err != nil {
-			return err
-		}
-		return start.KeepMade()
+	err = s.writer.Write(ctx, func(tx session) (err error) {
+		started, err = applyStart(tx, start)
+		return err
 	})
 	s.cache.Purge()
 	if err != nil {
 		return directory.Started{}, err
 	}
 	return started, nil
+}
+
+// applyStart writes what a start changes.
+func applyStart(tx session, start directory.Start) (started directory.Started, err error) {
+	users, err := exists(tx.gorm.Model(&User{}))
+	if err != nil {
+		return started, err
+	}
+	started.First = !users
+	if started.First {
+		if start.Operator == nil && start.Made == nil {
+			return started, nil // user 1 would have no token
+		}
+		if _, err := insertUser(tx, start.Admin, ""); err != nil {
+			return started, err
+		}
+		if err := insertEvent(tx, start.Event); err != nil {
+			return started, err
+		}
+	}
+	if started.OperatorEnded, started.OperatorRefused, err = replaceOperatorToken(tx, start.At, start.Operator); err != nil {
+		return started, err
+	}
+	if !started.First || start.Made == nil {
+		return started, nil
+	}
+	if err := insertToken(tx, *start.Made); err != nil {
+		return started, err
+	}
+	return started, insertTokenEvent(tx, start.At, directory.OperationCreateToken, start.Admin)
 }
 
 // replaceOperatorToken ends the operator's token of an earlier start unless it is the

@@ -1,0 +1,60 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/directory"
+)
+
+// startStore records the starts that it is given. It is empty until one brings a token.
+type startStore struct {
+	directory.Store
+	starts *[]directory.Start
+}
+
+func (s startStore) Start(_ context.Context, start directory.Start) (directory.Started, error) {
+	*s.starts = append(*s.starts, start)
+	return directory.Started{First: true}, nil
+}
+
+// The new token is kept before a unit stores it, and once: a unit may run twice.
+func TestFirstTokenIsKeptBeforeItIsStored(t *testing.T) {
+	var starts []directory.Start
+	service := &directory.Service{Store: startStore{starts: &starts}, Now: time.Now, Random: strings.NewReader(strings.Repeat("x", 64))}
+	var kept []string
+	started, err := service.Start(t.Context(), "", func(secret string) error {
+		for _, start := range starts {
+			require.Nil(t, start.Made, "a token is stored and not yet kept")
+		}
+		kept = append(kept, secret)
+		return nil
+	})
+	require.NoError(t, err)
+	require.True(t, started.First)
+	require.Len(t, kept, 1)
+	require.NotNil(t, starts[len(starts)-1].Made)
+
+	starts = nil
+	failure := errors.New("the disk is full")
+	_, err = service.Start(t.Context(), "", func(string) error { return failure })
+	require.ErrorIs(t, err, failure)
+	for _, start := range starts {
+		require.Nil(t, start.Made, "a token is stored that nobody has")
+	}
+}
+
+func TestOperatorsTokenIsNotKept(t *testing.T) {
+	var starts []directory.Start
+	service := &directory.Service{Store: startStore{starts: &starts}, Now: time.Now}
+	_, err := service.Start(t.Context(), strings.Repeat("operator", 4), nil)
+	require.NoError(t, err)
+	require.Len(t, starts, 1)
+	require.NotNil(t, starts[0].Operator)
+	require.Nil(t, starts[0].Made)
+}
