@@ -1,6 +1,27 @@
 package store
 
-import "gorm.io/gorm"
+import (
+	"context"
+	"errors"
+	"os"
+
+	"gorm.io/gorm"
+)
+
+// MigrateTo creates a file whose schema has this version.
+func MigrateTo(ctx context.Context, path string, version int64) (err error) {
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return err
+	}
+	db := readWrite(path).openPool(1)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	provider, _, err := readSchema(ctx, db)
+	if err != nil {
+		return err
+	}
+	_, err = provider.UpTo(ctx, version)
+	return err
+}
 
 // OnRead has fn told each statement that a list or the facts of a change run, with its values.
 func (s *Store) OnRead(fn func(sql string, values []any)) error {

@@ -142,11 +142,9 @@ func requireList(t *rapid.T, db *store.Store, other *sql.DB, filter directory.Us
 }
 
 // The users that were there before they were counted are counted.
-func TestMigrationCountsUsers(t *testing.T) {
+func TestMigrationCountsUsersAndIndexesEvents(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := store.Migrate(t.Context(), path)
-	require.NoError(t, err)
-	require.NoError(t, execStatements(t, path, toSchema4...))
+	require.NoError(t, store.MigrateTo(t.Context(), path, 4))
 	db, err := sql.Open("sqlite3", "file:"+path)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
@@ -161,6 +159,8 @@ func TestMigrationCountsUsers(t *testing.T) {
 	require.EqualValues(t, 6, version)
 	requireCounts(t, db)
 	require.Equal(t, []string{"7 1 3 n 2 e updateUser phone r"}, queryRows(t, db, `SELECT * FROM events`), "the audit is kept")
+	require.Equal(t, []string{"2 7"}, queryRows(t, db, `SELECT * FROM event_targets`), "and indexed")
+	require.Equal(t, []string{"7"}, queryRows(t, db, `SELECT indexed FROM event_progress`))
 	require.Len(t, queryRows(t, db, `SELECT * FROM user_counts WHERE enterprise_id = '' AND role = 'user'`), 13)
 }
 
