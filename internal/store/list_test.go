@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"math"
@@ -17,55 +16,6 @@ import (
 	"userapi/internal/directory"
 	"userapi/internal/store"
 )
-
-// addUsers adds users with the numbers from ?1 to ?2 in steps of ?3, in the enterprise ?4
-// or, for ”, in enterprises of a hundred. One in a hundred is an administrator.
-const addUsers = `
-	WITH RECURSIVE numbers (n) AS (SELECT ?1 UNION ALL SELECT n + ?3 FROM numbers WHERE n + ?3 <= ?2)
-	INSERT OR IGNORE INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time)
-	SELECT n, 1, 'user' || n, 'user' || n, iif(?4 = '', 'enterprise-' || (n / 100), ?4),
-		CASE WHEN n = 1 THEN 'system_administrator' WHEN n % 100 = 0 THEN 'administrator' ELSE 'user' END, '', 0
-	FROM numbers`
-
-// openTwice opens a new database twice: as the store, and as another process would.
-func openTwice(t testing.TB) (*store.Store, *sql.DB) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := store.Migrate(t.Context(), path)
-	require.NoError(t, err)
-	db, err := store.Open(t.Context(), path)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	other, err := sql.Open("sqlite3", "file:"+path+"?_synchronous=OFF")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, other.Close()) })
-	return db, other
-}
-
-// testContext is a test, or one of the many tries of a property.
-type testContext interface {
-	require.TestingT
-	Context() context.Context
-}
-
-// queryRows returns the rows that a query finds, each as its columns with a space between.
-func queryRows(t testContext, db *sql.DB, query string, values ...any) (rows []string) {
-	found, err := db.QueryContext(t.Context(), query, values...)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, found.Close()) }()
-	columns, err := found.Columns()
-	require.NoError(t, err)
-	texts, into := make([]string, len(columns)), make([]any, len(columns))
-	for i := range texts {
-		into[i] = &texts[i]
-	}
-	for found.Next() {
-		require.NoError(t, found.Scan(into...))
-		rows = append(rows, strings.Join(texts, " "))
-	}
-	require.NoError(t, found.Err())
-	return rows
-}
 
 // requireCounts fails unless the counts are those of the users that are there.
 func requireCounts(t testContext, db *sql.DB) {

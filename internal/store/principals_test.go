@@ -114,28 +114,6 @@ func TestUnitsSeeEarlierChangesOfTheirBatch(t *testing.T) {
 	require.True(t, directory.IsCode(err, directory.CodeUnauthenticated))
 }
 
-// insertHolder stores an active user with a token.
-func insertHolder(t *testing.T, s *Store, name string, hash directory.TokenHash) directory.UserID {
-	t.Helper()
-	active := true
-	var id directory.UserID
-	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error {
-		user, err := insertUser(tx, directory.User{
-			Version: 1, NickName: name, EnterpriseID: "default", Role: directory.RoleUser, IsActive: &active, CreateTime: time.Now(),
-		}, "")
-		if err != nil {
-			return err
-		}
-		id = user.ID
-		return insertToken(tx, newHolderToken(id, hash))
-	}))
-	return id
-}
-
-func newHolderToken(user directory.UserID, hash directory.TokenHash) directory.NewToken {
-	return directory.NewToken{Hash: hash, Token: directory.Token{UserID: user, Name: "t", Kind: directory.TokenMade, Created: time.Now()}}
-}
-
 // Whoever is answered first of a batch that ends tokens: once its end is acknowledged, a
 // token has ended.
 func TestAcknowledgedRevocationIsInEffect(t *testing.T) {

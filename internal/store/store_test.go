@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -17,20 +16,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// execStatements runs statements on the file as another process would.
-func execStatements(t *testing.T, path string, statements ...string) error {
-	t.Helper()
-	db, err := sql.Open("sqlite3", "file:"+path)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
-	for _, statement := range statements {
-		if _, err := db.ExecContext(t.Context(), statement); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 func TestMigrateMakesAPrivateFile(t *testing.T) {
 	// A name with everything that a URI would take for its own.

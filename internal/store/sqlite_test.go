@@ -34,18 +34,6 @@ func TestSettingsAreReadBack(t *testing.T) {
 	}
 }
 
-// openStore opens an empty database.
-func openStore(t *testing.T) *Store {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := Migrate(t.Context(), path)
-	require.NoError(t, err)
-	s, err := Open(t.Context(), path)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	return s
-}
-
 // 200 means on disk: the writer waits for fsync (2 is FULL), and holds the write lock
 // from the first statement of a batch on.
 func TestWriterSettings(t *testing.T) {
