@@ -46,7 +46,7 @@ func findFacts(db session, p directory.Principal, id directory.UserID) (facts di
 	if facts.Actor, err = findActor(db, p); err != nil || id == 0 {
 		return facts, err
 	}
-	row, err := findRow(db, id)
+	row, err := findUserRow(db, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return facts, nil
 	}

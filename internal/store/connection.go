@@ -98,47 +98,47 @@ func (c *connection) closeStatements() error {
 type connections chan *connection
 
 // openConnections opens this many.
-func openConnections(ctx context.Context, a connector, number int) (connections, error) {
-	all := make(connections, number)
+func openConnections(ctx context.Context, from connector, number int) (connections, error) {
+	pool := make(connections, number)
 	for range number {
-		c, err := a.openConnection(ctx)
+		c, err := from.openConnection(ctx)
 		if err != nil {
-			for range len(all) {
-				err = errors.Join(err, (<-all).close())
+			for range len(pool) {
+				err = errors.Join(err, (<-pool).close())
 			}
 			return nil, err
 		}
-		all <- c
+		pool <- c
 	}
-	return all, nil
+	return pool, nil
 }
 
 // use has one of them used, as soon as one is free.
-func (all connections) use(fn func(*connection) error) error {
-	c, open := <-all
+func (pool connections) use(fn func(*connection) error) error {
+	c, open := <-pool
 	if !open {
 		return sql.ErrConnDone
 	}
-	defer func() { all <- c }()
+	defer func() { pool <- c }()
 	return fn(c)
 }
 
 // queryRow is connection.queryRow on one of them.
-func (all connections) queryRow(text string, scan func([]driver.Value) error, arguments ...driver.Value) error {
-	return all.use(func(c *connection) error { return c.queryRow(text, scan, arguments...) })
+func (pool connections) queryRow(text string, scan func([]driver.Value) error, arguments ...driver.Value) error {
+	return pool.use(func(c *connection) error { return c.queryRow(text, scan, arguments...) })
 }
 
 // exec is connection.exec on one of them.
-func (all connections) exec(text string, arguments ...driver.Value) error {
-	return all.use(func(c *connection) error { return c.exec(text, arguments...) })
+func (pool connections) exec(text string, arguments ...driver.Value) error {
+	return pool.use(func(c *connection) error { return c.exec(text, arguments...) })
 }
 
 // close waits for those that are in use.
-func (all connections) close() error {
+func (pool connections) close() error {
 	var errs []error
-	for range cap(all) {
-		errs = append(errs, (<-all).close())
+	for range cap(pool) {
+		errs = append(errs, (<-pool).close())
 	}
-	close(all)
+	close(pool)
 	return errors.Join(errs...)
 }

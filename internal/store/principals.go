@@ -49,9 +49,9 @@ func (c *principals) Get(hash directory.TokenHash) (p directory.Principal, found
 	if time.Since(c.validated) > maxCacheAge {
 		return directory.Principal{}, false, c.generation
 	}
-	for _, h := range c.users[c.hashes[hash]] {
-		if h.hash == hash {
-			return h.principal, true, c.generation
+	for _, entry := range c.users[c.hashes[hash]] {
+		if entry.hash == hash {
+			return entry.principal, true, c.generation
 		}
 	}
 	return directory.Principal{}, false, c.generation
@@ -75,8 +75,8 @@ func (c *principals) Add(hash directory.TokenHash, p directory.Principal, genera
 }
 
 func (c *principals) drop(user directory.UserID) {
-	for _, h := range c.users[user] {
-		delete(c.hashes, h.hash)
+	for _, entry := range c.users[user] {
+		delete(c.hashes, entry.hash)
 	}
 	delete(c.users, user)
 }
@@ -91,9 +91,9 @@ func (c *principals) GetCommitted(p directory.Principal) (directory.Principal, b
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	for _, h := range c.users[p.User.ID] {
-		if h.principal.Token.ID == p.Token.ID {
-			return h.principal, true
+	for _, entry := range c.users[p.User.ID] {
+		if entry.principal.Token.ID == p.Token.ID {
+			return entry.principal, true
 		}
 	}
 	return directory.Principal{}, false

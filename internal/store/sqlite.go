@@ -90,8 +90,8 @@ func readOnly(path string) connector {
 func (connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
 // Connect implements driver.Connector.
-func (a connector) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := a.openConnection(ctx)
+func (from connector) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := from.openConnection(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,19 +99,19 @@ func (a connector) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 // openConnection opens a connection and reads its settings back.
-func (a connector) openConnection(ctx context.Context) (*connection, error) {
-	dsn := "file:" + (&url.URL{Path: a.path}).EscapedPath() + "?" + a.parameters.Encode()
-	opened, err := a.Driver().Open(dsn)
+func (from connector) openConnection(ctx context.Context) (*connection, error) {
+	dsn := "file:" + (&url.URL{Path: from.path}).EscapedPath() + "?" + from.parameters.Encode()
+	opened, err := from.Driver().Open(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", a.path, err)
+		return nil, fmt.Errorf("open %s: %w", from.path, err)
 	}
 	c := &connection{driver: opened.(*sqlite3.SQLiteConn), statements: map[string]*sqlite3.SQLiteStmt{}}
-	for _, setting := range a.settings {
+	for _, setting := range from.settings {
 		if err := c.exec(setting); err != nil {
-			return nil, errors.Join(fmt.Errorf("open %s: %w", a.path, err), c.close())
+			return nil, errors.Join(fmt.Errorf("open %s: %w", from.path, err), c.close())
 		}
 	}
-	for pragma, want := range a.pragmas {
+	for pragma, want := range from.pragmas {
 		got := ""
 		err := ctx.Err()
 		if err == nil {
@@ -124,15 +124,15 @@ func (a connector) openConnection(ctx context.Context) (*connection, error) {
 			err = fmt.Errorf("PRAGMA %s is %s, not %s: the database cannot be used safely", pragma, got, want)
 		}
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("open %s: %w", a.path, err), c.close())
+			return nil, errors.Join(fmt.Errorf("open %s: %w", from.path, err), c.close())
 		}
 	}
 	return c, nil
 }
 
 // openPool opens at most this many connections, when they are needed.
-func (a connector) openPool(connections int) *sql.DB {
-	pool := sql.OpenDB(a)
+func (from connector) openPool(connections int) *sql.DB {
+	pool := sql.OpenDB(from)
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	return pool

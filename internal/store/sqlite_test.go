@@ -19,16 +19,16 @@ func TestSettingsAreReadBack(t *testing.T) {
 		"journal_mode": "_journal_mode", "synchronous": "_synchronous",
 		"foreign_keys": "_foreign_keys", "busy_timeout": "_busy_timeout",
 	} {
-		a := readWrite(path)
-		switch a.parameters.Set(parameter, "0"); pragma {
+		from := readWrite(path)
+		switch from.parameters.Set(parameter, "0"); pragma {
 		case "journal_mode":
-			a.parameters.Set(parameter, "DELETE")
+			from.parameters.Set(parameter, "DELETE")
 		case "synchronous":
-			a.parameters.Set(parameter, "NORMAL")
+			from.parameters.Set(parameter, "NORMAL")
 		}
-		_, err := a.openConnection(t.Context())
+		_, err := from.openConnection(t.Context())
 		require.ErrorContains(t, err, "PRAGMA "+pragma)
-		pool := a.openPool(1)
+		pool := from.openPool(1)
 		require.ErrorContains(t, pool.PingContext(t.Context()), "PRAGMA "+pragma)
 		require.NoError(t, pool.Close())
 	}

@@ -130,7 +130,7 @@ func TestUserRowCarriesEveryField(t *testing.T) {
 		return err
 	}))
 	requireStored(t, s, "users", row)
-	found, err := findRow(s.readSession, full.ID)
+	found, err := findUserRow(s.readSession, full.ID)
 	require.NoError(t, err)
 	row.NickNameFolded, row.PhoneFolded = "", "" // they are not read
 	require.Equal(t, row, found)

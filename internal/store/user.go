@@ -85,8 +85,8 @@ func (row User) user() (directory.User, error) {
 	return u, nil
 }
 
-// findRow returns the row of a user.
-func findRow(db session, id directory.UserID) (row User, err error) {
+// findUserRow returns the row of a user.
+func findUserRow(db session, id directory.UserID) (row User, err error) {
 	find, err := db.buildOnce("user", func(dry *gorm.DB) *gorm.DB {
 		return dry.Select(userTable.selectList(userColumns)).Find(&User{}, "id = ?", 0)
 	})
@@ -101,7 +101,7 @@ func findRow(db session, id directory.UserID) (row User, err error) {
 }
 
 func findUser(db session, id directory.UserID) (directory.User, error) {
-	row, err := findRow(db, id)
+	row, err := findUserRow(db, id)
 	if err != nil {
 		return directory.User{}, err
 	}
