@@ -12,9 +12,9 @@ import (
 	"userapi/internal/directory"
 )
 
-// Event is a row of events, the audit.
+// Event is a row of events.
 type Event struct {
-	ID           int64 `gorm:"autoIncrement:false"` // SQLite gives it, and nobody asks which
+	ID           int64 `gorm:"autoIncrement:false"` // SQLite assigns it; without the tag, GORM would read it back
 	At           int64 // Unix time in microseconds
 	ActorID      *int32
 	TokenName    string
@@ -84,7 +84,7 @@ func (row Event) event() directory.Event {
 	return e
 }
 
-// Events implements directory.Store.
+// Events implements [directory.Store].
 func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page directory.Page) (events []directory.Event, total int64, err error) {
 	defer translateRead(&err)
 	db := s.readSession.withContext(ctx).gorm
@@ -103,7 +103,7 @@ func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page d
 	return toEvents(rows), total, err
 }
 
-// EventsAfter implements directory.Store.
+// EventsAfter implements [directory.Store].
 func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int64, limit int) (events []directory.Event, err error) {
 	defer translateRead(&err)
 	var rows []Event
@@ -112,8 +112,8 @@ func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int
 	return toEvents(rows), err
 }
 
-// selectEvents selects the events after this number. Of those of a target it takes at
-// most this many, behind the first ones.
+// selectEvents selects the events with higher numbers than after. Limit and offset apply only
+// if the filter names a target.
 func selectEvents(db *gorm.DB, filter directory.EventFilter, after, limit, offset int64) *gorm.DB {
 	query := db.Model(&Event{})
 	if filter.TargetID != 0 {

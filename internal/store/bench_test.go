@@ -10,7 +10,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// toggleIsActive is a plan as that of an update of is_active by one who may.
+// toggleIsActive is a [directory.Decide] like that of an allowed update of is_active.
 func toggleIsActive(facts directory.Facts) (directory.Change, error) {
 	changed := facts.Target
 	changed.Version++
@@ -25,7 +25,8 @@ func toggleIsActive(facts directory.Facts) (directory.Change, error) {
 	}, nil
 }
 
-// An update that is on disk, of one client and of 64 who share commits.
+// BenchmarkChange measures an update until it is on disk, with one client and with 64 that share
+// commits.
 func BenchmarkChange(b *testing.B) {
 	const users = 1000
 	for name, clients := range map[string]int{"clients=1": 1, "clients=64": 64} {
@@ -55,7 +56,7 @@ func BenchmarkChange(b *testing.B) {
 	}
 }
 
-// What every request reads.
+// BenchmarkUser measures the statement that every request runs.
 func BenchmarkUser(b *testing.B) {
 	db, other := openTwice(b)
 	_, err := other.ExecContext(b.Context(), addUsers, 1, 1000, 1, "")

@@ -8,7 +8,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// Facts implements directory.Store.
+// Facts implements [directory.Store].
 func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.UserID) (facts directory.Facts, err error) {
 	defer translateRead(&err)
 	facts, err = findFacts(s.readSession.withContext(ctx), p, id)
@@ -21,7 +21,7 @@ func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.U
 	return facts, err
 }
 
-// Change implements directory.Store.
+// Change implements [directory.Store].
 func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.UserID, decide directory.Decide) (user directory.User, err error) {
 	err = s.writer.Write(ctx, func(tx session) error {
 		facts, err := findFacts(tx, p, id)
@@ -41,7 +41,7 @@ func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.
 	return user, nil
 }
 
-// findFacts reads what a plan decides on.
+// findFacts reads the facts that a [directory.Decide] decides on.
 func findFacts(db session, p directory.Principal, id directory.UserID) (facts directory.Facts, err error) {
 	if facts.Actor, err = findActor(db, p); err != nil || id == 0 {
 		return facts, err
@@ -63,7 +63,7 @@ func findFacts(db session, p directory.Principal, id directory.UserID) (facts di
 	return facts, nil
 }
 
-// lastAdministrator tells whether the user is the only active administrator of its enterprise.
+// lastAdministrator returns Facts.LastAdministrator for the user.
 func lastAdministrator(db session, user directory.User) func() (bool, error) {
 	return func() (bool, error) {
 		if user.Role != directory.RoleAdministrator || !user.Active() {
@@ -75,7 +75,7 @@ func lastAdministrator(db session, user directory.User) func() (bool, error) {
 	}
 }
 
-// applyChange writes a change: the user, the end of tokens, a new one, the audit.
+// applyChange writes the user, ends tokens, stores a new token, and writes the event.
 func applyChange(tx session, c directory.Change, actor directory.Principal) (directory.User, error) {
 	if c.Event == nil {
 		return c.User, nil
@@ -105,7 +105,7 @@ func applyChange(tx session, c directory.Change, actor directory.Principal) (dir
 	return user, insertEvent(tx, event)
 }
 
-// writeUser creates, deletes or updates the user, or leaves the row alone.
+// writeUser creates, deletes or updates the user. If the change names no fields, the row stays as it is.
 func writeUser(tx session, c directory.Change) (directory.User, error) {
 	switch {
 	case c.User.ID == 0:

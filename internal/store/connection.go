@@ -11,9 +11,9 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// connection is one connection to the file, with the statements that it has prepared.
-// They are run past database/sql, which takes about as long as they do. It is for one
-// goroutine at a time.
+// connection is one connection to the file, with the statements that it has prepared. It
+// does not go through database/sql, which takes about as long as the statements themselves.
+// Only one goroutine may use it at a time.
 type connection struct {
 	driver     *sqlite3.SQLiteConn
 	statements map[string]*sqlite3.SQLiteStmt
@@ -21,8 +21,8 @@ type connection struct {
 	values     []driver.Value
 }
 
-// queryRow runs SQL that returns one row at most and gives it to scan, which must not keep
-// the slice. sql.ErrNoRows: there is none.
+// queryRow runs SQL that returns one row at most, and calls scan with its values. Scan must not
+// keep the slice. If there is no row, queryRow returns [sql.ErrNoRows].
 func (c *connection) queryRow(text string, scan func([]driver.Value) error, arguments ...driver.Value) (err error) {
 	rows, err := c.firstStep(text, arguments)
 	if err != nil {
@@ -51,9 +51,9 @@ func (c *connection) exec(text string, arguments ...driver.Value) error {
 	return rows.Close()
 }
 
-// firstStep takes the first step of a statement, which is the only one if it writes. To the
-// driver it is a query, also if it writes: go-sqlite3 takes the first step of a query at
-// once, and needs fewer calls of C for it than for an execution.
+// firstStep runs a statement up to its first row. A statement that writes ends there. It is run
+// as a query even if it writes: go-sqlite3 takes the first step of a query at once, with fewer
+// calls into C than an execution needs.
 func (c *connection) firstStep(text string, arguments []driver.Value) (driver.Rows, error) {
 	statement, err := c.statement(text)
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *connection) firstStep(text string, arguments []driver.Value) (driver.Ro
 	for i, argument := range arguments {
 		c.arguments = append(c.arguments, driver.NamedValue{Ordinal: i + 1, Value: argument})
 	}
-	// A context that can end would cost a goroutine: what runs here takes microseconds.
+	// These statements take microseconds. A context that can end would cost a goroutine.
 	rows, err := statement.QueryContext(context.Background(), c.arguments)
 	clear(c.arguments)
 	return rows, err
@@ -82,7 +82,7 @@ func (c *connection) statement(text string) (*sqlite3.SQLiteStmt, error) {
 	return statement, nil
 }
 
-// close ends the statements first: one that is left would keep the WAL's file.
+// close closes the statements first. If one stayed open, the WAL file would stay, too.
 func (c *connection) close() error { return errors.Join(c.closeStatements(), c.driver.Close()) }
 
 func (c *connection) closeStatements() error {
@@ -94,10 +94,9 @@ func (c *connection) closeStatements() error {
 	return errors.Join(errs...)
 }
 
-// connections are as many as may read at once.
+// connections is a pool. A connection that is in use is not in the channel.
 type connections chan *connection
 
-// openConnections opens this many.
 func openConnections(ctx context.Context, from connector, number int) (connections, error) {
 	pool := make(connections, number)
 	for range number {
@@ -113,7 +112,7 @@ func openConnections(ctx context.Context, from connector, number int) (connectio
 	return pool, nil
 }
 
-// use has one of them used, as soon as one is free.
+// use calls fn with a free connection. It waits for one if necessary.
 func (pool connections) use(fn func(*connection) error) error {
 	c, open := <-pool
 	if !open {
@@ -123,17 +122,17 @@ func (pool connections) use(fn func(*connection) error) error {
 	return fn(c)
 }
 
-// queryRow is connection.queryRow on one of them.
+// queryRow calls connection.queryRow on a free connection.
 func (pool connections) queryRow(text string, scan func([]driver.Value) error, arguments ...driver.Value) error {
 	return pool.use(func(c *connection) error { return c.queryRow(text, scan, arguments...) })
 }
 
-// exec is connection.exec on one of them.
+// exec calls connection.exec on a free connection.
 func (pool connections) exec(text string, arguments ...driver.Value) error {
 	return pool.use(func(c *connection) error { return c.exec(text, arguments...) })
 }
 
-// close waits for those that are in use.
+// close waits for the connections that are in use.
 func (pool connections) close() error {
 	var errs []error
 	for range cap(pool) {

@@ -11,8 +11,8 @@ import (
 	"userapi/internal/directory"
 )
 
-// translate turns what the driver says into what the directory knows. What it does not
-// know is returned as it is. The driver's texts name columns and indexes, never values.
+// translate turns an error of the driver into a [directory.Error] if there is a code for it,
+// and otherwise returns it as it is. The driver's texts name columns and indexes, never values.
 func translate(err error) error {
 	if _, known := errors.AsType[*directory.Error](err); known || err == nil {
 		return err
@@ -38,5 +38,5 @@ func translate(err error) error {
 }
 
 // translateRead translates the error of a read. Each exported method of Store that reads
-// defers it; [writer.Write] translates the error of a write. Nothing else translates.
+// defers it. Errors of writes are translated by writer.Write. Nothing else translates.
 func translateRead(err *error) { *err = translate(*err) }

@@ -23,10 +23,10 @@ func TestTranslateKeepsUnknownErrors(t *testing.T) {
 	require.Equal(t, known, translate(known))
 }
 
-// errBusy is what SQLite returns if another process holds the lock for too long.
+// errBusy is the error of SQLite if another process holds the lock for too long.
 var errBusy = sqlite3.Error{Code: sqlite3.ErrBusy}
 
-// busyStatements fails each statement.
+// busyStatements is a prepared path on which each statement fails.
 type busyStatements struct{}
 
 func (busyStatements) queryRow(string, func([]driver.Value) error, ...driver.Value) error {
@@ -35,7 +35,7 @@ func (busyStatements) queryRow(string, func([]driver.Value) error, ...driver.Val
 
 func (busyStatements) exec(string, ...driver.Value) error { return errBusy }
 
-// failReads makes each statement of the sessions that read fail.
+// failReads makes each statement of the read session and of the scan session fail.
 func failReads(t *testing.T, s *Store) {
 	t.Helper()
 	for _, db := range []*session{&s.readSession, &s.scanSession} {
@@ -46,7 +46,7 @@ func failReads(t *testing.T, s *Store) {
 	}
 }
 
-// A method of Store that is added later is tested, too.
+// The test finds the methods itself, so it covers those that are added later.
 func TestEveryReadTranslatesErrors(t *testing.T) {
 	s := openStore(t)
 	failReads(t, s)
@@ -67,7 +67,7 @@ func TestEveryReadTranslatesErrors(t *testing.T) {
 	}
 }
 
-// LastAdministrator reads after Facts has returned.
+// Facts returns LastAdministrator, a function that reads later.
 func TestLastAdministratorTranslatesErrors(t *testing.T) {
 	s := openStore(t)
 	active := true

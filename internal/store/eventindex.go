@@ -2,12 +2,12 @@ package store
 
 import "database/sql/driver"
 
-// indexBatch is how many events wait until they are put into event_targets. Who asks for
-// those of a user has the ones that wait looked through, and who waits for the writer
-// waits until they are put in: both take milliseconds.
+// indexBatch is how many new events are collected before they are added to event_targets. A
+// larger batch makes writes cheaper. Until then, reading one user's events scans the new ones,
+// and when they are added, the units in the queue wait: both take milliseconds.
 const indexBatch = 8192
 
-// indexEvents puts the events that wait into event_targets, if they are as many as that.
+// indexEvents adds the new events to event_targets, if there are at least size of them.
 func indexEvents(tx session, size int64) error {
 	indexed, err := queryInt(tx, "SELECT indexed FROM event_progress")
 	if err != nil {
@@ -24,14 +24,14 @@ func indexEvents(tx session, size int64) error {
 	return tx.prepared.exec("UPDATE event_progress SET indexed = ?", last)
 }
 
-// queryInt runs SQL that returns one.
+// queryInt returns the integer that the SQL selects.
 func queryInt(db session, text string) (n int64, err error) {
 	err = db.prepared.queryRow(text, func(values []driver.Value) error { n = values[0].(int64); return nil })
 	return n, err
 }
 
-// selectEventIDs selects the numbers of a target's events after a number: those in the index,
-// and those that wait.
+// selectEventIDs selects the numbers of a target's events that are higher than after: from the
+// event index, and from the events that are not yet in it.
 const selectEventIDs = `
 	SELECT event_id FROM event_targets WHERE target_id = @target AND event_id > @after
 	UNION ALL

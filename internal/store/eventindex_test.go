@@ -11,8 +11,8 @@ import (
 	"userapi/internal/directory"
 )
 
-// Whatever of it is in the index, the audit of a user has all events of the user, once
-// and in their order; also when two processes write it, and commits fail.
+// However many events are in the event index, each event of a user is returned once and in
+// order, even if two processes write and commits fail.
 func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := Migrate(t.Context(), path)
@@ -34,7 +34,7 @@ func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 	for range 2 {
 		stores = append(stores, open())
 	}
-	random := rand.New(rand.NewPCG(1, 2)) // the same each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same numbers in each run
 	want := map[directory.UserID][]int64{}
 	number := int64(0)
 	for range 200 {
@@ -71,7 +71,7 @@ func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 	}
 }
 
-// requireEvents fails unless these are the numbers of the events of each user.
+// requireEvents fails unless each user has exactly the events with these numbers.
 func requireEvents(t *testing.T, s *Store, want map[directory.UserID][]int64) {
 	t.Helper()
 	for target, numbers := range want {
@@ -106,7 +106,6 @@ func requireEvents(t *testing.T, s *Store, want map[directory.UserID][]int64) {
 	}
 }
 
-// Events are put into the index in runs, and few wait.
 func TestEventsAreIndexedInBatches(t *testing.T) {
 	s := openStore(t)
 	s.writer.indexBatch = 100
@@ -117,5 +116,5 @@ func TestEventsAreIndexedInBatches(t *testing.T) {
 	}
 	var indexed int
 	require.NoError(t, s.readSession.gorm.Raw("SELECT COUNT(*) FROM event_targets").Scan(&indexed).Error)
-	require.Greater(t, indexed, 800, "no more than two runs wait")
+	require.Greater(t, indexed, 800, "at most two batches are not in the event index")
 }

@@ -8,7 +8,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// MigrateTo creates a file whose schema has this version.
+// MigrateTo creates a database whose schema has this version.
 func MigrateTo(ctx context.Context, path string, version int64) (err error) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		return err
@@ -23,7 +23,7 @@ func MigrateTo(ctx context.Context, path string, version int64) (err error) {
 	return err
 }
 
-// OnRead has fn told each statement that a list or the facts of a change run, with its values.
+// OnRead calls fn with each GORM statement of the read session, and its values.
 func (s *Store) OnRead(fn func(sql string, values []any)) error {
 	record := func(db *gorm.DB) { fn(db.Statement.SQL.String(), db.Statement.Vars) }
 	if err := s.readSession.gorm.Callback().Query().After("gorm:query").Register("record", record); err != nil {

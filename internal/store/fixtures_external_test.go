@@ -13,7 +13,7 @@ import (
 	"userapi/internal/store"
 )
 
-// execStatements runs statements on the file as another process would.
+// execStatements runs statements on a connection of its own, like another process.
 func execStatements(t *testing.T, path string, statements ...string) error {
 	t.Helper()
 	db, err := sql.Open("sqlite3", "file:"+path)
@@ -27,8 +27,8 @@ func execStatements(t *testing.T, path string, statements ...string) error {
 	return nil
 }
 
-// addUsers adds users with the numbers from ?1 to ?2 in steps of ?3, in the enterprise ?4
-// or, for ”, in enterprises of a hundred. One in a hundred is an administrator.
+// addUsers adds users with the numbers from ?1 to ?2 in steps of ?3. They are in the enterprise
+// ?4 or, if it is empty, in enterprises of a hundred. One in a hundred is an administrator.
 const addUsers = `
 	WITH RECURSIVE numbers (n) AS (SELECT ?1 UNION ALL SELECT n + ?3 FROM numbers WHERE n + ?3 <= ?2)
 	INSERT OR IGNORE INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time)
@@ -36,7 +36,7 @@ const addUsers = `
 		CASE WHEN n = 1 THEN 'system_administrator' WHEN n % 100 = 0 THEN 'administrator' ELSE 'user' END, '', 0
 	FROM numbers`
 
-// openTwice opens a new database twice: as the store, and as another process would.
+// openTwice opens a new database as a store, and again on other connections, like another process.
 func openTwice(t testing.TB) (*store.Store, *sql.DB) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "userapi.db")
@@ -51,13 +51,13 @@ func openTwice(t testing.TB) (*store.Store, *sql.DB) {
 	return db, other
 }
 
-// testContext is a test, or one of the many tries of a property.
+// testContext is a test, or one run of a property by rapid.
 type testContext interface {
 	require.TestingT
 	Context() context.Context
 }
 
-// queryRows returns the rows that a query finds, each as its columns with a space between.
+// queryRows returns the rows that a query finds, each as a text with its columns joined by spaces.
 func queryRows(t testContext, db *sql.DB, query string, values ...any) (rows []string) {
 	found, err := db.QueryContext(t.Context(), query, values...)
 	require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// openStore opens an empty database.
+// openStore opens a store on an empty database. It ends with the test.
 func openStore(t *testing.T) *Store {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "userapi.db")
@@ -24,16 +24,17 @@ func openStore(t *testing.T) *Store {
 	return s
 }
 
-// insertNamedEvent stores an event of this name.
+// insertNamedEvent stores an event with this name as its operation.
 func insertNamedEvent(tx session, name string) error {
 	return insertEvent(tx, directory.Event{At: time.Now(), Operation: directory.Operation(name)})
 }
 
+// insertsEvent returns a unit that stores an event with this name.
 func insertsEvent(name string) func(session) error {
 	return func(tx session) error { return insertNamedEvent(tx, name) }
 }
 
-// eventNames returns the names of the events that are stored, in their order.
+// eventNames returns the names of all events in the order of their numbers.
 func eventNames(t *testing.T, s *Store) []string {
 	t.Helper()
 	events, _, err := s.Events(t.Context(), directory.EventFilter{}, directory.Page{Number: 1, Size: 10000})
@@ -45,14 +46,15 @@ func eventNames(t *testing.T, s *Store) []string {
 	return names
 }
 
-// holdWriter keeps the writer busy until release is called, so that what is sent meanwhile
-// becomes one batch.
+// holdWriter stops the writer until release is called. The units that are queued meanwhile
+// become one batch.
 func holdWriter(s *Store) (release func()) {
 	s.writer.commitMu.Lock()
 	return s.writer.commitMu.Unlock
 }
 
-// enqueue has a unit carried out, and returns when it waits in the queue.
+// enqueue writes in another goroutine, and returns when the unit is in the queue. The channel
+// gets the result of the write.
 func enqueue(ctx context.Context, s *Store, run func(session) error) <-chan error {
 	waiting, answer := len(s.writer.queue), make(chan error, 1)
 	go func() { answer <- s.writer.Write(ctx, run) }()
@@ -62,7 +64,7 @@ func enqueue(ctx context.Context, s *Store, run func(session) error) <-chan erro
 	return answer
 }
 
-// writeInOneBatch has these units carried out in one batch, and returns their errors.
+// writeInOneBatch runs the units in one batch, and returns their errors.
 func writeInOneBatch(t *testing.T, s *Store, units ...func(session) error) []error {
 	t.Helper()
 	release := holdWriter(s)
@@ -78,13 +80,13 @@ func writeInOneBatch(t *testing.T, s *Store, units ...func(session) error) []err
 	return errs
 }
 
-// execSQL runs SQL on the connection that writes.
+// execSQL runs SQL on the writer's connection.
 func execSQL(t *testing.T, s *Store, statements string) {
 	t.Helper()
 	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error { return tx.gorm.Exec(statements).Error }))
 }
 
-// insertHolder stores an active user with a token.
+// insertHolder stores an active user and a token of the user.
 func insertHolder(t *testing.T, s *Store, name string, hash directory.TokenHash) directory.UserID {
 	t.Helper()
 	active := true

@@ -11,8 +11,8 @@ import (
 	"userapi/internal/directory"
 )
 
-// findPage returns one page of what the query selects, by number, and how many there are,
-// both of the same moment. It looks at all of them.
+// findPage returns one page of the rows that the query selects, ordered by number, and their
+// total. Both are of the same moment. It looks at every row.
 func findPage[Row any](query *gorm.DB, page directory.Page) (rows []Row, total int64, err error) {
 	err = atOneMoment(query, func(tx *gorm.DB) error {
 		if err := tx.Count(&total).Error; err != nil {
@@ -23,23 +23,23 @@ func findPage[Row any](query *gorm.DB, page directory.Page) (rows []Row, total i
 	return rows, total, err
 }
 
-// atOneMoment has all that is read see the same moment.
+// atOneMoment calls read in a transaction, so that all its statements see the same moment.
 func atOneMoment(query *gorm.DB, read func(tx *gorm.DB) error) error {
 	err := query.Transaction(read)
 	if ended := query.Statement.Context.Err(); ended != nil && errors.Is(err, sql.ErrTxDone) {
-		return ended // the transaction was undone because of it
+		return ended // database/sql has rolled back because of it, and says only that the transaction is done
 	}
 	return err
 }
 
-// blockBits is how many of the last bits of a user's number tell the users in a block of
-// user_counts apart.
+// blockBits is how many of the last bits of a user's number do not count for its block in
+// user_counts.
 const blockBits = 12
 
-// What user_counts says of an enterprise or, without one, of all.
+// These read user_counts for one enterprise, or for all of them if the enterprise is "".
 const (
 	countUsers = `SELECT COALESCE(SUM(total), 0) FROM user_counts WHERE enterprise_id = ? AND role IN ?`
-	// findBlock finds the block that has the user at this offset, and how many are before the block.
+	// findBlock finds the block with the user at an offset, and how many users are before that block.
 	findBlock = `
 		SELECT block, through - users AS before FROM (
 			SELECT block, SUM(total) AS users, SUM(SUM(total)) OVER (ORDER BY block ROWS UNBOUNDED PRECEDING) AS through
@@ -47,8 +47,8 @@ const (
 		WHERE through - users <= ? AND ? < through LIMIT 1`
 )
 
-// listUsers does what findPage does for a filter without a text, and looks at the users of
-// no more than the page and the block in which it begins.
+// listUsers is findPage for a filter without a text. It looks only at the users of the page and
+// of the block in which the page begins.
 func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) (rows []User, total int64, err error) {
 	offset := page.Offset()
 	err = atOneMoment(s.readSession.withContext(ctx).gorm, func(tx *gorm.DB) error {
@@ -65,7 +65,8 @@ func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page
 	return rows, total, err
 }
 
-// searchUsers does what findPage does for a filter with a text.
+// searchUsers is findPage for a filter with a text. It waits until no other search runs, or ctx
+// ends.
 func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]User, int64, error) {
 	text := directory.Fold(filter.Text)
 	query := selectUsers(s.scanSession.withContext(ctx).gorm, filter).
@@ -85,12 +86,13 @@ func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, pa
 	return rows, total, err
 }
 
-// selectUsers selects what the filter selects, but for its text.
+// selectUsers selects the users of the filter's enterprise and roles. It ignores the text.
 func selectUsers(db *gorm.DB, filter directory.UserFilter) *gorm.DB {
 	query := db.Model(&User{})
 	switch {
 	case slices.Equal(filter.Roles, []directory.Role{directory.RoleAdministrator}):
-		// A literal, as the indexes of administrators have it: they serve whatever the parameters are.
+		// A literal, as in the partial indexes of administrators: SQLite uses them whatever the
+		// parameters are.
 		query = query.Where("role = 'administrator'")
 	case len(filter.Roles) < len(directory.Roles()):
 		query = query.Where("role IN ?", filter.Roles)

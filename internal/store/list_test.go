@@ -17,7 +17,7 @@ import (
 	"userapi/internal/store"
 )
 
-// requireCounts fails unless the counts are those of the users that are there.
+// requireCounts fails unless user_counts agrees with users.
 func requireCounts(t testContext, db *sql.DB) {
 	want := queryRows(t, db, `
 		SELECT enterprise_id, id >> 12 AS block, role, COUNT(*) FROM users GROUP BY 1, 2, 3 UNION ALL
@@ -25,8 +25,8 @@ func requireCounts(t testContext, db *sql.DB) {
 	require.Equal(t, want, queryRows(t, db, `SELECT * FROM user_counts ORDER BY 1, 2, 3`))
 }
 
-// Whatever another process does to the users, lists are what looking at all of them
-// would find.
+// Whatever another process does to the users, a list is the same as one that is made by looking
+// at all of them.
 func TestListsAreExact(t *testing.T) {
 	db, other := openTwice(t)
 	// Blocks begin at 4096, 8192 and so on.
@@ -71,7 +71,7 @@ func TestListsAreExact(t *testing.T) {
 	})
 }
 
-// requireList fails unless a page is the one of the users that are there.
+// requireList fails unless the store returns the page that looking at all users returns.
 func requireList(t *rapid.T, db *store.Store, other *sql.DB, filter directory.UserFilter, page directory.Page) {
 	all := []string{}
 	for _, user := range queryRows(t, other, `SELECT id, enterprise_id, role FROM users ORDER BY id`) {
@@ -91,7 +91,7 @@ func requireList(t *rapid.T, db *store.Store, other *sql.DB, filter directory.Us
 	require.Equal(t, all[first:min(first+page.Size, total)], got)
 }
 
-// The users that were there before they were counted are counted.
+// Migration 5 counts the users that exist, and migration 6 indexes the events.
 func TestMigrationCountsUsersAndIndexesEvents(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	require.NoError(t, store.MigrateTo(t.Context(), path, 4))
@@ -108,14 +108,13 @@ func TestMigrationCountsUsersAndIndexesEvents(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 6, version)
 	requireCounts(t, db)
-	require.Equal(t, []string{"7 1 3 n 2 e updateUser phone r"}, queryRows(t, db, `SELECT * FROM events`), "the audit is kept")
-	require.Equal(t, []string{"2 7"}, queryRows(t, db, `SELECT * FROM event_targets`), "and indexed")
+	require.Equal(t, []string{"7 1 3 n 2 e updateUser phone r"}, queryRows(t, db, `SELECT * FROM events`), "no event is lost")
+	require.Equal(t, []string{"2 7"}, queryRows(t, db, `SELECT * FROM event_targets`), "they are in the event index")
 	require.Equal(t, []string{"7"}, queryRows(t, db, `SELECT indexed FROM event_progress`))
 	require.Len(t, queryRows(t, db, `SELECT * FROM user_counts WHERE enterprise_id = '' AND role = 'user'`), 13)
 }
 
-// What lists and changes read is found by an index and in order: no query looks at all
-// users, and none sorts.
+// Lists and changes find rows by an index and in order: no query scans a table, and none sorts.
 func TestListsAndChangesUseIndexes(t *testing.T) {
 	db, other := openTwice(t)
 	_, err := other.ExecContext(t.Context(), addUsers, 1, 5000, 1, "")
@@ -128,7 +127,7 @@ func TestListsAndChangesUseIndexes(t *testing.T) {
 			plans = append(plans, strings.Join(strings.Fields(step)[3:], " "))
 		}
 	}))
-	// requirePlans fails unless what is read is found so.
+	// requirePlans fails unless the statements of read use this search.
 	requirePlans := func(found string, read func() error) {
 		plans = nil
 		require.NoError(t, read())
@@ -162,7 +161,7 @@ func TestListsAndChangesUseIndexes(t *testing.T) {
 	}
 	requirePlans("user_counts USING PRIMARY KEY (enterprise_id=?)", func() error {
 		_, _, err := db.Users(t.Context(), directory.UserFilter{Roles: directory.Roles()}, directory.Page{Number: 51, Size: 100})
-		require.Len(t, plans, 1, "there are no users behind the last")
+		require.Len(t, plans, 1, "a page after the last one reads only the counts")
 		return err
 	})
 	facts, err := db.Facts(t.Context(), directory.Operator(), 300)
@@ -187,7 +186,8 @@ func TestListsAndChangesUseIndexes(t *testing.T) {
 	})
 }
 
-// The time of a page depends neither on how many users there are nor on how many are before it.
+// BenchmarkUsers measures pages of lists. The time of a page depends neither on the number of
+// users nor on the number before the page.
 func BenchmarkUsers(b *testing.B) {
 	for users, pages := range map[int][]int64{1000: {1, 100}, 100_000: {1, 1000, 10_000}} {
 		db, other := openTwice(b)

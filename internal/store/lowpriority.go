@@ -5,18 +5,20 @@ import (
 	"syscall"
 )
 
-// niceness is added to that of a thread that looks at every row (nice(2)): where there is
-// too much to do, it gets a third of the time that another thread gets.
+// niceness is added to the nice value of a thread that looks at every row (nice(2)). On a busy
+// machine, such a thread gets a third of the time that another thread gets.
 const niceness = 5
 
-// runAtLowPriority runs what takes long on a thread of its own and of lower priority.
+// runAtLowPriority calls fn on a thread of its own with a lower priority. It returns a panic of
+// fn as an error.
 func runAtLowPriority(fn func() error) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread()       // and never unlock it: so the thread ends with this function
-		if runtime.GOOS == "linux" { // elsewhere it would be the priority of the process
+		runtime.LockOSThread()       // without unlocking it: the thread ends with this goroutine
+		if runtime.GOOS == "linux" { // elsewhere the call sets the priority of the process
 			if now, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0); err == nil {
-				// The system call returns 20 less the niceness (getpriority(2)). To give way is always allowed.
+				// The system call returns 20 minus the nice value (getpriority(2)). Every process
+				// may lower its priority.
 				_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 20-now+niceness)
 			}
 		}

@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What runs aside gives way to the rest of the process, and a panic in it is an error.
+// The thread of the function has a lower priority, and a panic of the function is an error.
 func TestLowPriorityWorkGivesWay(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("priorities of threads are Linux's")
+		t.Skip("thread priorities exist on Linux only")
 	}
 	before, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
 	require.NoError(t, err)
@@ -20,6 +20,6 @@ func TestLowPriorityWorkGivesWay(t *testing.T) {
 		within, err = syscall.Getpriority(syscall.PRIO_PROCESS, 0)
 		return err
 	}))
-	require.Equal(t, max(1, before-niceness), within, "20 less the niceness")
+	require.Equal(t, max(1, before-niceness), within, "the system call returns 20 minus the nice value")
 	require.ErrorContains(t, runAtLowPriority(func() error { panic("canary") }), "panic: string")
 }

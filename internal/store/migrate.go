@@ -19,15 +19,15 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// Migrate creates the file if there is none, brings its schema up to date, and returns
-// the schema's version. Processes that start at the same moment take turns.
+// Migrate creates the file if it does not exist, brings its schema up to date, and returns
+// the schema's version. Only one process at a time migrates a file: others wait.
 func Migrate(ctx context.Context, path string) (version int64, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return 0, fmt.Errorf("open the database: %w", err)
 	}
-	// Closing the file would drop SQLite's own locks on it (fcntl(2)): it is closed
-	// after the connection below, and before any other is opened.
+	// Closing the file drops SQLite's locks of the whole process (fcntl(2)). So it is closed
+	// after the connection below, and before another connection is opened.
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if err := lockFile(ctx, file); err != nil {
 		return 0, fmt.Errorf("lock %s: %w", path, err)
@@ -48,7 +48,7 @@ func Migrate(ctx context.Context, path string) (version int64, err error) {
 	return current, nil
 }
 
-// lockFile waits until this process alone migrates the file, or ctx ends.
+// lockFile waits until no other process migrates the file, or ctx ends.
 func lockFile(ctx context.Context, file *os.File) error {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
@@ -65,8 +65,8 @@ func lockFile(ctx context.Context, file *os.File) error {
 	}
 }
 
-// readSchema returns the migrations and the version of the database's schema, 0 for an
-// empty database. A schema that is newer than this program is an error.
+// readSchema returns the migrations and the version of the database's schema, which is 0 if
+// the database is empty. It fails if the version is newer than this program.
 func readSchema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error) {
 	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
@@ -74,8 +74,8 @@ func readSchema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error)
 	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true),
 		goose.WithGoMigrations(
-			goose.NewGoMigration(3, &goose.GoFunc{RunTx: fillFolded}, nil), // phones, too
-			goose.NewGoMigration(4, &goose.GoFunc{RunTx: fillFolded}, nil), // Cherokee, too
+			goose.NewGoMigration(3, &goose.GoFunc{RunTx: fillFolded}, nil), // names and phones
+			goose.NewGoMigration(4, &goose.GoFunc{RunTx: fillFolded}, nil), // again, because Fold was wrong for Cherokee before
 		))
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the migrations: %w", err)
@@ -90,7 +90,7 @@ func readSchema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error)
 	return provider, current, nil
 }
 
-// checkSchema refuses a schema that is not the one this program knows.
+// checkSchema fails if the schema is older or newer than this program.
 func checkSchema(ctx context.Context, path string) (err error) {
 	db := readWrite(path).openPool(1)
 	defer func() { err = errors.Join(err, db.Close()) }()
@@ -108,7 +108,7 @@ func checkSchema(ctx context.Context, path string) (err error) {
 	return nil
 }
 
-// fillFolded fills the columns that SQL cannot fold.
+// fillFolded fills the folded columns, because SQLite folds ASCII only.
 func fillFolded(ctx context.Context, tx *sql.Tx) error {
 	users, err := readFoldable(ctx, tx)
 	if err != nil {
@@ -124,7 +124,7 @@ func fillFolded(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// foldable is what of a user is folded.
+// foldable has the texts of a user that are folded.
 type foldable struct {
 	id          int64
 	name, phone string

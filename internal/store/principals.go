@@ -9,30 +9,31 @@ import (
 )
 
 const (
-	maxPrincipals = 4096 // in the cache; some 2 MB
-	// cacheCheckInterval is how often the writer looks whether another process has written, and
-	// maxCacheAge how long a look counts: a writer that is held up does not keep what has ended.
+	maxPrincipals = 4096 // about 2 MB
+	// cacheCheckInterval is how often the writer checks whether another process has written.
 	cacheCheckInterval = 400 * time.Millisecond
-	maxCacheAge        = 900 * time.Millisecond
+	// maxCacheAge is how long a check counts. If the writer is held up, the cache must not
+	// serve tokens that another process has revoked.
+	maxCacheAge = 900 * time.Millisecond
 )
 
-// principals keeps the holders of the tokens that were used last, as they are committed.
-// What this process writes takes effect between the commit and its answers; what another
-// process writes, the command line say, when the writer begins its next batch, and
-// within maxCacheAge.
+// principals caches the principals of the tokens that were used last, as they are committed.
+// A write of this process takes effect before the write returns. A write of another process,
+// such as the command line, takes effect when the writer begins its next batch, and at the
+// latest after maxCacheAge.
 type principals struct {
 	mu         sync.RWMutex
 	users      map[directory.UserID][]cacheEntry
 	hashes     map[directory.TokenHash]directory.UserID
-	generation int       // raised whenever anything may have been forgotten
-	validated  time.Time // when the last look began at whether another process has written
+	generation int       // rises with each drop and purge
+	validated  time.Time // when the last check for writes of another process began
 
-	// Of the writer alone:
-	version int64              // of the database, as other processes have left it
-	dirty   []directory.UserID // by the batch that is not committed yet
+	// Only the writer uses these, while it holds commitMu:
+	version int64              // SQLite's data_version at the last check
+	dirty   []directory.UserID // users that the current batch changes
 }
 
-// cacheEntry is a token of a user.
+// cacheEntry is one token of a user.
 type cacheEntry struct {
 	hash      directory.TokenHash
 	principal directory.Principal
@@ -42,7 +43,8 @@ func newPrincipals() *principals {
 	return &principals{users: map[directory.UserID][]cacheEntry{}, hashes: map[directory.TokenHash]directory.UserID{}}
 }
 
-// Get returns who holds a token, and else what Add has to be given.
+// Get returns the principal of a token. If it is not cached, the caller reads it and passes it
+// to Add with the generation.
 func (c *principals) Get(hash directory.TokenHash) (p directory.Principal, found bool, generation int) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -57,7 +59,8 @@ func (c *principals) Get(hash directory.TokenHash) (p directory.Principal, found
 	return directory.Principal{}, false, c.generation
 }
 
-// Add remembers who holds a token, read after Get, unless that may have changed since.
+// Add caches a principal that was read after Get, unless the generation has changed since: the
+// principal may be stale then.
 func (c *principals) Add(hash directory.TokenHash, p directory.Principal, generation int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,6 +77,7 @@ func (c *principals) Add(hash directory.TokenHash, p directory.Principal, genera
 	c.users[p.User.ID] = append(c.users[p.User.ID], cacheEntry{hash, p})
 }
 
+// drop is called with mu held.
 func (c *principals) drop(user directory.UserID) {
 	for _, entry := range c.users[user] {
 		delete(c.hashes, entry.hash)
@@ -81,10 +85,11 @@ func (c *principals) drop(user directory.UserID) {
 	delete(c.users, user)
 }
 
-// MarkDirty notes, in a unit, that it changes a user or the user's tokens.
+// MarkDirty is called by a unit that changes a user or the user's tokens.
 func (c *principals) MarkDirty(user directory.UserID) { c.dirty = append(c.dirty, user) }
 
-// GetCommitted returns, in a unit, the holder of a token as the transaction sees it, if it is known.
+// GetCommitted is Get for units. It does not return users that the current batch has changed.
+// The batch itself has validated the cache.
 func (c *principals) GetCommitted(p directory.Principal) (directory.Principal, bool) {
 	if slices.Contains(c.dirty, p.User.ID) {
 		return directory.Principal{}, false
@@ -99,7 +104,7 @@ func (c *principals) GetCommitted(p directory.Principal) (directory.Principal, b
 	return directory.Principal{}, false
 }
 
-// DropDirty forgets what the batch has touched, once it is committed or undone.
+// DropDirty drops the users that the batch has changed, after its commit or rollback.
 func (c *principals) DropDirty() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,8 +115,8 @@ func (c *principals) DropDirty() {
 	c.dirty = c.dirty[:0]
 }
 
-// Validate is told, by a look that began at this time, the database's version as other
-// processes have left it. Unless it is known to be that of the last look, everything is forgotten.
+// Validate records a check that began at this time. It purges the cache if SQLite's
+// data_version has changed since the last check, or if it could not be read.
 func (c *principals) Validate(began time.Time, version int64, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,6 +132,7 @@ func (c *principals) Purge() {
 	c.clear()
 }
 
+// clear is called with mu held.
 func (c *principals) clear() {
 	clear(c.users)
 	clear(c.hashes)

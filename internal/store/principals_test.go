@@ -13,7 +13,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// newPrincipal returns a principal with this token.
+// newPrincipal returns a principal with this token, and the token's hash.
 func newPrincipal(user directory.UserID, token byte) (directory.TokenHash, directory.Principal) {
 	return directory.TokenHash{token}, directory.Principal{
 		User: directory.User{ID: user}, Token: directory.Token{ID: int64(token), UserID: user},
@@ -24,11 +24,11 @@ func TestCacheIsInvalidated(t *testing.T) {
 	hash, p := newPrincipal(2, 1)
 	other, q := newPrincipal(3, 2)
 	for name, forget := range map[string]func(*principals){
-		"changed by this process":    func(c *principals) { c.MarkDirty(2); c.DropDirty() },
-		"changed by another process": func(c *principals) { c.Validate(time.Now(), 2, true) },
-		"nobody knows by whom":       func(c *principals) { c.Validate(time.Now(), 1, false) },
-		"not looked for too long":    func(c *principals) { c.Validate(time.Now().Add(-time.Second), 1, true) },
-		"all":                        func(c *principals) { c.Purge() },
+		"changed by this process":        func(c *principals) { c.MarkDirty(2); c.DropDirty() },
+		"changed by another process":     func(c *principals) { c.Validate(time.Now(), 2, true) },
+		"data_version could not be read": func(c *principals) { c.Validate(time.Now(), 1, false) },
+		"not validated for too long":     func(c *principals) { c.Validate(time.Now().Add(-time.Second), 1, true) },
+		"purged":                         func(c *principals) { c.Purge() },
 	} {
 		c := newPrincipals()
 		c.Validate(time.Now(), 1, true)
@@ -41,24 +41,23 @@ func TestCacheIsInvalidated(t *testing.T) {
 		require.Equal(t, p, got)
 		c.Validate(time.Now(), 1, true)
 		_, found, generation = c.Get(hash)
-		require.True(t, found, "nobody has changed anything")
+		require.True(t, found, "nothing has changed")
 
 		forget(c)
 		_, found, _ = c.Get(hash)
 		require.False(t, found, name)
 		if name == "changed by this process" {
 			_, found, _ = c.Get(other)
-			require.True(t, found, "of another user")
+			require.True(t, found, "the other user is not dirty")
 		}
-		if name != "not looked for too long" {
+		if name != "not validated for too long" {
 			c.Add(hash, p, generation)
 			_, found, _ = c.Get(hash)
-			require.False(t, found, "what was read before must not be kept: %s", name)
+			require.False(t, found, "%s: a principal that was read before must not be added", name)
 		}
 	}
 }
 
-// The cache is bounded, whoever fills it.
 func TestCacheIsBounded(t *testing.T) {
 	c := newPrincipals()
 	c.Validate(time.Now(), 1, true)
@@ -73,7 +72,7 @@ func TestCacheIsBounded(t *testing.T) {
 	require.Len(t, c.users, maxPrincipals)
 }
 
-// What a unit has changed, the units behind it in the batch see.
+// A unit reads a user anew if an earlier unit of the batch has changed the user.
 func TestUnitsSeeEarlierChangesOfTheirBatch(t *testing.T) {
 	s := openStore(t)
 	hash := directory.TokenHash{1}
@@ -114,8 +113,8 @@ func TestUnitsSeeEarlierChangesOfTheirBatch(t *testing.T) {
 	require.True(t, directory.IsCode(err, directory.CodeUnauthenticated))
 }
 
-// Whoever is answered first of a batch that ends tokens: once its end is acknowledged, a
-// token has ended.
+// When a write that ends a token returns, the token is refused, whichever write of the batch
+// returns first.
 func TestAcknowledgedRevocationIsInEffect(t *testing.T) {
 	s := openStore(t)
 	const rounds, users = 20, 50
@@ -146,7 +145,7 @@ func TestAcknowledgedRevocationIsInEffect(t *testing.T) {
 					t.Error(err)
 				}
 				if _, err := s.Principal(t.Context(), directory.TokenHash{byte(i), byte(round), 1}); err == nil {
-					t.Error("it lives on")
+					t.Error("an ended token is accepted")
 				}
 			})
 		}
@@ -158,8 +157,8 @@ func TestAcknowledgedRevocationIsInEffect(t *testing.T) {
 	}
 }
 
-// A token and its owner are read as they were at one moment: here, the owner is active
-// only without this token.
+// A token and its owner are read at one moment. In this test the owner is active only while
+// the token does not exist.
 func TestPrincipalIsReadInOneSnapshot(t *testing.T) {
 	s := openStore(t)
 	id := insertHolder(t, s, "ada", directory.TokenHash{})
@@ -182,7 +181,7 @@ func TestPrincipalIsReadInOneSnapshot(t *testing.T) {
 			for !done.Load() {
 				if h := hash.Load(); h != nil {
 					if p, err := findPrincipal(s.readSession, tokenByHash, h[:]); err == nil && p.User.Active() {
-						t.Error("it never was so")
+						t.Error("the token was never that of an active owner")
 						return
 					}
 				}

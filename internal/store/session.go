@@ -11,17 +11,16 @@ import (
 	"userapi/internal/directory"
 )
 
-// session is where statements run: connections that read, or the one that writes, in
-// the transaction of a batch. GORM builds and runs them; those that every request needs
-// it builds once, as building one takes longer than running it, and prepared runs them.
+// session runs statements: on connections that only read, or on the writer's, in the
+// transaction of a batch. The package comment says when to use gorm and when prepared.
 type session struct {
 	gorm       *gorm.DB
 	prepared   prepared
-	statements *sync.Map   // of a key, the statement
-	cache      *principals // of the writer's session; nil in others
+	statements *sync.Map   // from the key of buildOnce to a statement
+	cache      *principals // nil except in the writer's session
 }
 
-// prepared runs statements that are prepared once.
+// prepared runs SQL that SQLite has prepared once for each connection.
 type prepared interface {
 	queryRow(text string, scan func([]driver.Value) error, arguments ...driver.Value) error
 	exec(text string, arguments ...driver.Value) error
@@ -32,7 +31,7 @@ func newSession(rows gorm.ConnPool, fast prepared) (session, error) {
 	return session{gorm: db, prepared: fast, statements: &sync.Map{}}, err
 }
 
-// cachedActor returns the holder of a token as the transaction of a batch sees it, if that is cached.
+// cachedActor returns the principal as the transaction of the batch sees it, if it is cached.
 func (s session) cachedActor(p directory.Principal) (directory.Principal, bool) {
 	if s.cache == nil {
 		return directory.Principal{}, false
@@ -40,20 +39,21 @@ func (s session) cachedActor(p directory.Principal) (directory.Principal, bool) 
 	return s.cache.GetCommitted(p)
 }
 
-// withContext returns a session whose statements end with ctx. Those of prepared do not, nor
-// does their wait for a connection: they are over in microseconds.
+// withContext returns a session whose GORM statements stop when ctx ends. Those of the
+// prepared path take microseconds and do not stop.
 func (s session) withContext(ctx context.Context) session {
 	s.gorm = s.gorm.WithContext(ctx)
 	return s
 }
 
-// statement is SQL that GORM has built, with the variables that it was built with.
+// statement is SQL that GORM has built in a dry run.
 type statement struct {
 	text      string
-	variables []any // in the order of the SQL's parameters
+	variables []any // of the dry run, one for each parameter, in their order
 }
 
-// buildOnce returns the statement that GORM builds for what has this key.
+// buildOnce returns the statement that build returns from a dry run. It calls build only
+// once for each key.
 func (s session) buildOnce(key any, build func(dry *gorm.DB) *gorm.DB) (statement, error) {
 	if built, ok := s.statements.Load(key); ok {
 		return built.(statement), nil

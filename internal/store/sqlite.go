@@ -18,35 +18,36 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// busyTimeout is how long a write waits for another process that writes.
+// busyTimeout is how long a statement waits while another process holds the lock.
 const busyTimeout = 2 * time.Second
 
-// SQLitePath returns the file that a database setting names: PATH or sqlite:PATH.
+// SQLitePath returns the path in a database setting, which is PATH or sqlite:PATH.
 func SQLitePath(database string) (string, error) {
 	path, named := strings.CutPrefix(database, "sqlite:")
 	switch {
 	case !named && strings.Contains(path, "://"):
-		return "", errors.New("only SQLite is there: name a file, as in userapi.db or sqlite:userapi.db")
+		return "", errors.New("only SQLite is supported: name a file, for example userapi.db or sqlite:userapi.db")
 	case path == "", strings.HasPrefix(path, ":memory:"), strings.HasPrefix(path, "file:"):
-		return "", errors.New("name a file, as in userapi.db or sqlite:userapi.db")
+		return "", errors.New("name a file, for example userapi.db or sqlite:userapi.db")
 	}
 	return filepath.Clean(path), nil
 }
 
-// connector is how connections use an existing file. It is a driver.Connector.
+// connector opens connections to an existing file. It is a [driver.Connector].
 type connector struct {
 	path       string
 	parameters url.Values
-	settings   []string          // what the driver has no parameter for
-	pragmas    map[string]string // what must be in force afterwards
+	settings   []string          // statements, if the driver has no parameter
+	pragmas    map[string]string // the values that each must have afterwards
 }
 
-// checkpointPages is how long the WAL becomes before its pages move into the database, 16
-// MB: the longer, the more changes of a page move at once, and the fewer waits for the disk.
+// checkpointPages is how many pages the WAL has, 16 MB of them, before a checkpoint moves them
+// into the database. In a longer WAL a page changes more often before it is moved, which
+// makes fewer waits for the disk.
 const checkpointPages = "4000"
 
-// The driver ignores what it does not know and has defaults of its own: every
-// setting that matters is written here and read back.
+// readWrite returns the settings of connections that write. The driver ignores unknown parameters and has
+// its own defaults, so each setting that matters is set here and read back.
 func readWrite(path string) connector {
 	return connector{
 		path: path,
@@ -71,6 +72,7 @@ func readWrite(path string) connector {
 	}
 }
 
+// readOnly returns the settings of connections that read.
 func readOnly(path string) connector {
 	return connector{
 		path: path,
@@ -86,10 +88,10 @@ func readOnly(path string) connector {
 	}
 }
 
-// Driver implements driver.Connector.
+// Driver implements [driver.Connector].
 func (connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
-// Connect implements driver.Connector.
+// Connect implements [driver.Connector].
 func (from connector) Connect(ctx context.Context) (driver.Conn, error) {
 	c, err := from.openConnection(ctx)
 	if err != nil {
@@ -98,7 +100,7 @@ func (from connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return c.driver, c.closeStatements()
 }
 
-// openConnection opens a connection and reads its settings back.
+// openConnection opens a connection. It fails unless the PRAGMAs have the wanted values.
 func (from connector) openConnection(ctx context.Context) (*connection, error) {
 	dsn := "file:" + (&url.URL{Path: from.path}).EscapedPath() + "?" + from.parameters.Encode()
 	opened, err := from.Driver().Open(dsn)
@@ -130,7 +132,7 @@ func (from connector) openConnection(ctx context.Context) (*connection, error) {
 	return c, nil
 }
 
-// openPool opens at most this many connections, when they are needed.
+// openPool returns a pool that opens connections when they are needed, at most this many.
 func (from connector) openPool(connections int) *sql.DB {
 	pool := sql.OpenDB(from)
 	pool.SetMaxOpenConns(connections)
@@ -138,15 +140,15 @@ func (from connector) openPool(connections int) *sql.DB {
 	return pool
 }
 
-// openGORM gives access to the rows through connections.
+// openGORM returns GORM on the connections.
 func openGORM(connections gorm.ConnPool) (*gorm.DB, error) {
 	return gorm.Open(sqlite.New(sqlite.Config{Conn: connections}), &gorm.Config{
-		// Errors are returned; a log of statements would hold values.
+		// Errors are returned, and a log of statements would contain values.
 		Logger:                 logger.Discard,
 		SkipDefaultTransaction: true,
-		QueryFields:            true, // never *: the order of columns is that of the fields
+		QueryFields:            true, // name the columns instead of *
 	})
 }
 
-// maxReaders is how many connections read at once.
+// maxReaders is the size of the pool of the prepared path, and of the pool for lists.
 func maxReaders() int { return max(4, 2*runtime.GOMAXPROCS(0)) }

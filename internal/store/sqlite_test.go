@@ -10,7 +10,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// A setting that did not take is a refusal to run.
+// If a setting did not take effect, the database is not opened.
 func TestSettingsAreReadBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := Migrate(t.Context(), path)
@@ -34,8 +34,8 @@ func TestSettingsAreReadBack(t *testing.T) {
 	}
 }
 
-// 200 means on disk: the writer waits for fsync (2 is FULL), and holds the write lock
-// from the first statement of a batch on.
+// A write is on disk when it returns, because the writer waits for fsync (2 is FULL). The writer
+// holds the write lock from the first statement of a batch on.
 func TestWriterSettings(t *testing.T) {
 	s := openStore(t)
 	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error {
@@ -59,7 +59,6 @@ func TestWriterSettings(t *testing.T) {
 	}))
 }
 
-// What reads cannot write.
 func TestReadersCannotWrite(t *testing.T) {
 	s := openStore(t)
 	for _, session := range []session{s.readSession, s.scanSession} {

@@ -12,7 +12,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// Start implements directory.Store.
+// Start implements [directory.Store].
 func (s *Store) Start(ctx context.Context, start directory.Start) (started directory.Started, err error) {
 	err = s.writer.Write(ctx, func(tx session) (err error) {
 		started, err = applyStart(tx, start)
@@ -25,7 +25,7 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 	return started, nil
 }
 
-// applyStart writes what a start changes.
+// applyStart is the unit of a start. It may run more than once.
 func applyStart(tx session, start directory.Start) (started directory.Started, err error) {
 	users, err := exists(tx.gorm.Model(&User{}))
 	if err != nil {
@@ -34,7 +34,7 @@ func applyStart(tx session, start directory.Start) (started directory.Started, e
 	started.First = !users
 	if started.First {
 		if start.Operator == nil && start.Made == nil {
-			return started, nil // user 1 would have no token
+			return started, nil // nobody could use user 1
 		}
 		if _, err := insertUser(tx, start.Admin, ""); err != nil {
 			return started, err
@@ -55,9 +55,9 @@ func applyStart(tx session, start directory.Start) (started directory.Started, e
 	return started, insertTokenEvent(tx, start.At, directory.OperationCreateToken, start.Admin)
 }
 
-// replaceOperatorToken ends the operator's token of an earlier start unless it is the
-// one that is given, and stores that. It reports whether one has ended, and whether the
-// one that is given is refused as its owner is not active or gone.
+// replaceOperatorToken stores the given operator's token and ends one of an earlier start that
+// differs from it. It reports whether one has ended, and whether the given one is refused
+// because its owner is not active or was deleted.
 func replaceOperatorToken(tx session, at time.Time, given *directory.NewToken) (ended, refused bool, err error) {
 	old := tx.gorm.Where("kind = ?", directory.TokenOperator)
 	if given != nil {
@@ -93,14 +93,14 @@ func replaceOperatorToken(tx session, at time.Time, given *directory.NewToken) (
 	return ended, !owner.Active(), storeOperatorToken(tx, at, *given, owner)
 }
 
-// storeOperatorToken stores the token that is given, unless it is there.
+// storeOperatorToken stores the given token, unless it is stored already.
 func storeOperatorToken(tx session, at time.Time, given directory.NewToken, owner directory.User) error {
 	there, err := exists(tx.gorm.Model(&Token{}).Where("hash = ? AND kind = ?", given.Hash[:], directory.TokenOperator))
 	if err != nil || there {
 		return err
 	}
 	row := newToken(given)
-	// A token that is known already becomes the operator's.
+	// A token of another kind becomes the operator's.
 	replace := clause.OnConflict{
 		Columns:   []clause.Column{{Name: "hash"}},
 		DoUpdates: clause.AssignmentColumns([]string{"user_id", "name", "kind", "expires"}),
@@ -111,7 +111,7 @@ func storeOperatorToken(tx session, at time.Time, given directory.NewToken, owne
 	return insertTokenEvent(tx, at, directory.OperationCreateToken, owner)
 }
 
-// insertTokenEvent stores what a start does to a token.
+// insertTokenEvent stores the event of what a start does to a token.
 func insertTokenEvent(tx session, at time.Time, op directory.Operation, owner directory.User) error {
 	return insertEvent(tx, directory.Event{At: at, TargetID: owner.ID, EnterpriseID: owner.EnterpriseID, Operation: op})
 }

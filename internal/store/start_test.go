@@ -22,7 +22,7 @@ func newStart() directory.Start {
 	}
 }
 
-// A start that ends the operator's token of the last start ends it in the cache, too.
+// A start that ends the operator's token of the last start also drops it from the cache.
 func TestStartPurgesTheCache(t *testing.T) {
 	s := openStore(t)
 	startWith := func(hash directory.TokenHash) {
@@ -44,7 +44,7 @@ func TestStartPurgesTheCache(t *testing.T) {
 	require.True(t, directory.IsCode(err, directory.CodeUnauthenticated))
 }
 
-// A unit may be rolled back and run again: the second run does all that the first did.
+// If the unit is rolled back and run again, the second run does everything that the first did.
 func TestStartMayRunTwice(t *testing.T) {
 	s := openStore(t)
 	hash := directory.TokenHash{1}
@@ -65,15 +65,15 @@ func TestStartMayRunTwice(t *testing.T) {
 	p, err := s.Principal(t.Context(), hash)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, p.User.ID)
-	require.Len(t, eventNames(t, s), 2, "the user and the token, once each")
+	require.Len(t, eventNames(t, s), 2, "one for the user and one for the token")
 
 	third, err := s.Start(t.Context(), start)
 	require.NoError(t, err)
-	require.Equal(t, directory.Started{}, third, "the directory is not empty any more")
+	require.Equal(t, directory.Started{}, third, "the directory was not empty")
 	require.Len(t, eventNames(t, s), 2)
 }
 
-// An empty directory without a token for its user 1 would be of no use to anybody.
+// Without a token, nobody could use user 1.
 func TestStartWithoutATokenLeavesTheDirectoryEmpty(t *testing.T) {
 	s := openStore(t)
 	for range 2 {

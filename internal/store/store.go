@@ -1,5 +1,3 @@
-// Package store keeps the directory in SQLite through GORM. All writes go through one
-// connection, see writer; reads have others beside it.
 package store
 
 import (
@@ -17,10 +15,10 @@ import (
 // Store is a directory.Store in one SQLite file.
 type Store struct {
 	writer      *writer
-	readers     connections   // for what every request needs
-	lists       *sql.DB       // for lists
-	scans       *sql.DB       // for lists that have to look at all rows; one connection
-	scanSlot    chan struct{} // who has put something in uses scans
+	readers     connections   // for the prepared path
+	lists       *sql.DB       // for lists that an index serves
+	scans       *sql.DB       // for lists that look at every row; one connection
+	scanSlot    chan struct{} // holds a value while scans is in use
 	readSession session       // on readers and lists
 	scanSession session       // on readers and scans
 	cache       *principals
@@ -28,7 +26,7 @@ type Store struct {
 
 var _ directory.Store = (*Store)(nil)
 
-// Open opens a database whose schema is up to date, see Migrate.
+// Open opens a database. It fails unless [Migrate] has brought the schema up to date.
 func Open(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database at %s: run 'userapi serve' or 'userapi migrate' first", path)
@@ -63,8 +61,8 @@ func (s *Store) connect(ctx context.Context, path string) (err error) {
 	return err
 }
 
-// Close carries out what was accepted and ends all connections; the last one moves the
-// log into the database file.
+// Close commits the units in the queue and closes all connections. Closing the last one
+// moves the WAL into the database file.
 func (s *Store) Close() error {
 	var errs []error
 	for _, pool := range []*sql.DB{s.lists, s.scans} {
@@ -88,7 +86,7 @@ func (s *Store) Ready(ctx context.Context) (err error) {
 	return err
 }
 
-// exists reports whether the query finds a row, without counting them.
+// exists reports whether the query finds a row. It does not count them.
 func exists(query *gorm.DB) (bool, error) {
 	var ids []int64
 	err := query.Limit(1).Pluck("id", &ids).Error

@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestMigrateMakesAPrivateFile(t *testing.T) {
-	// A name with everything that a URI would take for its own.
+	// The name has each character that means something in a URI.
 	path := filepath.Join(t.TempDir(), "a b?c=d#e%41&f.db")
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
@@ -28,7 +28,7 @@ func TestMigrateMakesAPrivateFile(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	entries, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
-	require.Len(t, entries, 1, "no other file stays")
+	require.Len(t, entries, 1, "no other file is left")
 
 	again, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestMigrateMakesAPrivateFile(t *testing.T) {
 	require.NoError(t, db.Close())
 }
 
-// The users of an older schema are found by what they had then.
+// The names and phones that an older program has stored are found.
 func TestMigrationFoldsUsers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	require.NoError(t, store.MigrateTo(t.Context(), path, 1))
@@ -63,10 +63,10 @@ func TestMigrationFoldsUsers(t *testing.T) {
 	require.EqualValues(t, 1, total)
 	_, total, err = db.Users(t.Context(), directory.UserFilter{}, directory.Page{Number: 1, Size: 10})
 	require.NoError(t, err)
-	require.Zero(t, total, "the zero filter selects none")
+	require.Zero(t, total, "the zero filter selects no users")
 }
 
-// A client that leaves while a list is read is no failure of the database.
+// If a client leaves while its list is read, the error is that of the context, whenever that is.
 func TestListStopsWhenItsContextEnds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := store.Migrate(t.Context(), path)
@@ -84,7 +84,6 @@ func TestListStopsWhenItsContextEnds(t *testing.T) {
 	}
 }
 
-// Servers that start at the same moment take turns.
 func TestConcurrentMigrate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	const servers = 8
@@ -100,7 +99,7 @@ func TestConcurrentMigrate(t *testing.T) {
 	}
 }
 
-// A start that waits for another's migration ends when it is told to.
+// A start that waits for another's migration stops when its context ends.
 func TestMigrateStopsWaiting(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	file, err := os.Create(path)
@@ -142,7 +141,7 @@ func TestForeignFileIsRefused(t *testing.T) {
 	require.Error(t, err)
 }
 
-// The tables hold their own: no row that the directory could not have made.
+// The tables refuse rows that the directory could not have made.
 func TestTablesRefuseImpossibleRows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := store.Migrate(t.Context(), path)
@@ -197,7 +196,7 @@ func TestSQLitePath(t *testing.T) {
 		require.Equal(t, want, path, database)
 		require.Equal(t, want == "", err != nil, database)
 		if err != nil {
-			require.NotContains(t, err.Error(), "u:p", "it may hold a password")
+			require.NotContains(t, err.Error(), "u:p", "the setting may contain a password")
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// table is what GORM knows of a table from Row, the model of its rows. Statements on the
-// prepared path take names, order and types of columns from it, and from nowhere else.
+// table has the columns of a table as GORM parses them from Row, the model. The prepared
+// path takes the names of columns, their order and their types from it alone.
 type table[Row any] struct {
 	name    string
 	columns []column // in the order of Row's fields
@@ -27,7 +27,7 @@ type column struct {
 // columnSet is a set of columns of one table: bit i is column i.
 type columnSet uint64
 
-// mustTable panics if newTable fails. It is for variables of the package.
+// mustTable is newTable for variables of the package. It panics if newTable fails.
 func mustTable[Row any]() *table[Row] {
 	t, err := newTable[Row]()
 	if err != nil {
@@ -36,7 +36,8 @@ func mustTable[Row any]() *table[Row] {
 	return t
 }
 
-// newTable fails if Row has more columns than a columnSet, or one whose type is not supported.
+// newTable fails if Row has too many columns for a columnSet, or a field of another type
+// than setField supports.
 func newTable[Row any]() (*table[Row], error) {
 	model, err := schema.Parse(new(Row), &sync.Map{}, schema.NamingStrategy{})
 	if err != nil {
@@ -56,7 +57,7 @@ func newTable[Row any]() (*table[Row], error) {
 	return t, nil
 }
 
-// set returns the set of these columns. It panics if the table lacks one of them.
+// set returns the columns of these names. It panics if the table lacks one of them.
 func (t *table[Row]) set(names ...string) (set columnSet) {
 	for _, name := range names {
 		i := t.index(name)
@@ -68,7 +69,7 @@ func (t *table[Row]) set(names ...string) (set columnSet) {
 	return set
 }
 
-// all returns the set of all columns.
+// all returns all columns.
 func (t *table[Row]) all() columnSet { return 1<<len(t.columns) - 1 }
 
 // index returns -1 if the table has no such column.
@@ -76,7 +77,7 @@ func (t *table[Row]) index(name string) int {
 	return slices.IndexFunc(t.columns, func(c column) bool { return c.name == name })
 }
 
-// selectList names the columns for SELECT, in the order in which scan reads them.
+// selectList returns the columns for a SELECT, in the order in which scan expects them.
 func (t *table[Row]) selectList(set columnSet) string {
 	var names []string
 	for i, c := range t.columns {
@@ -87,7 +88,7 @@ func (t *table[Row]) selectList(set columnSet) string {
 	return strings.Join(names, ", ")
 }
 
-// scan stores the values of the columns in the row. It returns the values behind them.
+// scan stores a value for each column of the set in the row. It returns the values that are left.
 func (t *table[Row]) scan(set columnSet, row *Row, values []driver.Value) (rest []driver.Value, err error) {
 	fields := reflect.ValueOf(row).Elem()
 	for i, c := range t.columns {
@@ -102,11 +103,11 @@ func (t *table[Row]) scan(set columnSet, row *Row, values []driver.Value) (rest 
 	return values, nil
 }
 
-// placeholder is the name of a column. It stands for the column's value while GORM builds a
-// statement that it does not run.
+// placeholder is the name of a column. In a dry run it takes the place of the column's value,
+// so that the statement's variables show in which order it takes the values.
 type placeholder string
 
-// placeholders returns the placeholders of the columns by name.
+// placeholders returns a placeholder for each column of the set, by the column's name.
 func (t *table[Row]) placeholders(set columnSet) map[string]any {
 	values := map[string]any{}
 	for i, c := range t.columns {
@@ -117,8 +118,8 @@ func (t *table[Row]) placeholders(set columnSet) map[string]any {
 	return values
 }
 
-// arguments returns the values of the row that the statement takes, in its order. The
-// statement's variables must all be placeholders.
+// arguments returns the values that the statement takes from the row, in the statement's
+// order. It fails if a variable of the statement is not a placeholder.
 func (t *table[Row]) arguments(s statement, row *Row) ([]driver.Value, error) {
 	fields := reflect.ValueOf(row).Elem()
 	arguments := make([]driver.Value, len(s.variables))
@@ -146,8 +147,8 @@ func isColumnType(t reflect.Type) bool {
 	}
 }
 
-// setField stores a column's value. The tables are STRICT: SQLite returns the type that
-// the column was declared with.
+// setField stores a value that SQLite has returned. It fails if the value's type does not fit,
+// which STRICT tables exclude as long as the model agrees with the schema.
 func setField(field reflect.Value, value driver.Value) error {
 	switch field.Kind() {
 	case reflect.Pointer:
@@ -182,7 +183,7 @@ func setField(field reflect.Value, value driver.Value) error {
 	return fmt.Errorf("SQLite's %T does not fit into %s", value, field.Type())
 }
 
-// fieldValue returns a column's value.
+// fieldValue returns the value as SQLite takes it. A nil pointer is NULL.
 func fieldValue(field reflect.Value) driver.Value {
 	switch field.Kind() {
 	case reflect.Pointer:

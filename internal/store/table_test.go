@@ -34,7 +34,7 @@ func TestUnsupportedModelsAreRefused(t *testing.T) {
 	require.PanicsWithValue(t, "table users has no column nickname", func() { userTable.set("nickname") })
 }
 
-// A statement with a value that is not a column's would take the value of the dry run.
+// A variable that is not a placeholder has a value of the dry run, not of the row.
 func TestArgumentsRefuseOtherVariables(t *testing.T) {
 	for _, variable := range []any{7, "id", placeholder("hash")} {
 		_, err := userTable.arguments(statement{variables: []any{placeholder("id"), variable}}, &User{})
@@ -53,7 +53,7 @@ func TestValuesOfAnotherTypeAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "tokens.user_id")
 }
 
-// fullUser returns a user with a different value in every field.
+// fullUser returns a user with a value in every field, each a different one.
 func fullUser() directory.User {
 	active, email, origion := true, "ada@example.com", "import"
 	return directory.User{
@@ -65,8 +65,8 @@ func fullUser() directory.User {
 
 const fullHash = "$argon2id$of-ada"
 
-// requireDistinct fails if a field of the struct is zero, or two fields have the same value:
-// such a struct does not show that values were exchanged.
+// requireDistinct fails if a field of the struct is zero, or two fields have the same value. With
+// such a struct, a test would not notice that two values are exchanged.
 func requireDistinct(t *testing.T, row any, skip ...string) {
 	t.Helper()
 	seen := map[string]string{}
@@ -95,7 +95,7 @@ func fieldsOf(row any) map[string]any {
 	return fields
 }
 
-// requireStored fails unless the only row of the table has the values of row, column by column.
+// requireStored fails unless each column of the table's only row has the value of its field in row.
 func requireStored(t *testing.T, s *Store, table string, row any) {
 	t.Helper()
 	stored := readColumns(t, s.readSession.gorm, table)
@@ -110,7 +110,7 @@ func requireStored(t *testing.T, s *Store, table string, row any) {
 	require.Empty(t, stored, "columns of %s that the row does not have", table)
 }
 
-// readColumns returns the only row of a table by the names that SQLite has for its columns.
+// readColumns returns the only row of a table. The names of the columns are those that SQLite has.
 func readColumns(t *testing.T, db *gorm.DB, table string) map[string]any {
 	t.Helper()
 	var rows []map[string]any
@@ -132,7 +132,7 @@ func TestUserRowCarriesEveryField(t *testing.T) {
 	requireStored(t, s, "users", row)
 	found, err := findUserRow(s.readSession, full.ID)
 	require.NoError(t, err)
-	row.NickNameFolded, row.PhoneFolded = "", "" // they are not read
+	row.NickNameFolded, row.PhoneFolded = "", "" // these are not read
 	require.Equal(t, row, found)
 	user, err := s.User(t.Context(), full.ID)
 	require.NoError(t, err)
@@ -156,12 +156,12 @@ func TestTokenRowCarriesEveryField(t *testing.T) {
 	}}
 	row := newToken(full)
 	requireDistinct(t, full.Token)
-	requireDistinct(t, row, "ID") // SQLite gives it
+	requireDistinct(t, row, "ID") // SQLite assigns it
 	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error {
 		if _, err := insertUser(tx, owner, fullHash); err != nil {
 			return err
 		}
-		for range 4 { // so that SQLite gives the number 5
+		for range 4 { // so that SQLite assigns the number 5
 			other := full
 			if err := insertToken(tx, other); err != nil {
 				return err
@@ -199,7 +199,7 @@ func TestEventRowCarriesEveryField(t *testing.T) {
 	}
 	row := newEvent(full)
 	requireDistinct(t, full)
-	requireDistinct(t, row, "ID") // SQLite gives it
+	requireDistinct(t, row, "ID") // SQLite assigns it
 	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error { return insertEvent(tx, full) }))
 	row.ID = full.ID
 	requireStored(t, s, "events", row)
@@ -211,7 +211,7 @@ func TestEventRowCarriesEveryField(t *testing.T) {
 	require.Equal(t, []directory.Event{full, least}, events)
 }
 
-// A request may name each field of a Patch, and a rule may change the role with it.
+// A request may name each field of a [directory.Patch], and the role may change with it.
 func TestEveryFieldOfAnUpdateHasColumns(t *testing.T) {
 	var patch directory.Patch
 	members := reflect.ValueOf(&patch).Elem()

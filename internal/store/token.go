@@ -20,12 +20,12 @@ type Token struct {
 	Name    string
 	Kind    string
 	Created int64  // Unix time in microseconds
-	Expires *int64 // likewise; nil: never
+	Expires *int64 // Unix time in microseconds; nil: never
 }
 
 var (
 	tokenTable = mustTable[Token]()
-	// tokenColumns are those that are read: nobody needs the hash.
+	// tokenColumns are the columns that are read: nobody needs the hash.
 	tokenColumns = tokenTable.all() &^ tokenTable.set("hash")
 )
 
@@ -58,7 +58,7 @@ func (row Token) token() directory.Token {
 	return t
 }
 
-// The conditions that select a token.
+// A token is found by number or by hash. A pointer is the key of its statement.
 var (
 	tokenByID   = &tokenCondition{"tokens.id = ?"}
 	tokenByHash = &tokenCondition{"tokens.hash = ?"}
@@ -66,8 +66,9 @@ var (
 
 type tokenCondition struct{ sql string }
 
-// findPrincipal returns the token that the condition selects, and its owner, both of the
-// same moment.
+// findPrincipal returns the token that the condition selects, and its owner. One statement
+// reads both, so they are of the same moment. It fails with [directory.CodeUnauthenticated] if
+// there is no such token.
 func findPrincipal(db session, by *tokenCondition, argument driver.Value) (directory.Principal, error) {
 	var row Token
 	var owner User
@@ -95,7 +96,7 @@ func findPrincipal(db session, by *tokenCondition, argument driver.Value) (direc
 	return directory.Principal{User: user, Token: row.token()}, err
 }
 
-// Principal implements directory.Store.
+// Principal implements [directory.Store].
 func (s *Store) Principal(_ context.Context, hash directory.TokenHash) (p directory.Principal, err error) {
 	defer translateRead(&err)
 	p, found, generation := s.cache.Get(hash)
@@ -109,7 +110,7 @@ func (s *Store) Principal(_ context.Context, hash directory.TokenHash) (p direct
 	return p, err
 }
 
-// findActor reads the principal anew: what it was when the request came in no longer counts.
+// findActor returns the principal as it is now: it may have changed since the request came in.
 func findActor(db session, p directory.Principal) (directory.Principal, error) {
 	if !p.HasToken() {
 		return p, nil
@@ -125,7 +126,7 @@ func findActor(db session, p directory.Principal) (directory.Principal, error) {
 	return actor, nil
 }
 
-// endTokens ends the tokens of a user but for the one that is used and the operator's.
+// endTokens ends the tokens of a user, except the one with the number used and the operator's.
 func endTokens(tx session, user directory.UserID, used int64) error {
 	end, err := tx.buildOnce("end tokens", func(dry *gorm.DB) *gorm.DB {
 		return dry.Delete(&Token{}, "user_id = ? AND id <> ? AND kind <> ?", 0, 0, "")
@@ -136,7 +137,7 @@ func endTokens(tx session, user directory.UserID, used int64) error {
 	return tx.prepared.exec(end.text, int64(user), used, string(directory.TokenOperator))
 }
 
-// endToken ends one token.
+// endToken fails with [directory.CodeNotFound] if the token has ended already.
 func endToken(tx session, id int64) error {
 	result := tx.gorm.Delete(&Token{}, "id = ?", id)
 	if result.Error == nil && result.RowsAffected == 0 {
@@ -145,8 +146,8 @@ func endToken(tx session, id int64) error {
 	return result.Error
 }
 
-// insertToken stores a token. If it is of a log-in, the user's log-in tokens that have
-// expired go, and the oldest beyond MaxLogIns.
+// insertToken stores a token. If it is a log-in token, insertToken deletes the user's log-in
+// tokens that have expired, and all but the newest [directory.MaxLogIns].
 func insertToken(tx session, t directory.NewToken) error {
 	row := newToken(t)
 	if err := tx.gorm.Create(&row).Error; err != nil || t.Kind != directory.TokenLogIn {
@@ -162,7 +163,7 @@ func insertToken(tx session, t directory.NewToken) error {
 	return logIns().Delete(&Token{}, "id NOT IN (?)", newest).Error
 }
 
-// Token implements directory.Store.
+// Token implements [directory.Store].
 func (s *Store) Token(ctx context.Context, id int64) (token directory.Token, err error) {
 	defer translateRead(&err)
 	var row Token
@@ -170,7 +171,7 @@ func (s *Store) Token(ctx context.Context, id int64) (token directory.Token, err
 	return row.token(), err
 }
 
-// Tokens implements directory.Store.
+// Tokens implements [directory.Store].
 func (s *Store) Tokens(ctx context.Context, user directory.UserID) (tokens []directory.Token, err error) {
 	defer translateRead(&err)
 	query := s.readSession.withContext(ctx).gorm.Omit("hash").Order("id")

@@ -13,7 +13,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// User is a row of users; NULL is nil.
+// User is a row of users. NULL is nil.
 type User struct {
 	ID             int32
 	Version        int64
@@ -33,7 +33,7 @@ type User struct {
 
 var (
 	userTable = mustTable[User]()
-	// userColumns are those that are read: only SQL compares the folded ones.
+	// userColumns are the columns that are read: the folded ones are only compared, in SQL.
 	userColumns = userTable.all() &^ userTable.set("nick_name_folded", "phone_folded")
 )
 
@@ -78,14 +78,14 @@ func (row User) user() (directory.User, error) {
 	if row.ClientIP != nil {
 		address, err := netip.ParseAddr(*row.ClientIP)
 		if err != nil {
-			return directory.User{}, fmt.Errorf("user %d: client_ip is no address", row.ID)
+			return directory.User{}, fmt.Errorf("user %d: client_ip is not an address", row.ID)
 		}
 		u.ClientIP = address
 	}
 	return u, nil
 }
 
-// findUserRow returns the row of a user.
+// findUserRow returns [sql.ErrNoRows] if there is no such user.
 func findUserRow(db session, id directory.UserID) (row User, err error) {
 	find, err := db.buildOnce("user", func(dry *gorm.DB) *gorm.DB {
 		return dry.Select(userTable.selectList(userColumns)).Find(&User{}, "id = ?", 0)
@@ -108,13 +108,13 @@ func findUser(db session, id directory.UserID) (directory.User, error) {
 	return row.user()
 }
 
-// User implements directory.Store.
+// User implements [directory.Store].
 func (s *Store) User(_ context.Context, id directory.UserID) (user directory.User, err error) {
 	defer translateRead(&err)
 	return findUser(s.readSession, id)
 }
 
-// Account implements directory.Store.
+// Account implements [directory.Store].
 func (s *Store) Account(ctx context.Context, name directory.LogInName) (account directory.Account, err error) {
 	defer translateRead(&err)
 	query := s.readSession.withContext(ctx).gorm.Where("enterprise_id = ? AND nick_name_folded = ?", name.EnterpriseID, directory.Fold(name.NickName))
@@ -132,7 +132,7 @@ func (s *Store) Account(ctx context.Context, name directory.LogInName) (account 
 	return account, err
 }
 
-// Users implements directory.Store.
+// Users implements [directory.Store].
 func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) (users []directory.User, total int64, err error) {
 	defer translateRead(&err)
 	find := s.listUsers
@@ -152,7 +152,8 @@ func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page dir
 	return users, total, nil
 }
 
-// insertUser stores a user and returns it as stored, with its number.
+// insertUser stores a user and returns it as stored, with the number that SQLite has assigned
+// if it was 0.
 func insertUser(tx session, u directory.User, passwordHash string) (directory.User, error) {
 	row := newUser(u, passwordHash)
 	if err := tx.gorm.Create(&row).Error; err != nil {
@@ -161,7 +162,7 @@ func insertUser(tx session, u directory.User, passwordHash string) (directory.Us
 	return row.user()
 }
 
-// updatable has the columns of each field that an update may name.
+// updatable has the columns that an update writes for each field that it names.
 var updatable = map[directory.Field]columnSet{
 	directory.FieldPassword:     userTable.set("password_hash"),
 	directory.FieldEnterpriseID: userTable.set("enterprise_id"),
@@ -171,8 +172,8 @@ var updatable = map[directory.Field]columnSet{
 	directory.FieldRole:         userTable.set("role"),
 }
 
-// updateUser writes the named columns and the version, no other, of a user whose row was
-// read in this unit.
+// updateUser writes the columns of the named fields, and the version. The user must exist: this
+// unit has read the row.
 func updateUser(tx session, c directory.Change) error {
 	named := userTable.set("version")
 	for _, field := range c.Fields {

@@ -19,36 +19,34 @@ import (
 )
 
 const (
-	maxBatch   = 64   // units that share a commit
-	maxWaiting = 1024 // units that wait; one more is refused
+	maxBatch   = 64   // units in a batch
+	maxWaiting = 1024 // units in the queue
 )
 
-// writer carries out all writes of this process, on one connection. It takes the units
-// that wait, runs them one after another in one transaction, each in a savepoint of its
-// own, commits once, and only then answers all of them (group commit): they share the
-// wait for the disk.
+// writer runs all writes of this process on one connection, by group commit. The package
+// comment explains it.
 type writer struct {
 	connection *connection
-	pool       *sql.DB // of the same connection, for GORM
-	session    session // on both; nothing ends its statements
-	commitMu   sync.Mutex
+	pool       *sql.DB    // on the same connection, for GORM
+	session    session    // on both, with a context that does not end
+	commitMu   sync.Mutex // held by the leader
 	queue      chan *unit
-	wake       chan struct{} // has one if some may wait; closed by close
-	stopped    chan struct{} // closed when the last unit has been answered
+	wake       chan struct{} // holds a value if units may be in the queue; close closes it
+	stopped    chan struct{} // closed when the last unit has finished
 
-	indexBatch   int64 // see indexEvents
-	sinceIndexed int64 // units since its last run; at first, some may wait from before
+	indexBatch   int64 // the constant, except in tests
+	sinceIndexed int64 // units since indexEvents ran; high at first, because earlier events may not be indexed
 
 	closeMu sync.RWMutex
-	closed  bool // no unit is taken any more
+	closed  bool // submit refuses units
 }
 
-// unit is a change that is made whole or not at all.
+// unit is one change, which takes effect as a whole or not at all.
 type unit struct {
-	ctx     context.Context // of the request; it counts until the unit joins a batch
+	ctx     context.Context // of the request; ignored once the unit is in a batch
 	fn      func(session) error
-	claimed atomic.Bool   // it has joined a batch, or its request has left, whichever was first
-	done    chan struct{} // closed when err is final
+	claimed atomic.Bool   // set by the leader that takes the unit, or by a caller that stops waiting
+	done    chan struct{} // closed after err is set
 	err     error
 }
 
@@ -56,7 +54,7 @@ func newUnit(ctx context.Context, fn func(session) error) *unit {
 	return &unit{ctx: ctx, fn: fn, done: make(chan struct{})}
 }
 
-// newWriter starts a writer on a connection, which it closes.
+// newWriter starts a writer on a connection. The writer closes the connection.
 func newWriter(c *connection, cache *principals) (*writer, error) {
 	pool := sql.OpenDB(singleConn{c.driver})
 	pool.SetMaxOpenConns(1)
@@ -73,18 +71,19 @@ func newWriter(c *connection, cache *principals) (*writer, error) {
 	return w, nil
 }
 
-// singleConn gives database/sql one connection that is open already. It is a driver.Connector.
+// singleConn is a [driver.Connector] of one connection that is already open.
 type singleConn struct{ driver.Conn }
 
-// Connect implements driver.Connector.
+// Connect implements [driver.Connector].
 func (s singleConn) Connect(context.Context) (driver.Conn, error) { return s.Conn, nil }
 
-// Driver implements driver.Connector.
+// Driver implements [driver.Connector].
 func (singleConn) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
-// Write has fn carried out: all of it is on disk when Write returns nil, none of it when Write
-// returns an error. If ctx ends before the unit has joined a batch, the unit is dropped,
-// afterwards it is carried out all the same. CodeUnavailable: too many wait.
+// Write runs fn in the next group commit and returns when the commit is on disk. If it
+// returns an error, fn had no effect. Cancelling ctx drops fn only while it is queued. It fails
+// with [directory.CodeUnavailable] if the queue is full, if another process holds the lock for
+// too long, or after close.
 func (w *writer) Write(ctx context.Context, fn func(session) error) error {
 	u := newUnit(ctx, fn)
 	if err := w.submit(u); err != nil {
@@ -103,8 +102,8 @@ func (w *writer) Write(ctx context.Context, fn func(session) error) error {
 
 func waitError(ctx context.Context) error { return fmt.Errorf("wait to write: %w", ctx.Err()) }
 
-// submit lets a unit wait. If nobody writes, it has what waits carried out itself: to wake
-// another goroutine would take longer than most statements.
+// submit queues a unit. If no commit is running, the caller becomes the leader and commits the
+// queue itself: to wake the writer's goroutine would take longer than most statements.
 func (w *writer) submit(u *unit) error {
 	w.closeMu.RLock()
 	defer w.closeMu.RUnlock()
@@ -125,12 +124,12 @@ func (w *writer) submit(u *unit) error {
 	}
 	select {
 	case w.wake <- struct{}{}:
-	default: // the writer knows
+	default: // the writer's goroutine has been woken
 	}
 	return nil
 }
 
-// yieldToArrivals lets those who are about to come join the batch, as long as they do come.
+// yieldToArrivals lets other goroutines queue their units, until no more arrive or a batch is full.
 func (w *writer) yieldToArrivals() {
 	for before := 0; len(w.queue) > before && len(w.queue) < maxBatch; {
 		before = len(w.queue)
@@ -138,17 +137,18 @@ func (w *writer) yieldToArrivals() {
 	}
 }
 
-// close carries out what was accepted, takes no more, and ends the connection.
+// close refuses new units, commits the queue, and closes the connection.
 func (w *writer) close() error {
 	w.closeMu.Lock()
 	w.closed = true
 	close(w.wake)
 	w.closeMu.Unlock()
 	<-w.stopped
-	return errors.Join(w.connection.close(), w.pool.Close()) // which has nothing left to close
+	return errors.Join(w.connection.close(), w.pool.Close())
 }
 
-// loop is the writer's loop.
+// loop is the writer's own goroutine. It leads if units are left in the queue when a leader has
+// finished, and checks for writes of other processes.
 func (w *writer) loop() {
 	defer close(w.stopped)
 	ticker := time.NewTicker(cacheCheckInterval)
@@ -171,13 +171,13 @@ func (w *writer) loop() {
 	}
 }
 
-// commitNextBatch carries out a batch of what waits, and ends the turn.
+// commitNextBatch commits a batch from the queue. It is called with commitMu held, and unlocks it.
 func (w *writer) commitNextBatch(batch []*unit) {
 	defer w.commitMu.Unlock()
 	w.commitBatch(w.nextBatch(batch))
 }
 
-// nextBatch takes what waits, as much as a batch holds, but for those whose requests have ended.
+// nextBatch takes units from the queue, up to maxBatch. It drops units whose context has ended.
 func (w *writer) nextBatch(batch []*unit) []*unit {
 	for len(batch) < maxBatch {
 		select {
@@ -201,13 +201,13 @@ func (u *unit) finish(err error) {
 	close(u.done)
 }
 
-// commitBatch carries out a batch and answers all of it.
+// commitBatch runs and commits a batch, and finishes all its units.
 func (w *writer) commitBatch(batch []*unit) {
 	if len(batch) == 0 {
 		return
 	}
 	if w.sinceIndexed += int64(len(batch)); w.sinceIndexed >= w.indexBatch {
-		// If it fails, the next run is longer: nobody waits for it.
+		// Nobody waits for this unit. If it fails, the next one indexes more events.
 		batch = append(batch, newUnit(context.Background(), func(tx session) error { return indexEvents(tx, w.indexBatch) }))
 		w.sinceIndexed = 0
 	}
@@ -218,7 +218,7 @@ func (w *writer) commitBatch(batch []*unit) {
 	}
 }
 
-// runTransaction runs the units in one transaction. An error means that none is carried out.
+// runTransaction runs the units in one transaction. If it fails, no unit has any effect.
 func (w *writer) runTransaction(batch []*unit) error {
 	if err := w.connection.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -233,10 +233,10 @@ func (w *writer) runTransaction(batch []*unit) error {
 	return nil
 }
 
-// runUnits runs the units and undoes those that fail. An error means that the transaction
-// cannot go on.
+// runUnits runs the units and undoes those that fail. If it fails itself, the transaction must
+// be rolled back.
 func (w *writer) runUnits(batch []*unit) error {
-	if len(batch) == 1 { // the transaction is its savepoint
+	if len(batch) == 1 { // a single unit needs no savepoint: it fails with its transaction
 		batch[0].err = w.runUnit(batch[0])
 		return batch[0].err
 	}
@@ -245,9 +245,10 @@ func (w *writer) runUnits(batch []*unit) error {
 			return err
 		}
 		if u.err = w.runUnit(u); u.err != nil {
-			// SQLite ends the transaction itself when the disk is full, say. There is nothing to return to then.
+			// SQLite itself ends the transaction after some errors, such as a full disk. Then there
+			// is no savepoint left.
 			if err := w.connection.exec("ROLLBACK TO unit"); err != nil {
-				return fmt.Errorf("another unit has ended the transaction: %v", u.err) //nolint:errorlint // its code is not theirs
+				return fmt.Errorf("another unit has ended the transaction: %v", u.err) //nolint:errorlint // %w would give the code of the failed unit to the others
 			}
 		}
 		if err := w.connection.exec("RELEASE unit"); err != nil {
@@ -259,7 +260,7 @@ func (w *writer) runUnits(batch []*unit) error {
 
 func (w *writer) runUnit(u *unit) error { return catchPanic(func() error { return u.fn(w.session) }) }
 
-// catchPanic makes a panic an error: whoever else is in the batch has to be answered.
+// catchPanic returns a panic of fn as an error, so that the leader can finish the other units.
 func catchPanic(fn func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -269,7 +270,7 @@ func catchPanic(fn func() error) (err error) {
 	return fn()
 }
 
-// rollBack ends the transaction unless SQLite has ended it.
+// rollBack rolls the transaction back, unless SQLite has already done so.
 func (w *writer) rollBack() error {
 	if w.connection.driver.AutoCommit() {
 		return nil
@@ -277,7 +278,7 @@ func (w *writer) rollBack() error {
 	return w.connection.exec("ROLLBACK")
 }
 
-// validateCache finds out whether another process has written since the last look.
+// validateCache purges the cache if another process has written since the last check.
 func (w *writer) validateCache() {
 	began := time.Now()
 	version, err := queryInt(w.session, "PRAGMA data_version")

@@ -14,8 +14,8 @@ import (
 	"userapi/internal/directory"
 )
 
-// Those who wait share a commit, are carried out in the order in which they came, and
-// see what those before them have written.
+// Units in the queue share a commit, run in the order in which they were queued, and see what
+// earlier units have written.
 func TestQueuedUnitsShareACommit(t *testing.T) {
 	s := openStore(t)
 	var commits atomic.Int64
@@ -39,10 +39,10 @@ func TestQueuedUnitsShareACommit(t *testing.T) {
 		require.NoError(t, <-answer)
 	}
 	require.Equal(t, want, eventNames(t, s))
-	require.EqualValues(t, 3, commits.Load(), "129 units are three batches")
+	require.EqualValues(t, 3, commits.Load(), "three batches for 129 units")
 }
 
-// A unit that fails or panics is undone whole, also what it wrote before, and alone.
+// A unit that fails or panics is undone with everything that it has written, and no other unit is.
 func TestFailedUnitIsUndoneAlone(t *testing.T) {
 	s := openStore(t)
 	execSQL(t, s, `CREATE TRIGGER fault BEFORE INSERT ON events WHEN new.operation = 'fault' BEGIN SELECT RAISE(ABORT, 'injected'); END`)
@@ -55,7 +55,7 @@ func TestFailedUnitIsUndoneAlone(t *testing.T) {
 			if err := insertNamedEvent(tx, "undone"); err != nil {
 				return err
 			}
-			return insertNamedEvent(tx, "fault") // its second write fails
+			return insertNamedEvent(tx, "fault") // the second write fails
 		},
 		func(tx session) error {
 			if err := insertNamedEvent(tx, "undone"); err != nil {
@@ -73,10 +73,10 @@ func TestFailedUnitIsUndoneAlone(t *testing.T) {
 	require.Equal(t, []string{"a", "b", "c"}, eventNames(t, s))
 }
 
-// A commit that fails fails every one of its batch, and none of the next.
+// If a commit fails, each unit of its batch fails, and none of the next batch.
 func TestFailedCommitFailsItsBatch(t *testing.T) {
 	s := openStore(t)
-	failing := false // the hook is called by the writer, which is held
+	failing := false // only the leader uses it, except between batches
 	release := holdWriter(s)
 	s.writer.connection.driver.RegisterCommitHook(func() int {
 		if failing {
@@ -94,7 +94,7 @@ func TestFailedCommitFailsItsBatch(t *testing.T) {
 	)
 	for i, err := range errs {
 		require.Error(t, err)
-		require.Equal(t, i == 2, errors.Is(err, refused), "who was refused keeps the answer")
+		require.Equal(t, i == 2, errors.Is(err, refused), "the unit that was refused keeps its own error")
 	}
 	require.Empty(t, eventNames(t, s))
 	failing = false
@@ -102,8 +102,8 @@ func TestFailedCommitFailsItsBatch(t *testing.T) {
 	require.Equal(t, []string{"c", "d"}, eventNames(t, s))
 }
 
-// A commit that fails may leave the transaction open, as one that breaks a foreign key
-// does: it is undone, alone and in a batch, and the next ones are not in it.
+// After some failures of a commit the transaction is still open, for example if a foreign key is
+// broken. It is rolled back, so that later units are not part of it.
 func TestFailedCommitIsRolledBack(t *testing.T) {
 	s := openStore(t)
 	orphan := func(tx session) error {
@@ -121,19 +121,19 @@ func TestFailedCommitIsRolledBack(t *testing.T) {
 	require.Equal(t, []string{"a", "d"}, eventNames(t, s))
 }
 
-// A transaction that SQLite itself has ended fails all, also those that were done, and
-// those that come behind do not commit one by one.
+// If SQLite itself ends the transaction, all units of the batch fail: those that have run, and
+// those that come later, which must not commit one by one.
 func TestEndedTransactionFailsItsBatch(t *testing.T) {
 	s := openStore(t)
 	execSQL(t, s, `CREATE TRIGGER fault BEFORE INSERT ON events WHEN new.operation = 'fault' BEGIN SELECT RAISE(ROLLBACK, 'injected'); END`)
 	for _, fault := range []func(session) error{
 		insertsEvent("fault"),
-		func(tx session) error { _ = insertNamedEvent(tx, "fault"); return nil }, // it does not tell
+		func(tx session) error { _ = insertNamedEvent(tx, "fault"); return nil }, // it hides its error
 	} {
 		for i, err := range writeInOneBatch(t, s, insertsEvent("a"), fault, insertsEvent("b")) {
 			require.Error(t, err, i)
 			_, known := errors.AsType[*directory.Error](err)
-			require.False(t, known, "the failure is ours")
+			require.False(t, known, "it is not the client's failure")
 		}
 		require.Empty(t, eventNames(t, s))
 	}
@@ -141,15 +141,15 @@ func TestEndedTransactionFailsItsBatch(t *testing.T) {
 	require.Equal(t, []string{"c"}, eventNames(t, s))
 }
 
-// A unit whose request has ended before it joins a batch is dropped; one that has joined
-// is carried out, and answered.
+// If the context ends while the unit is in the queue, the unit is dropped. If it ends later, the
+// unit is committed.
 func TestCancelDropsOnlyQueuedUnits(t *testing.T) {
 	s := openStore(t)
 	release := holdWriter(s)
 	ctx, end := context.WithCancel(t.Context())
 	dropped := enqueue(ctx, s, insertsEvent("dropped"))
 	end()
-	require.ErrorIs(t, <-dropped, context.Canceled, "it does not wait for the writer")
+	require.ErrorIs(t, <-dropped, context.Canceled, "the caller returns although the writer is stopped")
 	release()
 	require.ErrorIs(t, s.writer.Write(ctx, insertsEvent("late")), context.Canceled)
 
@@ -161,7 +161,7 @@ func TestCancelDropsOnlyQueuedUnits(t *testing.T) {
 	require.Equal(t, []string{"joined"}, eventNames(t, s))
 }
 
-// The queue has an end, and who finds it full learns so at once.
+// If the queue is full, a write fails at once.
 func TestQueueIsBounded(t *testing.T) {
 	s := openStore(t)
 	release := holdWriter(s)
@@ -174,12 +174,11 @@ func TestQueueIsBounded(t *testing.T) {
 	for _, answer := range answers {
 		require.NoError(t, <-answer)
 	}
-	require.NoError(t, s.writer.Write(t.Context(), insertsEvent("x")), "there is room again")
+	require.NoError(t, s.writer.Write(t.Context(), insertsEvent("x")), "the queue is not full any more")
 	require.Len(t, eventNames(t, s), maxWaiting+1)
 }
 
-// Who carries out what waits may have come behind more than a batch: then the own unit is
-// left to the writer.
+// If a full batch is queued before the leader's own unit, the writer's goroutine commits that unit.
 func TestLeaderBehindAFullBatch(t *testing.T) {
 	s := openStore(t)
 	for range maxBatch {
@@ -189,7 +188,7 @@ func TestLeaderBehindAFullBatch(t *testing.T) {
 	require.Len(t, eventNames(t, s), maxBatch+1)
 }
 
-// Closing drops nothing that was accepted, and accepts nothing more.
+// Close commits the units in the queue, and refuses new ones.
 func TestCloseCommitsQueuedUnits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := Migrate(t.Context(), path)

@@ -5,23 +5,23 @@ CREATE TABLE users (
     id               INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id BETWEEN 1 AND 2147483647),
     version          INTEGER NOT NULL CHECK (version >= 1),
     nick_name        TEXT    NOT NULL CHECK (length(nick_name) BETWEEN 1 AND 64),
-    -- SQLite folds ASCII only: the server folds.
+    -- The server folds it, because SQLite folds ASCII only.
     nick_name_folded TEXT    NOT NULL,
     enterprise_id    TEXT    NOT NULL CHECK (length(enterprise_id) BETWEEN 1 AND 64
                                              AND enterprise_id NOT GLOB '*[^A-Za-z0-9._-]*'),
     role             TEXT    NOT NULL CHECK (role IN ('user', 'administrator', 'system_administrator')),
-    -- argon2id in PHC form, or NULL for a user without password.
+    -- argon2id in PHC form. NULL: the user has no password.
     password_hash    TEXT    CHECK (password_hash LIKE '$argon2id$%'),
     email            TEXT    CHECK (length(email) BETWEEN 3 AND 254),
     phone            TEXT    NOT NULL CHECK (length(phone) <= 32),
-    -- 1, 0, or NULL for "not decided yet".
+    -- NULL: not decided yet.
     is_active        INTEGER CHECK (is_active IN (0, 1)),
     origion          TEXT    CHECK (length(origion) <= 32),
     client_ip        TEXT,
     create_time      INTEGER NOT NULL
 ) STRICT;
 
--- An address is ASCII, so lower() is enough.
+-- An address is ASCII, so SQLite's lower() is enough.
 CREATE UNIQUE INDEX users_email ON users (lower(email));
 CREATE UNIQUE INDEX users_nick_name ON users (enterprise_id, nick_name_folded);
 
@@ -38,7 +38,7 @@ CREATE TABLE tokens (
 
 CREATE INDEX tokens_user ON tokens (user_id);
 
--- The audit outlives the users in it: no foreign keys.
+-- No foreign keys, because events outlive their users.
 CREATE TABLE events (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     at            INTEGER NOT NULL,

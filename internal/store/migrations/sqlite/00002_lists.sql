@@ -1,7 +1,7 @@
 -- +goose Up
 
--- What a list of users looks in. SQLite folds ASCII only: the server folds, also the
--- phones that are there (migration 3).
+-- Searches look in it. The server folds it, because SQLite folds ASCII only. Migration 3
+-- folds the phones of existing users.
 ALTER TABLE users ADD COLUMN phone_folded TEXT NOT NULL DEFAULT '';
 
 CREATE INDEX users_enterprise ON users (enterprise_id);

@@ -1,11 +1,11 @@
 -- +goose Up
 
--- How many users of a role have numbers in a block of 4096, for each enterprise and,
--- with '' as the enterprise, for all. Lists take their totals from it, and find the block
--- in which a page begins.
+-- The number of users by enterprise, block of 4096 numbers, and role. Rows with '' as the
+-- enterprise count the users of all enterprises. Lists take their totals from here, and find
+-- the block in which a page begins.
 CREATE TABLE user_counts (
     enterprise_id TEXT    NOT NULL,
-    -- The number of a user, without its last 12 bits.
+    -- The number of a user without its last 12 bits.
     block         INTEGER NOT NULL,
     role          TEXT    NOT NULL,
     total         INTEGER NOT NULL CHECK (total > 0),
@@ -15,8 +15,8 @@ CREATE TABLE user_counts (
 INSERT INTO user_counts SELECT enterprise_id, id >> 12, role, COUNT(*) FROM users GROUP BY 1, 2, 3;
 INSERT INTO user_counts SELECT '', block, role, SUM(total) FROM user_counts GROUP BY 2, 3;
 
--- Triggers keep it, whoever writes. SQLite does not run the one of DELETE for a row that
--- INSERT OR REPLACE takes away: nothing may replace users.
+-- Triggers keep the counts, whoever writes. SQLite does not run the trigger of DELETE for a row
+-- that INSERT OR REPLACE deletes, so users must not be replaced.
 
 -- +goose StatementBegin
 CREATE TRIGGER users_inserted AFTER INSERT ON users BEGIN

@@ -1,7 +1,7 @@
 -- +goose Up
 
--- Events are never deleted, so that no number comes back without AUTOINCREMENT, which
--- would write to a second table with every change.
+-- No AUTOINCREMENT: it writes to a second table with every insert. It is not needed, because
+-- events are never deleted, and so no number is used again.
 CREATE TABLE events_kept (
     id            INTEGER PRIMARY KEY,
     at            INTEGER NOT NULL,
@@ -20,16 +20,16 @@ INSERT INTO events_kept SELECT id, at, actor_id, token_name, target_id, enterpri
 DROP TABLE events;
 ALTER TABLE events_kept RENAME TO events;
 
--- The index of events by target. Each change would write a page of it that no other
--- writes, a quarter of all its work: so the newest events are not in it yet. Thousands of
--- them are put in together, in its order.
+-- The event index: events by target. If each change wrote to it, it would write a page that no
+-- other change writes, a quarter of its work. So new events are collected, and thousands of
+-- them are added together, in the order of the index.
 CREATE TABLE event_targets (
     target_id INTEGER NOT NULL,
     event_id  INTEGER NOT NULL,
     PRIMARY KEY (target_id, event_id)
 ) STRICT, WITHOUT ROWID;
 
--- Up to which number all events are in the index.
+-- All events up to this number are in the event index.
 CREATE TABLE event_progress (
     id      INTEGER PRIMARY KEY CHECK (id = 1),
     indexed INTEGER NOT NULL
