@@ -19,7 +19,7 @@ func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 	require.NoError(t, err)
 	var stores []*Store
 	failing := false
-	open := func() *Store {
+	reopen := func() *Store {
 		s, err := Open(t.Context(), path)
 		require.NoError(t, err)
 		s.writer.indexBatch = 8
@@ -32,7 +32,7 @@ func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 		return s
 	}
 	for range 2 {
-		stores = append(stores, open())
+		stores = append(stores, reopen())
 	}
 	random := rand.New(rand.NewPCG(1, 2)) // the same numbers in each run
 	want := map[directory.UserID][]int64{}
@@ -63,7 +63,7 @@ func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 		requireEvents(t, stores[0], want)
 		if random.IntN(100) == 0 {
 			require.NoError(t, stores[i].Close())
-			stores[i] = open()
+			stores[i] = reopen()
 		}
 	}
 	for _, s := range stores {

@@ -34,30 +34,30 @@ func TestListsAreExact(t *testing.T) {
 	enterprises := rapid.SampledFrom([]string{"a", "b", "c"})
 	roles := rapid.SampledFrom(directory.Roles())
 	rapid.Check(t, func(t *rapid.T) {
-		run := func(statement string, values ...any) {
+		mustExec := func(statement string, values ...any) {
 			_, err := other.ExecContext(t.Context(), statement, values...)
 			require.NoError(t, err)
 		}
-		run(`DELETE FROM users`)
+		mustExec(`DELETE FROM users`)
 		t.Repeat(map[string]func(*rapid.T){
 			"": func(t *rapid.T) { requireCounts(t, other) },
 			"add": func(t *rapid.T) {
 				from, step := numbers.Draw(t, "from"), rapid.SampledFrom([]int{1, 3, 90, 2900}).Draw(t, "step")
 				to := min(from+step*rapid.IntRange(0, 40).Draw(t, "more"), math.MaxInt32)
-				run(addUsers, from, to, step, enterprises.Draw(t, "enterprise"))
+				mustExec(addUsers, from, to, step, enterprises.Draw(t, "enterprise"))
 			},
 			"delete": func(t *rapid.T) {
-				run(`DELETE FROM users WHERE id BETWEEN ? AND ?`, numbers.Draw(t, "from"), numbers.Draw(t, "to"))
+				mustExec(`DELETE FROM users WHERE id BETWEEN ? AND ?`, numbers.Draw(t, "from"), numbers.Draw(t, "to"))
 			},
 			"move": func(t *rapid.T) {
-				run(`UPDATE users SET enterprise_id = ? WHERE id BETWEEN ? AND ?`,
+				mustExec(`UPDATE users SET enterprise_id = ? WHERE id BETWEEN ? AND ?`,
 					enterprises.Draw(t, "enterprise"), numbers.Draw(t, "from"), numbers.Draw(t, "to"))
 			},
 			"appoint": func(t *rapid.T) {
-				run(`UPDATE users SET role = ? WHERE id BETWEEN ? AND ?`, roles.Draw(t, "role"), numbers.Draw(t, "from"), numbers.Draw(t, "to"))
+				mustExec(`UPDATE users SET role = ? WHERE id BETWEEN ? AND ?`, roles.Draw(t, "role"), numbers.Draw(t, "from"), numbers.Draw(t, "to"))
 			},
 			"renumber": func(t *rapid.T) {
-				run(`UPDATE OR IGNORE users SET id = ?1, nick_name_folded = 'user' || ?1 WHERE id = ?2`, numbers.Draw(t, "to"), numbers.Draw(t, "from"))
+				mustExec(`UPDATE OR IGNORE users SET id = ?1, nick_name_folded = 'user' || ?1 WHERE id = ?2`, numbers.Draw(t, "to"), numbers.Draw(t, "from"))
 			},
 			"list": func(t *rapid.T) {
 				filter := directory.UserFilter{

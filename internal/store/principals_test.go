@@ -162,7 +162,7 @@ func TestAcknowledgedRevocationIsInEffect(t *testing.T) {
 func TestPrincipalIsReadInOneSnapshot(t *testing.T) {
 	s := openStore(t)
 	id := insertHolder(t, s, "ada", directory.TokenHash{})
-	set := func(active bool, token *directory.NewToken) {
+	setActive := func(active bool, token *directory.NewToken) {
 		_, err := s.Change(t.Context(), directory.Operator(), id, func(f directory.Facts) (directory.Change, error) {
 			user := f.Target
 			user.IsActive = &active
@@ -190,9 +190,9 @@ func TestPrincipalIsReadInOneSnapshot(t *testing.T) {
 	}
 	for round := range 100 {
 		token := newHolderToken(id, directory.TokenHash{byte(round), byte(round >> 8), 1})
-		set(false, &token)
+		setActive(false, &token)
 		hash.Store(&token.Hash)
-		set(true, nil)
+		setActive(true, nil)
 	}
 	done.Store(true)
 	reading.Wait()
