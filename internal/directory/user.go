@@ -77,7 +77,14 @@ func FoldEmail(address string) string {
 // Fold returns the same text for two texts exactly if they differ only in letter case or
 // Unicode composition. Source: canonical caseless matching (Unicode 15.0 §3.13, D145), in NFC.
 func Fold(text string) string {
+	if isASCII(text) {
+		return strings.ToLower(text) // most texts, at a tenth of the time
+	}
 	return norm.NFC.String(cases.Fold().String(strings.Map(upperCherokee, norm.NFD.String(text))))
+}
+
+func isASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 }
 
 // upperCherokee returns a Cherokee letter in upper case, because cases.Fold swaps the two cases

@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"strings"
 	"testing"
 	"unicode"
 
@@ -19,4 +20,24 @@ func TestFoldKnowsEveryLetter(t *testing.T) {
 	require.Equal(t, directory.Fold("stra\u00dfe"), directory.Fold("STRASSE"))
 	require.Equal(t, directory.Fold("\u00e4"), directory.Fold("A\u0308"))
 	require.NotEqual(t, directory.Fold("a"), directory.Fold("\u00e4"))
+}
+
+// ASCII texts take a path of their own and have the same result as in a longer text.
+func TestFoldOfASCIIIsTheSame(t *testing.T) {
+	for r := rune(0); r <= unicode.MaxASCII; r++ {
+		folded, found := strings.CutSuffix(directory.Fold(string(r)+"\u00e9"), "\u00e9")
+		require.True(t, found)
+		require.Equal(t, folded, directory.Fold(string(r)), "%U", r)
+	}
+}
+
+// An update folds the phone and the name.
+func BenchmarkFold(b *testing.B) {
+	for name, text := range map[string]string{"ascii": "+44 20 7946 0000", "other": "Stra\u00dfe 7"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				directory.Fold(text)
+			}
+		})
+	}
 }
