@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 func TestForwardedAddressIsBelievedOnlyFromProxies(t *testing.T) {

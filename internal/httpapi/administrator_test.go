@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 func appoint(t *testing.T, s *apitest.Server, id, eid string, headers ...string) apitest.Answer {

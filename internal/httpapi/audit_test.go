@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 // The audit has one row for a change, in the words of the contract, without values.

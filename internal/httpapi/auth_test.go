@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"userapi/internal/apitest"
 	"userapi/internal/directory"
-	"userapi/internal/httpapi/apitest"
 )
 
 func TestAuthorizationHeader(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 // The generated client reads versions, sets conditions and receives errors as problems.

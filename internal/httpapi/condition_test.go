@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 func TestConditions(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
+	"userapi/internal/apitest"
 	"userapi/internal/directory"
-	"userapi/internal/httpapi/apitest"
 )
 
 func TestCreateUser(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 // Deletion is real: the user, the tokens and the log-in are gone, name and address are

@@ -15,8 +15,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
+	"userapi/internal/apitest"
 	"userapi/internal/directory"
-	"userapi/internal/httpapi/apitest"
 )
 
 // failingStore fails whatever is asked of it, once it is known who asks.

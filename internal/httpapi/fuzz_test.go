@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 // fuzzed generates requests for one operation from the contract.

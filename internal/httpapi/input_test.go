@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 const newUser = `{"nick_name":"bob","password":"correct horse","enterprise_id":"default"`

@@ -10,8 +10,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
+	"userapi/internal/apitest"
 	"userapi/internal/directory"
-	"userapi/internal/httpapi/apitest"
 )
 
 // Passwords and tokens, right and wrong, sent wherever a request of any operation has

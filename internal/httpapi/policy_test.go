@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 func TestWhoMayDoWhat(t *testing.T) {

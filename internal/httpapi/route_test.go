@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 const hidden = `{"code":"not_found","detail":"There is no such path, or no user that you may see.","errors":[],` +

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"userapi/internal/apitest"
 	"userapi/internal/directory"
-	"userapi/internal/httpapi/apitest"
 )
 
 // person is one of those who act in TestPolicyTable, and whom it is done to.

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 func TestLogIn(t *testing.T) {

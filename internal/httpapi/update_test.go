@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 // seedBody is the example of the page that the operation comes from, letter for letter.

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 // states are what a client may want to say, in the order of the table in README, and
