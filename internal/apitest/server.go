@@ -55,6 +55,7 @@ type Server struct {
 	Service  *directory.Service
 	Handler  http.Handler // what is served at URL
 	Log      *Log
+	DB       *Database
 
 	db      *store.Store
 	metrics http.Handler
@@ -71,6 +72,10 @@ func Start(t testing.TB, config Config) *Server {
 	db, err := store.Open(t.Context(), s.Database)
 	require.NoError(t, err)
 	s.db = db
+	beside, err := sql.Open("sqlite3", fmt.Sprintf("file:%s?_txlock=immediate&_foreign_keys=1&_synchronous=OFF&_busy_timeout=%d",
+		s.Database, time.Hour.Milliseconds()))
+	require.NoError(t, err)
+	s.DB = &Database{sql: beside, store: db}
 	if config.Hasher == nil {
 		config.Hasher = CheapGate()
 	}
@@ -120,6 +125,7 @@ func Start(t testing.TB, config Config) *Server {
 		defer cancel()
 		assert.NoError(t, server.Shutdown(ctx))
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
+		require.NoError(t, beside.Close())
 		require.NoError(t, db.Close())
 	})
 	return s

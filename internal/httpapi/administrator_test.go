@@ -179,20 +179,19 @@ func TestDismissedWhileHashing(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		`{"password":"new password","phone":"1"}`:                                 {"PUT", "/openapi/v1/users/2", 404},
-		`{"user_id":2,"password":"new password","password1":"new password"}`:      {"PUT", "/openapi/v1/users/2/changepwd", 404},
+		`{"password":"new password","phone":"1"}`:                                 {"PUT", people.User.Path(), 404},
+		`{"user_id":2,"password":"new password","password1":"new password"}`:      {"PUT", people.User.Path() + "/changepwd", 404},
 		`{"nick_name":"new","password":"new password","enterprise_id":"default"}`: {"POST", "/openapi/v1/users", 403},
 	} {
 		held := newHeldHasher()
 		s := apitest.Start(t, apitest.Config{Hasher: held})
 		db := s.SQL(t)
-		insertPeople(t, db)
+		s.DB.InsertPeople(t)
 		events := apitest.Value(t, db, `SELECT count(*) FROM events`)
-		actor := people[2]
 		answered := make(chan apitest.Answer)
-		go func() { answered <- s.Send(t, c.method, c.path, body, "Authorization: "+actor.token()) }()
+		go func() { answered <- s.Send(t, c.method, c.path, body, people.Admin.Auth()) }()
 		held.wait(t)
-		require.Equal(t, 204, s.Send(t, "DELETE", fmt.Sprintf("/openapi/v1/administrators/%d", actor.id), "").Status)
+		require.Equal(t, 204, s.Send(t, "DELETE", people.Admin.AdministratorPath(), "").Status)
 		close(held.release)
 		require.Equal(t, c.status, (<-answered).Status)
 		require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM users WHERE password_hash IS NOT NULL OR phone <> '' OR id > 10`))

@@ -62,28 +62,29 @@ func compare(b *testing.B, url string, one, other *timed) {
 // The time of an answer does not tell a user who is hidden (one) from none (other).
 func BenchmarkHiddenAndMissing(b *testing.B) {
 	s := apitest.Start(b, apitest.Config{})
-	insertPeople(b, s.SQL(b))
+	s.DB.InsertPeople(b)
 	for _, c := range []struct {
 		name, method, path, body string
-		actor                    person
+		actor                    apitest.Person
 	}{
-		{"get/user", "GET", "/openapi/v1/users/ID", "", people[0]},
-		{"get/administrator", "GET", "/openapi/v1/users/ID", "", people[2]},
-		{"put", "PUT", "/openapi/v1/users/ID", `{"phone":"1"}`, people[2]},
-		{"put-password", "PUT", "/openapi/v1/users/ID", `{"password":"new password"}`, people[2]},
-		{"delete", "DELETE", "/openapi/v1/users/ID", "", people[2]},
-		{"changepwd", "PUT", "/openapi/v1/users/ID/changepwd", `{"user_id":ID,"password":"new password","password1":"new password"}`, people[2]},
-		{"audit", "GET", "/openapi/v1/users/ID/audit", "", people[2]},
-		{"dismiss", "DELETE", "/openapi/v1/administrators/ID", "", people[2]},
+		{"get/user", "GET", "/openapi/v1/users/ID", "", people.User},
+		{"get/administrator", "GET", "/openapi/v1/users/ID", "", people.Admin},
+		{"put", "PUT", "/openapi/v1/users/ID", `{"phone":"1"}`, people.Admin},
+		{"put-password", "PUT", "/openapi/v1/users/ID", `{"password":"new password"}`, people.Admin},
+		{"delete", "DELETE", "/openapi/v1/users/ID", "", people.Admin},
+		{"changepwd", "PUT", "/openapi/v1/users/ID/changepwd", `{"user_id":ID,"password":"new password","password1":"new password"}`, people.Admin},
+		{"audit", "GET", "/openapi/v1/users/ID/audit", "", people.Admin},
+		{"dismiss", "DELETE", "/openapi/v1/administrators/ID", "", people.Admin},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			about := func(id string) *timed {
+			about := func(target apitest.Person) *timed {
+				id := target.ID.String()
 				return &timed{
 					method: c.method, path: strings.ReplaceAll(c.path, "ID", id), body: strings.ReplaceAll(c.body, "ID", id),
-					token: c.actor.token(), status: 404,
+					token: c.actor.Token(), status: 404,
 				}
 			}
-			compare(b, s.URL, about("8"), about("99"))
+			compare(b, s.URL, about(people.ForeignAdmin), about(people.Missing))
 		})
 	}
 }

@@ -41,20 +41,19 @@ func TestDeleteUser(t *testing.T) {
 // Nobody deletes oneself: 409 for who may delete, 403 for who may not.
 func TestNobodyDeletesOneself(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	insertPeople(t, s.SQL(t))
+	s.DB.InsertPeople(t)
 	for _, c := range []struct {
-		actor  person
+		actor  apitest.Person
 		status int
-	}{{people[0], 403}, {people[2], 409}, {people[4], 409}} {
-		path := "/openapi/v1/users/" + c.actor.token()[len("token-of-"):]
-		answer := s.Send(t, "DELETE", path, "", "Authorization: "+c.actor.token())
+	}{{people.User, 403}, {people.Admin, 409}, {people.System, 409}} {
+		answer := s.Send(t, "DELETE", c.actor.Path(), "", c.actor.Auth())
 		require.Equal(t, c.status, answer.Status)
 		if c.status == 409 {
 			require.Equal(t, "own_account", string(answer.Problem(t).Code))
 		}
-		require.Equal(t, 412, s.Send(t, "DELETE", "/openapi/v1/users/1", "", `If-Match: "9"`).Status, "412 comes before 409")
+		require.Equal(t, 412, s.Send(t, "DELETE", people.First.Path(), "", `If-Match: "9"`).Status, "412 comes before 409")
 	}
-	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/users/6", "").Status, "another system administrator")
+	require.Equal(t, 204, s.Send(t, "DELETE", people.System.Path(), "").Status, "another system administrator")
 }
 
 // A deletion whose audit fails leaves the user and the tokens.

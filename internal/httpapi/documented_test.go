@@ -74,9 +74,8 @@ func TestEveryStatusIsReached(t *testing.T) {
 				if config, special := configs[documented]; special {
 					s = apitest.Start(t, config)
 				}
-				db := s.SQL(t)
 				ask := func() apitest.Answer {
-					insertPeopleWhoLogIn(t, db)
+					s.DB.InsertPeopleWhoLogIn(t)
 					g := f.example()
 					way(t, f, s, status, &g)
 					return g.send(t, s)
@@ -97,9 +96,9 @@ func TestEveryStatusIsReached(t *testing.T) {
 // example is a request that succeeds, after the examples in the contract.
 func (f fuzzed) example() generated {
 	g := generated{method: f.method, path: f.path, query: url.Values{}, headers: map[string]string{}}
-	g.path = strings.ReplaceAll(g.path, "{user_id}", fmt.Sprint(f.target().id))
+	g.path = strings.ReplaceAll(g.path, "{user_id}", f.target().ID.String())
 	if f.op.Security == nil {
-		g.headers["Authorization"] = people[4].token()
+		g.headers["Authorization"] = people.System.Token()
 	}
 	if f.body != nil {
 		examples := f.op.RequestBody.Value.Content["application/json"].Examples
@@ -140,9 +139,9 @@ func way(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated) {
 	case 403:
 		forbid(t, f, s, g)
 	case 404:
-		g.path = strings.Replace(f.path, "{user_id}", "99", 1)
+		g.path = strings.Replace(f.path, "{user_id}", people.Missing.ID.String(), 1)
 		if f.body != nil {
-			f.keepRules(g.members, missing)
+			f.keepRules(g.members, people.Missing)
 		}
 	case 409:
 		conflict(t, f, s, g)
@@ -160,7 +159,7 @@ func way(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated) {
 		}
 	case 429:
 		if f.op.Security == nil {
-			s.Send(t, "GET", "/openapi/v1/users/6", "", "Authorization: "+g.headers["Authorization"])
+			s.Send(t, "GET", people.System.Path(), "", people.System.Auth())
 		} else {
 			g.members["password"] = "wrong"
 			g.send(t, s)
@@ -173,7 +172,7 @@ func way(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated) {
 // forbid lets a user without a role ask, or one whose log-in is old.
 func forbid(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	t.Helper()
-	g.headers["Authorization"] = people[0].token()
+	g.headers["Authorization"] = people.User.Token()
 	switch f.op.OperationID {
 	case "updateUser":
 		g.members["enterprise_id"] = "other"
@@ -187,9 +186,9 @@ func conflict(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	t.Helper()
 	switch f.op.OperationID {
 	case "createUser":
-		g.members["nick_name"] = "N3"
+		g.members["nick_name"] = strings.ToUpper(people.OtherUser.Name)
 	case "updateUser", "deleteUser", "deleteAdministrator":
-		g.path = strings.Replace(f.path, "{user_id}", "6", 1)
+		g.path = strings.Replace(f.path, "{user_id}", people.System.ID.String(), 1)
 		if g.members != nil {
 			g.members = map[string]any{"is_active": nil}
 		}
@@ -203,13 +202,13 @@ func conflict(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 // Each parameter of a query changes the answer, and its default is what holds without it.
 func TestEveryParameterMatters(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	insertPeople(t, s.SQL(t))
+	s.DB.InsertPeople(t)
 	for i := range 11 {
-		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/1", fmt.Sprintf(`{"phone":"%d"}`, i)).Status)
+		require.Equal(t, 200, s.Send(t, "PUT", people.First.Path(), fmt.Sprintf(`{"phone":"%d"}`, i)).Status)
 	}
-	values := map[string]string{"query": "n3", "page": "2", "page_size": "1", "eid": "other"}
+	values := map[string]string{"query": people.OtherUser.Name, "page": "2", "page_size": "1", "eid": "other"}
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
-		path = strings.ReplaceAll(path, "{user_id}", "1") + "?"
+		path = strings.ReplaceAll(path, "{user_id}", people.First.ID.String()) + "?"
 		for _, p := range op.Parameters {
 			if p.Value.In != "query" {
 				continue
@@ -229,9 +228,8 @@ func TestEveryParameterMatters(t *testing.T) {
 func TestEveryCodeIsSent(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{LogInLimit: 1})
 	db := s.SQL(t)
-	insertPeople(t, db)
-	as := func(p person) string { return "Authorization: " + p.token() }
-	const one, two = "/openapi/v1/users/1", "/openapi/v1/users/2"
+	s.DB.InsertPeople(t)
+	one, two := people.First.Path(), people.User.Path()
 	const changed = `"password":"battery staple","password1":"battery staple"}`
 	require.Equal(t, 200, s.Send(t, "PUT", two, `{"email":"ada@example.com"}`).Status)
 	apitest.Exec(t, db, `UPDATE tokens SET kind = 'login' WHERE user_id = 3; UPDATE tokens SET kind = 'operator' WHERE user_id = 10`)
@@ -242,16 +240,16 @@ func TestEveryCodeIsSent(t *testing.T) {
 		s.Send(t, "PUT", one, `{}`, "Authorization: x"),
 		s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"x","password":"x"}`),
 		s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"x","password":"x"}`),
-		s.Send(t, "PUT", two, `{"is_active":null}`, as(people[0])),
-		s.Send(t, "PUT", "/openapi/v1/changepwd", "{"+changed, as(people[1])),
-		s.Send(t, "GET", "/openapi/v1/users/99", ""),
+		s.Send(t, "PUT", two, `{"is_active":null}`, people.User.Auth()),
+		s.Send(t, "PUT", "/openapi/v1/changepwd", "{"+changed, people.OtherUser.Auth()),
+		s.Send(t, "GET", people.Missing.Path(), ""),
 		s.Send(t, "PATCH", one, ""),
 		s.Send(t, "PUT", one, `{"email":"ada@example.com"}`),
-		s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"N2","password":"correct horse","enterprise_id":"default"}`),
+		s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":%q,"password":"correct horse","enterprise_id":"default"}`, strings.ToUpper(people.User.Name))),
 		s.Send(t, "PUT", one, `{"is_active":null}`),
 		s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"2","eid":"other"}`),
 		s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"1","eid":"default"}`),
-		s.Send(t, "DELETE", "/openapi/v1/auth-token", "", as(people[8])),
+		s.Send(t, "DELETE", "/openapi/v1/auth-token", "", people.ForeignSystem.Auth()),
 		s.Send(t, "PUT", one, `{"phone":"1"}`, `If-Match: "99"`),
 		s.Send(t, "PUT", one, strings.Repeat(" ", 1<<16+1)),
 		s.Send(t, "PUT", one, "{}", "Content-Type: text/plain"),
@@ -259,8 +257,8 @@ func TestEveryCodeIsSent(t *testing.T) {
 		s.Send(t, "POST", "/openapi/v1/users", `{"email":"`+strings.Repeat("a", 65)+`@b","phone":"`+strings.Repeat("1", 33)+`"}`),
 		s.Send(t, "GET", "/openapi/v1/users?page=0&page_size=101&query=a&query=b", ""),
 	}
-	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/users/8", "").Status)
-	answers = append(answers, s.Send(t, "DELETE", "/openapi/v1/users/9", ""))
+	require.Equal(t, 204, s.Send(t, "DELETE", people.ForeignAdmin.Path(), "").Status)
+	answers = append(answers, s.Send(t, "DELETE", people.OtherForeignAdmin.Path(), ""))
 	for _, err := range []error{errors.New("a fault"), &directory.Error{Code: directory.CodeUnavailable}} {
 		answers = append(answers, apitest.Start(t, failing(err)).Send(t, "GET", one, ""))
 	}

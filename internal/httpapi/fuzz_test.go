@@ -45,18 +45,16 @@ func newFuzzed(method, path string, op *openapi3.Operation) fuzzed {
 	return f
 }
 
-// eachFuzzed calls do for every operation with a server of its own, on which insertPeople
+// eachFuzzed calls do for every operation with a server of its own, on which InsertPeople
 // has made everyone anew for every case.
 func eachFuzzed(t *testing.T, do func(t *testing.T, f fuzzed, send func(*rapid.T, generated) apitest.Answer)) {
 	t.Helper()
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
 		t.Parallel()
 		s := apitest.Start(t, apitest.Config{})
-		db := s.SQL(t)
-		apitest.Exec(t, db, `PRAGMA synchronous = OFF`)
 		do(t, newFuzzed(method, path, op), func(rt *rapid.T, g generated) apitest.Answer {
 			part := &recorder{TB: t}
-			insertPeopleWhoLogIn(part, db)
+			s.DB.InsertPeopleWhoLogIn(part)
 			answer := g.send(part, s.For(part))
 			require.Empty(rt, part.errors, "%+v", g)
 			return answer
@@ -107,21 +105,21 @@ func rarely(rt *rapid.T, label string) bool {
 // generate makes a request that the contract allows. Most of them succeed; if succeeding
 // is asked for, all but those do that send a condition.
 func (f fuzzed) generate(rt *rapid.T, succeeding bool) generated {
-	actor, target := people[4], f.target()
+	actor, target := people.System, f.target()
 	if !succeeding && rarely(rt, "another actor") {
-		actor = rapid.SampledFrom(people).Draw(rt, "actor")
+		actor = rapid.SampledFrom(people.Inserted()).Draw(rt, "actor")
 	}
 	if !succeeding && rarely(rt, "another target") {
-		target = rapid.SampledFrom(append(people, missing)).Draw(rt, "target")
+		target = rapid.SampledFrom(append(people.Inserted(), people.Missing)).Draw(rt, "target")
 	}
 	g := generated{method: f.method, path: f.path, query: url.Values{}, headers: map[string]string{}}
 	if f.op.Security == nil {
-		g.headers["Authorization"] = rapid.SampledFrom([]string{"Bearer ", "bearer ", "BEARER  ", ""}).Draw(rt, "scheme") + actor.token()
+		g.headers["Authorization"] = rapid.SampledFrom([]string{"Bearer ", "bearer ", "BEARER  ", ""}).Draw(rt, "scheme") + actor.Token()
 	}
 	for _, p := range f.parameters {
 		switch name := p.Value.Name; p.Value.In {
 		case "path":
-			g.path = strings.ReplaceAll(g.path, "{"+name+"}", fmt.Sprint(target.id))
+			g.path = strings.ReplaceAll(g.path, "{"+name+"}", target.ID.String())
 		case "query":
 			if coin(rt, name) {
 				g.query.Set(name, fmt.Sprint(values(p.Value.Schema.Value).Draw(rt, name)))
@@ -151,24 +149,24 @@ func (f fuzzed) generate(rt *rapid.T, succeeding bool) generated {
 }
 
 // target is the user whom the operation succeeds with.
-func (f fuzzed) target() person {
+func (f fuzzed) target() apitest.Person {
 	if f.op.OperationID == "deleteAdministrator" {
-		return people[2]
+		return people.Admin
 	}
-	return people[0]
+	return people.User
 }
 
 // keepRules changes members as the descriptions of the operations ask.
-func (f fuzzed) keepRules(members map[string]any, target person) {
+func (f fuzzed) keepRules(members map[string]any, target apitest.Person) {
 	switch f.op.OperationID {
 	case "changePassword":
-		members["user_id"], members["password1"] = target.id, members["password"]
+		members["user_id"], members["password1"] = target.ID, members["password"]
 	case "changeOwnPassword":
 		members["password1"] = members["password"]
 	case "createAdministrator":
-		members["user_id"], members["eid"] = fmt.Sprint(target.id), cmp.Or(target.enterprise, "default")
+		members["user_id"], members["eid"] = target.ID.String(), cmp.Or(target.Enterprise, "default")
 	case "createAuthToken":
-		members["username"], members["password"] = fmt.Sprintf("%s/N%d", target.enterprise, target.id), apitest.Password
+		members["username"], members["password"] = target.Enterprise+"/"+strings.ToUpper(target.Name), apitest.Password
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,38 +103,47 @@ func TestListUsersWithQuery(t *testing.T) {
 	require.EqualValues(t, 4, total, "all that match, not those on the page")
 }
 
+// namesOf returns the nick names of these people.
+func namesOf(people ...apitest.Person) (names []string) {
+	for _, p := range people {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
 // Administrators see their enterprise without system administrators, in lists too.
 func TestListsShowWhatIsSeen(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	insertPeople(t, s.SQL(t))
-	as := "Authorization: " + people[2].token()
-	own := []string{"n2", "n3", "n4", "n5"}
+	s.DB.InsertPeople(t)
+	as := people.Admin.Auth()
+	administrators, foreign := namesOf(people.Admin, people.OtherAdmin), namesOf(people.ForeignAdmin, people.OtherForeignAdmin)
+	own := namesOf(people.User, people.OtherUser, people.Admin, people.OtherAdmin)
 	names, total := list(t, s, "/openapi/v1/users", as)
 	require.Equal(t, own, names)
 	require.EqualValues(t, 4, total)
-	names, total = list(t, s, "/openapi/v1/users?query=6", as)
+	names, total = list(t, s, "/openapi/v1/users?query="+people.System.Name, as)
 	require.Empty(t, names, "a system administrator")
 	require.Zero(t, total)
-	names, _ = list(t, s, "/openapi/v1/users?query=7", as)
+	names, _ = list(t, s, "/openapi/v1/users?query="+people.ForeignUser.Name, as)
 	require.Empty(t, names, "another enterprise")
 	for _, path := range []string{"/openapi/v1/administrators", "/openapi/v1/administrators?eid=default"} {
 		names, total = list(t, s, path, as)
-		require.Equal(t, []string{"n4", "n5"}, names)
+		require.Equal(t, administrators, names)
 		require.EqualValues(t, 2, total)
 	}
 
 	names, total = list(t, s, "/openapi/v1/users")
-	require.Equal(t, append([]string{"admin"}, append(own, "n6", "n7", "n8", "n9", "n10")...), names)
+	require.Equal(t, namesOf(append([]apitest.Person{people.First}, people.Inserted()...)...), names)
 	require.EqualValues(t, 10, total)
 	names, _ = list(t, s, "/openapi/v1/administrators")
-	require.Equal(t, []string{"n4", "n5", "n8", "n9"}, names)
+	require.Equal(t, slices.Concat(administrators, foreign), names)
 	names, total = list(t, s, "/openapi/v1/administrators?eid=other&page_size=1&page=2")
-	require.Equal(t, []string{"n9"}, names)
+	require.Equal(t, namesOf(people.OtherForeignAdmin), names)
 	require.EqualValues(t, 2, total)
 	require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"last","password":"correct horse","enterprise_id":"another"}`).Status)
 	require.Equal(t, 201, appoint(t, s, "11", "another").Status)
 	names, _ = list(t, s, "/openapi/v1/administrators")
-	require.Equal(t, []string{"n4", "n5", "n8", "n9", "last"}, names, "by creation, not by enterprise")
+	require.Equal(t, slices.Concat(administrators, foreign, []string{"last"}), names, "by creation, not by enterprise")
 	names, total = list(t, s, "/openapi/v1/administrators?eid=nowhere")
 	require.Empty(t, names)
 	require.Zero(t, total)

@@ -146,21 +146,21 @@ func TestRightsThatEndWhileTheBodyArrives(t *testing.T) {
 		meanwhile, path, body string
 		status                int
 	}{
-		{`DELETE FROM users WHERE id = 4`, "/openapi/v1/users/2", `{}`, 401},
+		{`DELETE FROM users WHERE id = 4`, people.User.Path(), `{}`, 401},
 		{`DELETE FROM users WHERE id = 4`, "/openapi/v1/changepwd", password, 401},
-		{`UPDATE users SET is_active = 0 WHERE id = 4`, "/openapi/v1/users/2", `{}`, 401},
+		{`UPDATE users SET is_active = 0 WHERE id = 4`, people.User.Path(), `{}`, 401},
 		{`UPDATE users SET is_active = 0 WHERE id = 4`, "/openapi/v1/changepwd", password, 401},
-		{`UPDATE users SET role = 'user' WHERE id = 4`, "/openapi/v1/users/2", `{}`, 404},
-		{`UPDATE users SET enterprise_id = 'x' WHERE id = 4`, "/openapi/v1/users/2", `{"phone":"1"}`, 404},
+		{`UPDATE users SET role = 'user' WHERE id = 4`, people.User.Path(), `{}`, 404},
+		{`UPDATE users SET enterprise_id = 'x' WHERE id = 4`, people.User.Path(), `{"phone":"1"}`, 404},
 	} {
 		s := apitest.Start(t, apitest.Config{Hasher: panickingHasher{}})
 		db := s.SQL(t)
-		insertPeople(t, db)
+		s.DB.InsertPeople(t)
 		body, sending := io.Pipe()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL+c.path, body)
 		require.NoError(t, err)
 		request.Header = http.Header{
-			"Authorization": {people[2].token()}, "Content-Type": {"application/json"}, "Expect": {"100-continue"},
+			"Authorization": {people.Admin.Token()}, "Content-Type": {"application/json"}, "Expect": {"100-continue"},
 		}
 		status := make(chan int)
 		go func() {

@@ -1,11 +1,9 @@
 package httpapi_test
 
 import (
-	"context"
-	"crypto/sha256"
+	"cmp"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,71 +12,13 @@ import (
 	"userapi/internal/directory"
 )
 
-// person is one of those who act in TestPolicyTable, and whom it is done to.
-type person struct {
-	id         int
-	role       directory.Role
-	enterprise string
-}
-
-const (
-	user   = directory.RoleUser
-	admin  = directory.RoleAdministrator
-	system = directory.RoleSystemAdministrator
-)
-
-// people has two of each kind in two enterprises, so that no administrator is the last.
-var people = []person{
-	{2, user, "default"},
-	{3, user, "default"},
-	{4, admin, "default"},
-	{5, admin, "default"},
-	{6, system, "default"},
-	{7, user, "other"},
-	{8, admin, "other"},
-	{9, admin, "other"},
-	{10, system, "other"},
-}
-
-// missing is nobody.
-var missing = person{id: 99}
-
-func (p person) token() string { return fmt.Sprintf("token-of-%d", p.id) }
-
-// insertPeople makes everyone but user 1 anew, each with a token.
-func insertPeople(t testing.TB, db *apitest.Conn) {
-	t.Helper()
-	apitest.Exec(t, db, `BEGIN IMMEDIATE; DELETE FROM users WHERE id > 1`)
-	for _, p := range people {
-		apitest.Exec(t, db, `INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, is_active, create_time)
-			VALUES (?1, 1, 'n' || ?1, 'n' || ?1, ?3, ?2, '', 1, 0)`, p.id, p.role, p.enterprise)
-		hash := sha256.Sum256([]byte(p.token()))
-		apitest.Exec(t, db, `INSERT INTO tokens (hash, user_id, name, kind, created) VALUES (?, ?, 'x', 'made', 0)`, hash[:], p.id)
-	}
-	apitest.Exec(t, db, `COMMIT`)
-}
-
-// passwordHash is the hash of apitest.Password.
-var passwordHash = sync.OnceValues(func() (string, error) {
-	return apitest.CheapGate().Hash(context.Background(), apitest.Password)
-})
-
-// insertPeopleWhoLogIn makes everyone but user 1 anew, with apitest.Password.
-func insertPeopleWhoLogIn(t testing.TB, db *apitest.Conn) {
-	t.Helper()
-	hash, err := passwordHash()
-	require.NoError(t, err)
-	insertPeople(t, db)
-	apitest.Exec(t, db, `UPDATE users SET password_hash = ? WHERE id > 1`, hash)
-}
-
 // included reads the policy's scopes once more, in other words.
-func included(scope directory.Scope, actor, target person) bool {
+func included(scope directory.Scope, actor, target apitest.Person) bool {
 	switch scope {
 	case directory.ScopeEveryone:
-		return target != missing
+		return target != people.Missing
 	case directory.ScopeEnterprise:
-		return target.role != system && target.enterprise == actor.enterprise
+		return target.Role != directory.RoleSystemAdministrator && target.Enterprise == actor.Enterprise
 	case directory.ScopeOneself:
 		return target == actor
 	default:
@@ -87,10 +27,12 @@ func included(scope directory.Scope, actor, target person) bool {
 }
 
 // seen says likewise whom a role sees.
-func seen(actor, target person) bool {
+func seen(actor, target apitest.Person) bool {
 	return included(map[directory.Role]directory.Scope{
-		user: directory.ScopeOneself, admin: directory.ScopeEnterprise, system: directory.ScopeEveryone,
-	}[actor.role], actor, target)
+		directory.RoleUser:                directory.ScopeOneself,
+		directory.RoleAdministrator:       directory.ScopeEnterprise,
+		directory.RoleSystemAdministrator: directory.ScopeEveryone,
+	}[actor.Role], actor, target)
 }
 
 // attempted is one request about a target.
@@ -102,15 +44,15 @@ type attempted struct {
 }
 
 // attempts are all requests that an actor can send about a target.
-func attempts(actor, target person) []attempted {
-	path := fmt.Sprintf("/openapi/v1/users/%d", target.id)
+func attempts(actor, target apitest.Person) []attempted {
+	path := target.Path()
 	all := []attempted{
 		{directory.OperationGetUser, "GET", path, "", nil, 200},
 		{directory.OperationUpdateUser, "PUT", path, "", nil, 200},
 		{directory.OperationListUserEvents, "GET", path + "/audit", "", nil, 200},
 		{
 			directory.OperationChangePassword, "PUT", path + "/changepwd",
-			fmt.Sprintf(`{"user_id":%d,"password":"new password","password1":"new password"}`, target.id),
+			fmt.Sprintf(`{"user_id":%d,"password":"new password","password1":"new password"}`, target.ID),
 			[]directory.Field{directory.FieldPassword},
 			200,
 		},
@@ -135,13 +77,13 @@ func attempts(actor, target person) []attempted {
 	deleted := attempted{directory.OperationDeleteUser, "DELETE", path, "", nil, 204}
 	appointed := attempted{
 		directory.OperationCreateAdministrator, "POST", "/openapi/v1/administrators",
-		fmt.Sprintf(`{"user_id":"%d","eid":%q}`, target.id, max(target.enterprise, "default")), nil, 201,
+		fmt.Sprintf(`{"user_id":"%d","eid":%q}`, target.ID, cmp.Or(target.Enterprise, "default")), nil, 201,
 	}
-	dismissed := attempted{directory.OperationDeleteAdministrator, "DELETE", fmt.Sprintf("/openapi/v1/administrators/%d", target.id), "", nil, 204}
-	if target.role == system {
+	dismissed := attempted{directory.OperationDeleteAdministrator, "DELETE", target.AdministratorPath(), "", nil, 204}
+	if target.Role == directory.RoleSystemAdministrator {
 		appointed.allowed = 409
 	}
-	if target.role != admin {
+	if target.Role != directory.RoleAdministrator {
 		dismissed.allowed = 404
 	}
 	if target == actor {
@@ -160,16 +102,16 @@ func TestPolicyTable(t *testing.T) {
 		return apitest.Value(t, db, `SELECT group_concat(concat_ws('|', id, version, enterprise_id, role, email, phone, is_active, password_hash),
 			char(10)) || (SELECT '|' || count(*) || '|' || max(id) FROM tokens) || (SELECT '|' || count(*) FROM events) FROM users`)
 	}
-	insertPeople(t, db)
+	s.DB.InsertPeople(t)
 	changed := false
-	for _, actor := range []person{people[0], people[2], people[4]} {
-		for _, target := range append(slices.Clone(people), missing) {
+	for _, actor := range []apitest.Person{people.User, people.Admin, people.System} {
+		for _, target := range append(people.Inserted(), people.Missing) {
 			for _, a := range attempts(actor, target) {
 				if changed {
-					insertPeople(t, db)
+					s.DB.InsertPeople(t)
 				}
 				before := state()
-				rule, listed := directory.RuleOf(a.op, actor.role)
+				rule, listed := directory.RuleOf(a.op, actor.Role)
 				refused := slices.ContainsFunc(a.fields, func(f directory.Field) bool { return !slices.Contains(rule.Fields, f) })
 				want := a.allowed
 				switch {
@@ -180,7 +122,7 @@ func TestPolicyTable(t *testing.T) {
 				case !included(rule.Scope, actor, target), refused:
 					want = 403
 				}
-				answer := s.Send(t, a.method, a.path, a.body, "Authorization: "+actor.token())
+				answer := s.Send(t, a.method, a.path, a.body, actor.Auth())
 				about := fmt.Sprintf("%s of %+v by %+v with %s", a.op, target, actor, a.body)
 				require.Equal(t, want, answer.Status, "%s\n%s", about, answer.Body)
 				if answer.Status == 404 {
@@ -198,11 +140,10 @@ func TestPolicyTable(t *testing.T) {
 // The rules about enterprises and about oneself.
 func TestPolicyOfEnterprises(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	db := s.SQL(t)
 	created := func(enterprise string) string {
 		return fmt.Sprintf(`{"nick_name":"new","password":"correct horse","enterprise_id":%q}`, enterprise)
 	}
-	for _, actor := range []person{people[0], people[2], people[4]} {
+	for _, actor := range []apitest.Person{people.User, people.Admin, people.System} {
 		for _, c := range []struct {
 			op                 directory.Operation
 			method, path, body string
@@ -219,13 +160,13 @@ func TestPolicyOfEnterprises(t *testing.T) {
 			{directory.OperationChangeOwnPassword, "PUT", "/openapi/v1/changepwd", `{"password":"new password","password1":"new password"}`, "", 200},
 			{directory.OperationDeleteAuthToken, "DELETE", "/openapi/v1/auth-token", "", "", 204},
 		} {
-			insertPeople(t, db)
-			rule, listed := directory.RuleOf(c.op, actor.role)
+			s.DB.InsertPeople(t)
+			rule, listed := directory.RuleOf(c.op, actor.Role)
 			want := c.allowed
-			if !listed || c.enterprise != "" && rule.Scope != directory.ScopeEveryone && c.enterprise != actor.enterprise {
+			if !listed || c.enterprise != "" && rule.Scope != directory.ScopeEveryone && c.enterprise != actor.Enterprise {
 				want = 403
 			}
-			answer := s.Send(t, c.method, c.path, c.body, "Authorization: "+actor.token())
+			answer := s.Send(t, c.method, c.path, c.body, actor.Auth())
 			require.Equal(t, want, answer.Status, "%+v by %+v: %s", c, actor, answer.Body)
 		}
 	}
