@@ -183,17 +183,15 @@ func TestDismissedWhileHashing(t *testing.T) {
 		`{"user_id":2,"password":"new password","password1":"new password"}`:      {"PUT", people.User.Path() + "/changepwd", 404},
 		`{"nick_name":"new","password":"new password","enterprise_id":"default"}`: {"POST", "/openapi/v1/users", 403},
 	} {
-		held := newHeldHasher()
+		held := apitest.NewHeldHasher()
 		s := apitest.Start(t, apitest.Config{Hasher: held})
 		db := s.SQL(t)
 		s.DB.InsertPeople(t)
 		events := apitest.Value(t, db, `SELECT count(*) FROM events`)
-		answered := make(chan apitest.Answer)
-		go func() { answered <- s.Send(t, c.method, c.path, body, people.Admin.Auth()) }()
-		held.wait(t)
-		require.Equal(t, 204, s.Send(t, "DELETE", people.Admin.AdministratorPath(), "").Status)
-		close(held.release)
-		require.Equal(t, c.status, (<-answered).Status)
+		answer := held.Meanwhile(t,
+			func() apitest.Answer { return s.Send(t, c.method, c.path, body, people.Admin.Auth()) },
+			func() { require.Equal(t, 204, s.Send(t, "DELETE", people.Admin.AdministratorPath(), "").Status) })
+		require.Equal(t, c.status, answer.Status)
 		require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM users WHERE password_hash IS NOT NULL OR phone <> '' OR id > 10`))
 		require.Equal(t, events+"+1", apitest.Value(t, db, `SELECT (count(*) - 1) || '+1' FROM events`))
 	}

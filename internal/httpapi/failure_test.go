@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,23 +8,14 @@ import (
 	"userapi/internal/apitest"
 )
 
-// panickingHasher fails as badly as code can.
-type panickingHasher struct{}
-
-// Hash implements directory.Hasher.
-func (panickingHasher) Hash(_ context.Context, password string) (string, error) { panic(password) }
-
-// Verify implements directory.Hasher.
-func (panickingHasher) Verify(_ context.Context, password, _ string) (bool, error) { panic(password) }
-
 func TestPanicIsAnInternalError(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{Hasher: panickingHasher{}})
+	s := apitest.Start(t, apitest.Config{Hasher: apitest.PanickingHasher{}})
 	answer := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"bob","password":"canary-canary","enterprise_id":"default"}`)
 	require.Equal(t, 500, answer.Status)
 	require.Equal(t, "internal_error", string(answer.Problem(t).Code))
 	log := s.Log.String()
 	require.Contains(t, log, "panic: string")
-	require.Contains(t, log, "failure_test.go", "the stack")
+	require.Contains(t, log, "apitest.PanickingHasher.Hash", "the stack")
 	require.Contains(t, log, answer.Problem(t).RequestID)
 	require.NotContains(t, log, "canary")
 	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/1", "").Status)

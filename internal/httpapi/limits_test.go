@@ -26,7 +26,7 @@ func TestRequestTimeout(t *testing.T) {
 
 // A client that leaves before its unit begins changes nothing, and is no failure of ours.
 func TestClientThatLeaves(t *testing.T) {
-	held := newHeldHasher()
+	held := apitest.NewHeldHasher()
 	s := apitest.Start(t, apitest.Config{Hasher: held})
 	ctx, leave := context.WithCancel(t.Context())
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/openapi/v1/users", strings.NewReader(newUser+`}`))
@@ -41,11 +41,11 @@ func TestClientThatLeaves(t *testing.T) {
 		}
 		left <- err
 	}()
-	held.wait(t)
+	held.Wait()
 	leave()
 	require.ErrorIs(t, <-left, context.Canceled)
-	<-held.abandoned
-	close(held.release)
+	held.WaitAbandoned()
+	held.Release()
 	require.Eventually(t, func() bool { return strings.Contains(s.Log.String(), `"status":499`) }, time.Minute, time.Millisecond)
 	require.NotContains(t, s.Log.String(), "request failed")
 	require.Equal(t, "1", apitest.Value(t, s.SQL(t), `SELECT count(*) FROM users`))

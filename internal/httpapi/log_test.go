@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"strings"
 	"testing"
 
@@ -88,6 +89,16 @@ func TestNothingLeaks(t *testing.T) {
 	require.Contains(t, s.Metrics(t), `http_requests_total{code="422"`)
 	for _, file := range []string{"", "-wal"} {
 		requireFileLacks(t, s.Database+file, secret, made)
+	}
+}
+
+func requireFileLacks(t *testing.T, path string, secrets ...string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NotEmpty(t, content)
+	for _, secret := range secrets {
+		require.NotContains(t, string(content), secret)
 	}
 }
 

@@ -167,7 +167,7 @@ func TestFailedLogInsOfAnAccount(t *testing.T) {
 
 // Nobody gets more tries by sending them at once: they are counted before they are hashed.
 func TestLogInsAtOnceAreCounted(t *testing.T) {
-	held := newHeldHasher()
+	held := apitest.NewHeldHasher()
 	s := apitest.Start(t, apitest.Config{Hasher: held, LogInLimit: 3})
 	insertUser(t, s.SQL(t), "1")
 	statuses := make(chan int)
@@ -175,14 +175,14 @@ func TestLogInsAtOnceAreCounted(t *testing.T) {
 		go func() { statuses <- logIn(t, s, "default/ada", "wrong").Status }()
 	}
 	for range 3 {
-		held.wait(t)
+		held.Wait()
 	}
 	for range 5 {
 		answer := logIn(t, s, "default/ada", "wrong")
 		require.Equal(t, 429, answer.Status)
 		require.Equal(t, "1", answer.Header.Get("Retry-After"), "nothing has failed yet")
 	}
-	close(held.release)
+	held.Release()
 	for range 3 {
 		require.Equal(t, 401, <-statuses)
 	}

@@ -82,23 +82,18 @@ func TestRightsAreReadInTheUnit(t *testing.T) {
 	} {
 		for _, method := range []string{"PUT", "POST"} {
 			t.Run(name+" "+method, func(t *testing.T) {
-				held := newHeldHasher()
+				held := apitest.NewHeldHasher()
 				s := apitest.Start(t, apitest.Config{Hasher: held})
 				db := s.SQL(t)
 				insertUser(t, db, "NULL")
-				answered := make(chan apitest.Answer)
-				go func() {
+				answer := held.Meanwhile(t, func() apitest.Answer {
 					if method == "PUT" {
-						answered <- s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password"}`, `If-Match: "1"`)
-						return
+						return s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password"}`, `If-Match: "1"`)
 					}
-					answered <- s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
-				}()
-				held.wait(t)
-				apitest.Exec(t, db, c.meanwhile)
-				close(held.release)
+					return s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
+				}, func() { apitest.Exec(t, db, c.meanwhile) })
 				want := map[string]int{"PUT": c.put, "POST": c.post}[method]
-				require.Equal(t, want, (<-answered).Status)
+				require.Equal(t, want, answer.Status)
 				if want != 201 {
 					require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM users WHERE password_hash IS NOT NULL`))
 					require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM events WHERE target_id <> 1`))
@@ -112,23 +107,19 @@ func TestRightsAreReadInTheUnit(t *testing.T) {
 func TestClockIsReadInTheUnit(t *testing.T) {
 	var now atomic.Int64
 	now.Store(time.Now().Unix())
-	held := newHeldHasher()
+	held := apitest.NewHeldHasher()
 	s := apitest.Start(t, apitest.Config{Hasher: held, Now: func() time.Time { return time.Unix(now.Load(), 0) }})
 	token, _, err := s.Service.CreateToken(t.Context(), 1, "short", time.Minute)
 	require.NoError(t, err)
-	answered := make(chan apitest.Answer)
-	go func() {
-		answered <- s.Send(t, "PUT", "/openapi/v1/users/1", `{"password":"new password"}`, "Authorization: "+token)
-	}()
-	held.wait(t)
-	now.Add(3600)
-	close(held.release)
-	require.Equal(t, 401, (<-answered).Status)
+	answer := held.Meanwhile(t, func() apitest.Answer {
+		return s.Send(t, "PUT", people.First.Path(), `{"password":"new password"}`, apitest.Auth(token))
+	}, func() { now.Add(3600) })
+	require.Equal(t, 401, answer.Status)
 }
 
 // Nobody makes the server hash a password for an update that is refused anyway.
 func TestRefusedUpdatesAreNotHashed(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{Hasher: panickingHasher{}})
+	s := apitest.Start(t, apitest.Config{Hasher: apitest.PanickingHasher{}})
 	insertUser(t, s.SQL(t), "1")
 	as := "Authorization: " + s.TokenOf(t, 2)
 	const body = `{"password":"new password"}`
@@ -153,7 +144,7 @@ func TestRightsThatEndWhileTheBodyArrives(t *testing.T) {
 		{`UPDATE users SET role = 'user' WHERE id = 4`, people.User.Path(), `{}`, 404},
 		{`UPDATE users SET enterprise_id = 'x' WHERE id = 4`, people.User.Path(), `{"phone":"1"}`, 404},
 	} {
-		s := apitest.Start(t, apitest.Config{Hasher: panickingHasher{}})
+		s := apitest.Start(t, apitest.Config{Hasher: apitest.PanickingHasher{}})
 		db := s.SQL(t)
 		s.DB.InsertPeople(t)
 		body, sending := io.Pipe()

@@ -145,19 +145,16 @@ func TestLogInIsDecidedInTheUnit(t *testing.T) {
 		"deleted":     {`DELETE FROM users WHERE id = 2`, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			held := newHeldHasher()
+			held := apitest.NewHeldHasher()
 			s := apitest.Start(t, apitest.Config{Hasher: held, LogInLimit: 1})
 			db := s.SQL(t)
 			insertUser(t, db, "1")
 			hash, err := apitest.CheapGate().Hash(t.Context(), apitest.Password)
 			require.NoError(t, err)
 			apitest.Exec(t, db, `UPDATE users SET password_hash = ? WHERE id = 2`, hash)
-			answered := make(chan apitest.Answer)
-			go func() { answered <- logIn(t, s, "default/ada", apitest.Password) }()
-			held.wait(t)
-			apitest.Exec(t, db, c.meanwhile)
-			close(held.release)
-			answer := <-answered
+			answer := held.Meanwhile(t,
+				func() apitest.Answer { return logIn(t, s, "default/ada", apitest.Password) },
+				func() { apitest.Exec(t, db, c.meanwhile) })
 			require.Equal(t, c.status, answer.Status)
 			require.Equal(t, fmt.Sprint(map[int]int{200: 1, 401: 0}[c.status]), apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`))
 			if c.status == 401 && name != "deleted" {

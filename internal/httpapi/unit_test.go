@@ -52,18 +52,15 @@ func TestOnlyNamedColumnsAreWritten(t *testing.T) {
 }
 
 func TestUnnamedColumnChangedInBetweenSurvives(t *testing.T) {
-	held := newHeldHasher()
+	held := apitest.NewHeldHasher()
 	s := apitest.Start(t, apitest.Config{Hasher: held})
 	db := s.SQL(t)
 	insertUser(t, db, "NULL")
-	answered := make(chan apitest.Answer)
-	go func() {
-		answered <- s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password","is_active":true}`)
-	}()
-	held.wait(t)
-	apitest.Exec(t, db, `UPDATE users SET phone = '2', email = 'ada@example.com' WHERE id = 2`)
-	close(held.release)
-	answer := <-answered
+	answer := held.Meanwhile(t, func() apitest.Answer {
+		return s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password","is_active":true}`)
+	}, func() {
+		apitest.Exec(t, db, `UPDATE users SET phone = '2', email = 'ada@example.com' WHERE id = 2`)
+	})
 	require.Equal(t, 200, answer.Status, answer.Body)
 	require.JSONEq(t, `{"enterprise_id":"default","email":"ada@example.com","phone":"2","is_active":true}`, answer.Body)
 	require.Equal(t, "2", apitest.Value(t, db, `SELECT phone FROM users WHERE id = 2`))

@@ -1,0 +1,89 @@
+package apitest
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/directory"
+)
+
+// HeldHasher holds each request that hashes or compares a password until Release.
+type HeldHasher struct {
+	directory.Hasher
+	waiting   chan struct{} // receives when a request comes to hash
+	abandoned chan struct{} // receives when the context of a held request ends
+	released  chan struct{}
+	release   func() // closes released, once
+}
+
+// NewHeldHasher returns a hasher that holds up to eight requests.
+func NewHeldHasher() *HeldHasher {
+	released := make(chan struct{})
+	return &HeldHasher{
+		Hasher: CheapGate(), waiting: make(chan struct{}, 8), abandoned: make(chan struct{}, 8),
+		released: released, release: sync.OnceFunc(func() { close(released) }),
+	}
+}
+
+// Wait returns when one more request has come to hash.
+func (h *HeldHasher) Wait() { <-h.waiting }
+
+// WaitAbandoned returns when the context of one more held request has ended.
+func (h *HeldHasher) WaitAbandoned() { <-h.abandoned }
+
+// Release lets all requests go on.
+func (h *HeldHasher) Release() { h.release() }
+
+// Meanwhile sends a request and returns its answer. It calls do while the request is held.
+func (h *HeldHasher) Meanwhile(t testing.TB, send func() Answer, do func()) Answer {
+	t.Helper()
+	defer h.Release()
+	answered := make(chan Answer, 1)
+	go func() { answered <- send() }()
+	select {
+	case <-h.waiting:
+	case answer := <-answered:
+		require.Fail(t, "the request hashes no password", "%+v", answer)
+	}
+	do()
+	h.Release()
+	return <-answered
+}
+
+func (h *HeldHasher) hold(ctx context.Context) {
+	select {
+	case h.waiting <- struct{}{}:
+	case <-h.released:
+		return
+	}
+	select {
+	case <-h.released:
+	case <-ctx.Done():
+		h.abandoned <- struct{}{}
+		<-h.released
+	}
+}
+
+// Hash implements directory.Hasher.
+func (h *HeldHasher) Hash(ctx context.Context, password string) (string, error) {
+	h.hold(ctx)
+	return h.Hasher.Hash(ctx, password)
+}
+
+// Verify implements directory.Hasher.
+func (h *HeldHasher) Verify(ctx context.Context, password, hash string) (bool, error) {
+	h.hold(ctx)
+	return h.Hasher.Verify(ctx, password, hash)
+}
+
+// PanickingHasher panics with the password as the value.
+type PanickingHasher struct{}
+
+// Hash implements directory.Hasher.
+func (PanickingHasher) Hash(_ context.Context, password string) (string, error) { panic(password) }
+
+// Verify implements directory.Hasher.
+func (PanickingHasher) Verify(_ context.Context, password, _ string) (bool, error) { panic(password) }
