@@ -35,10 +35,10 @@ type Config struct {
 	Hasher         directory.Hasher                      // nil: argon2id at the lowest cost
 	Store          func(directory.Store) directory.Store // nil: as it is
 	TrustedProxies []string
-	Now            func() time.Time // nil: time.Now
-	LogInLimit     int              // 0: none
-	RateLimit      int              // 0: none
-	RequestTimeout time.Duration    // 0: a minute
+	Clock          *Clock        // nil: time.Now
+	LogInLimit     int           // 0: none
+	RateLimit      int           // 0: none
+	RequestTimeout time.Duration // 0: a minute
 }
 
 // Password is the password of the users that CreateUser makes.
@@ -82,15 +82,16 @@ func Start(t testing.TB, config Config) *Server {
 	if config.RequestTimeout == 0 {
 		config.RequestTimeout = time.Minute
 	}
-	if config.Now == nil {
-		config.Now = time.Now
+	now := time.Now
+	if config.Clock != nil {
+		now = config.Clock.Now
 	}
 	if config.Store == nil {
 		config.Store = func(s directory.Store) directory.Store { return s }
 	}
 	s.Service = &directory.Service{
-		Store: config.Store(db), Hasher: config.Hasher, Now: config.Now, Random: rand.Reader,
-		TokenLife: TokenLife, LoginThrottle: directory.NewLoginThrottle(config.LogInLimit, config.Now),
+		Store: config.Store(db), Hasher: config.Hasher, Now: now, Random: rand.Reader,
+		TokenLife: TokenLife, LoginThrottle: directory.NewLoginThrottle(config.LogInLimit, now),
 	}
 	_, err = s.Service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })
 	require.NoError(t, err)

@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,9 +45,8 @@ func TestAuthorizationHeader(t *testing.T) {
 
 // A token counts only while it lives and its owner is active.
 func TestTokensEnd(t *testing.T) {
-	var now atomic.Int64
-	now.Store(time.Now().Unix())
-	s := apitest.Start(t, apitest.Config{Now: func() time.Time { return time.Unix(now.Load(), 0) }})
+	clock := apitest.NewClock()
+	s := apitest.Start(t, apitest.Config{Clock: clock})
 	s.CreateUser(t, "ada")
 	status := func(token string) int {
 		return s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+token).Status
@@ -61,9 +59,9 @@ func TestTokensEnd(t *testing.T) {
 	short, _, err := s.Service.CreateToken(t.Context(), 2, "short", time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, 200, status(short))
-	now.Add(59)
+	clock.Advance(59 * time.Second)
 	require.Equal(t, 200, status(short))
-	now.Add(1)
+	clock.Advance(time.Second)
 	require.Equal(t, 401, status(short))
 
 	for _, state := range []string{"false", "null"} {

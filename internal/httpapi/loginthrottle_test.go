@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,22 +26,21 @@ func (c stranger) logIn(t *testing.T, name, password string) apitest.Answer {
 }
 
 // limited starts a server that lets 3 log-ins a minute fail, at a clock of the test's.
-func limited(t *testing.T) (at func(address string) stranger, now *atomic.Int64) {
+func limited(t *testing.T) (at func(address string) stranger, clock *apitest.Clock) {
 	t.Helper()
-	now = &atomic.Int64{}
-	now.Store(time.Now().Unix())
+	clock = apitest.NewClock()
 	s := apitest.Start(t, apitest.Config{
-		LogInLimit: 3, TrustedProxies: []string{"127.0.0.1"}, Now: func() time.Time { return time.Unix(now.Load(), 0) },
+		LogInLimit: 3, TrustedProxies: []string{"127.0.0.1"}, Clock: clock,
 	})
 	require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users",
 		`{"nick_name":"ada","password":"correct horse","enterprise_id":"default","email":"ada@example.com"}`).Status)
-	return func(address string) stranger { return stranger{s, address} }, now
+	return func(address string) stranger { return stranger{s, address} }, clock
 }
 
 // Failures are counted for an account from an address, however its name is spelt, also
 // for one that does not exist, and end a minute after the first of them.
 func TestFailedLogInsAreLimited(t *testing.T) {
-	at, now := limited(t)
+	at, clock := limited(t)
 	here, there := at("192.0.2.1"), at("192.0.2.2")
 	for _, names := range [][]string{
 		{"ada@example.com", "ADA@example.com", "Ada@Example.com", "ada@EXAMPLE.com"},
@@ -59,12 +57,12 @@ func TestFailedLogInsAreLimited(t *testing.T) {
 			require.Equal(t, 429, refused.Status, "the right password, too")
 			require.Equal(t, "60", refused.Header.Get("Retry-After"))
 			require.Equal(t, "too_many_requests", string(refused.Problem(t).Code))
-			now.Add(59)
+			clock.Advance(59 * time.Second)
 			refused = here.logIn(t, names[0], apitest.Password)
 			require.Equal(t, 429, refused.Status)
 			require.Equal(t, "1", refused.Header.Get("Retry-After"))
 			require.Equal(t, 401, there.logIn(t, names[0], "wrong").Status, "from elsewhere it is another matter")
-			now.Add(1)
+			clock.Advance(time.Second)
 		}
 	}
 	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
@@ -79,7 +77,7 @@ func TestFailedLogInsAreLimited(t *testing.T) {
 // The two names of a user share their failures, but nobody learns from that which two
 // names are one user's: what is too much for the user is as if the password were wrong.
 func TestFailuresByTheOtherName(t *testing.T) {
-	at, now := limited(t)
+	at, clock := limited(t)
 	here := at("192.0.2.1")
 	var wrong apitest.Answer
 	for range 3 {
@@ -92,7 +90,7 @@ func TestFailuresByTheOtherName(t *testing.T) {
 	}
 	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status, "as any name that has failed three times")
 	require.Equal(t, 200, at("192.0.2.2").logIn(t, "default/ada", apitest.Password).Status)
-	now.Add(60)
+	clock.Advance(time.Minute)
 	require.Equal(t, 200, here.logIn(t, "default/ada", apitest.Password).Status)
 
 	for i := range 30 {
@@ -120,14 +118,14 @@ func TestNamesAreCountedApart(t *testing.T) {
 
 // The minute is the first failure's, not the last one's.
 func TestMinuteOfFailures(t *testing.T) {
-	at, now := limited(t)
+	at, clock := limited(t)
 	here := at("192.0.2.1")
-	for _, wait := range []int64{0, 20, 20} {
-		now.Add(wait)
+	for _, wait := range []time.Duration{0, 20 * time.Second, 20 * time.Second} {
+		clock.Advance(wait)
 		require.Equal(t, 401, here.logIn(t, "ada@example.com", "wrong").Status)
 	}
 	require.Equal(t, "20", here.logIn(t, "ada@example.com", "wrong").Header.Get("Retry-After"))
-	now.Add(20)
+	clock.Advance(20 * time.Second)
 	require.Equal(t, 200, here.logIn(t, "ada@example.com", apitest.Password).Status)
 }
 
@@ -137,7 +135,7 @@ func TestFailedLogInsOfAnAddress(t *testing.T) {
 		"IPv4": {"192.0.2.1", "::ffff:192.0.2.1"}, "IPv6": {"2001:db8::1", "2001:db8::ffff:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			at, now := limited(t)
+			at, clock := limited(t)
 			for i := range 30 {
 				require.Equal(t, 401, at(addresses[i%2]).logIn(t, fmt.Sprintf("nobody%d@example.com", i), "wrong").Status)
 			}
@@ -145,7 +143,7 @@ func TestFailedLogInsOfAnAddress(t *testing.T) {
 			require.Equal(t, 429, at(addresses[1]).logIn(t, "nobody@example.com", "wrong").Status)
 			require.Equal(t, 200, at("192.0.2.2").logIn(t, "ada@example.com", apitest.Password).Status)
 			require.Equal(t, 200, at("2001:db8:0:1::1").logIn(t, "ada@example.com", apitest.Password).Status)
-			now.Add(60)
+			clock.Advance(time.Minute)
 			require.Equal(t, 200, at(addresses[0]).logIn(t, "ada@example.com", apitest.Password).Status)
 		})
 	}
@@ -154,13 +152,13 @@ func TestFailedLogInsOfAnAddress(t *testing.T) {
 // An account may fail ten times as often from everywhere as from an address.
 func TestFailedLogInsOfAnAccount(t *testing.T) {
 	for _, name := range []string{"ada@example.com", "nobody@example.com"} {
-		at, now := limited(t)
+		at, clock := limited(t)
 		for i := range 30 {
 			require.Equal(t, 401, at(fmt.Sprintf("192.0.2.%d", i)).logIn(t, name, "wrong").Status)
 		}
 		require.Equal(t, 429, at("198.51.100.1").logIn(t, name, "wrong").Status)
 		require.Equal(t, 401, at("198.51.100.1").logIn(t, "other@example.com", "wrong").Status)
-		now.Add(60)
+		clock.Advance(time.Minute)
 		require.Equal(t, 401, at("198.51.100.1").logIn(t, name, "wrong").Status)
 	}
 }

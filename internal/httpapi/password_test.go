@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,9 +112,8 @@ func TestPasswordsOfAnyScript(t *testing.T) {
 // A log-in of more than 15 minutes ago changes neither the own password nor the own
 // address; a token that was made does.
 func TestReauthentication(t *testing.T) {
-	var now atomic.Int64
-	now.Store(time.Now().Unix())
-	s := apitest.Start(t, apitest.Config{Now: func() time.Time { return time.Unix(now.Load(), 0) }})
+	clock := apitest.NewClock()
+	s := apitest.Start(t, apitest.Config{Clock: clock})
 	s.CreateUser(t, "ada")
 	s.CreateUser(t, "bob")
 	s.Appoint(t, 2)
@@ -130,12 +128,12 @@ func TestReauthentication(t *testing.T) {
 	send := func(path, body, token string, headers ...string) apitest.Answer {
 		return s.Send(t, "PUT", path, body, append(headers, "Authorization: "+token)...)
 	}
-	now.Add(15 * 60)
+	clock.Advance(15 * time.Minute)
 	for _, c := range own {
 		require.Equal(t, 200, send(c.path, c.body, token).Status, "15 minutes are not more than 15 minutes")
 	}
 	made := s.TokenOf(t, 2)
-	now.Add(1)
+	clock.Advance(time.Second)
 	for _, c := range own {
 		answer := send(c.path, c.body, token)
 		require.Equal(t, 403, answer.Status)

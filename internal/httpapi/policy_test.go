@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,15 +104,14 @@ func TestRightsAreReadInTheUnit(t *testing.T) {
 
 // A token that expires while its request waits no longer counts.
 func TestClockIsReadInTheUnit(t *testing.T) {
-	var now atomic.Int64
-	now.Store(time.Now().Unix())
 	held := apitest.NewHeldHasher()
-	s := apitest.Start(t, apitest.Config{Hasher: held, Now: func() time.Time { return time.Unix(now.Load(), 0) }})
+	clock := apitest.NewClock()
+	s := apitest.Start(t, apitest.Config{Hasher: held, Clock: clock})
 	token, _, err := s.Service.CreateToken(t.Context(), 1, "short", time.Minute)
 	require.NoError(t, err)
 	answer := held.Meanwhile(t, func() apitest.Answer {
 		return s.Send(t, "PUT", people.First.Path(), `{"password":"new password"}`, apitest.Auth(token))
-	}, func() { now.Add(3600) })
+	}, func() { clock.Advance(time.Hour) })
 	require.Equal(t, 401, answer.Status)
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,9 +59,8 @@ func TestLogIn(t *testing.T) {
 
 // Log-in tokens end by themselves, by logging out, and the oldest one beyond fifty.
 func TestLogInTokensEnd(t *testing.T) {
-	var now atomic.Int64
-	now.Store(time.Now().Unix())
-	s := apitest.Start(t, apitest.Config{Now: func() time.Time { return time.Unix(now.Load(), 0) }})
+	clock := apitest.NewClock()
+	s := apitest.Start(t, apitest.Config{Clock: clock})
 	s.CreateUser(t, "ada")
 	s.CreateUser(t, "bob")
 	db := s.SQL(t)
@@ -71,9 +69,9 @@ func TestLogInTokensEnd(t *testing.T) {
 	}
 	made := s.TokenOf(t, 2)
 	first := s.LogIn(t, "ada")
-	now.Add(int64(apitest.TokenLife/time.Second) - 1)
+	clock.Advance(apitest.TokenLife - time.Second)
 	require.Equal(t, 200, status(first))
-	now.Add(1)
+	clock.Advance(time.Second)
 	require.Equal(t, 401, status(first))
 
 	s.LogIn(t, "ada")
