@@ -11,23 +11,6 @@ import (
 	"userapi/internal/apitest"
 )
 
-// atOnce runs n functions at the same moment and collects what they return.
-func atOnce[T any](n int, do func(i int) T) []T {
-	start, results := make(chan struct{}), make(chan T)
-	for i := range n {
-		go func() {
-			<-start
-			results <- do(i)
-		}()
-	}
-	close(start)
-	all := make([]T, n)
-	for i := range n {
-		all[i] = <-results
-	}
-	return all
-}
-
 // taken is all that the losers of an address learn.
 const taken = `{"type":"urn:userapi:problem:email_taken","title":"E-mail address taken","status":409,
 	"detail":"Another user has this e-mail address. Nothing was changed.","code":"email_taken","request_id":"",
@@ -49,7 +32,7 @@ func TestClaimsOfOneAddress(t *testing.T) {
 	}
 	for round := range rounds {
 		address := fmt.Sprintf("claimants.%d@example.com", round)
-		answers := atOnce(clients, func(i int) apitest.Answer {
+		answers := apitest.AtOnce(clients, func(i int) apitest.Answer {
 			return s.Send(t, "PUT", fmt.Sprintf("/openapi/v1/users/%d", i+2), fmt.Sprintf(`{"email":%q}`, spelt(address, i)), "Authorization: "+tokens[i])
 		})
 		won := 0
@@ -75,7 +58,7 @@ func TestOneVersionIsWonOnce(t *testing.T) {
 		created := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
 		require.Equal(t, 201, created.Status)
 		path := created.Header.Get("Location")
-		statuses := atOnce(8, func(i int) int {
+		statuses := apitest.AtOnce(8, func(i int) int {
 			if i == 0 {
 				return s.Send(t, "DELETE", path, "", `If-Match: "1"`).Status
 			}
@@ -98,7 +81,7 @@ func TestOneVersionIsWonOnce(t *testing.T) {
 func TestClaimsOfOneName(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for round := range 20 {
-		statuses := atOnce(8, func(i int) int {
+		statuses := apitest.AtOnce(8, func(i int) int {
 			name := fmt.Sprintf("name%d", round)
 			if i%2 == 0 {
 				name = strings.ToUpper(name)

@@ -70,19 +70,16 @@ func TestConcurrentUpdatesOfDifferentMembersBothWin(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.CreateUser(t, "ada")
 	const rounds = 50
-	done := make(chan struct{}, 2)
-	send := func(format string) {
-		defer func() { done <- struct{}{} }()
+	bodies := []string{`{"phone":"%d"}`, `{"email":"ada%d@example.com"}`}
+	refused := apitest.AtOnce(len(bodies), func(which int) (refused []apitest.Answer) {
 		for i := range rounds {
-			if answer := s.Send(t, "PUT", "/openapi/v1/users/2", fmt.Sprintf(format, i)); answer.Status != 200 {
-				t.Errorf("%d: %s", answer.Status, answer.Body)
+			if answer := s.Send(t, "PUT", "/openapi/v1/users/2", fmt.Sprintf(bodies[which], i)); answer.Status != 200 {
+				refused = append(refused, answer)
 			}
 		}
-	}
-	go send(`{"phone":"%d"}`)
-	go send(`{"email":"ada%d@example.com"}`)
-	<-done
-	<-done
+		return refused
+	})
+	require.Equal(t, [][]apitest.Answer{nil, nil}, refused)
 	answer := s.Send(t, "PUT", "/openapi/v1/users/2", "")
 	require.JSONEq(t, `{"enterprise_id":"default","email":"ada49@example.com","phone":"49","is_active":true}`, answer.Body)
 	require.Equal(t, fmt.Sprintf(`"%d"`, 1+2*rounds), s.Send(t, "GET", "/openapi/v1/users/2", "").Header.Get("ETag"))
