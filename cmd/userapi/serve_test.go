@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"userapi/internal/apitest"
 )
 
 // What was acknowledged is there after SIGTERM and a new start.
@@ -59,41 +60,20 @@ func TestStopFinishesWhatWasAccepted(t *testing.T) {
 	dir := t.TempDir()
 	s := serve(t, dir, nil)
 	token := readToken(t, filepath.Join(dir, "userapi.token"))
-	body, sending := io.Pipe()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/openapi/v1/users", body)
-	require.NoError(t, err)
-	request.Header.Set("Authorization", token)
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Expect", "100-continue")
-	status := make(chan int)
-	go func() {
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Error(err)
-			status <- 0
-			return
+	answer := apitest.SendInTwoParts(t, "POST", s.url+"/openapi/v1/users", token, newUser, func() {
+		require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+		for {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/healthz", nil)
+			require.NoError(t, err)
+			request.Close = true
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				break // it no longer accepts
+			}
+			require.NoError(t, response.Body.Close())
 		}
-		_ = response.Body.Close()
-		status <- response.StatusCode
-	}()
-	// The first byte is taken once the server has asked for the body.
-	_, err = io.WriteString(sending, newUser[:1])
-	require.NoError(t, err)
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	for {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/healthz", nil)
-		require.NoError(t, err)
-		request.Close = true
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			break // it no longer accepts
-		}
-		require.NoError(t, response.Body.Close())
-	}
-	_, err = io.WriteString(sending, newUser[1:])
-	require.NoError(t, err)
-	require.NoError(t, sending.Close())
-	require.Equal(t, 201, <-status)
+	})
+	require.Equal(t, 201, answer.Status)
 	<-s.done
 	require.NoError(t, s.cmd.Wait())
 }

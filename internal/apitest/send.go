@@ -112,6 +112,38 @@ func (s *Server) sendRaw(t testing.TB, head, body string, then func(net.Conn) er
 	return read(t, response)
 }
 
+// SendInTwoParts sends a JSON body in two parts. It calls between when the server has
+// asked for the body and has got its first byte.
+func SendInTwoParts(t testing.TB, method, url, token, body string, between func()) Answer {
+	t.Helper()
+	reading, writing := io.Pipe()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, reading)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", token)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Expect", "100-continue")
+	transport := &http.Transport{ExpectContinueTimeout: time.Hour} // the body is not sent before it is asked for
+	defer transport.CloseIdleConnections()
+	answered := make(chan Answer, 1)
+	go func() {
+		response, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Error(err)
+			answered <- Answer{}
+			return
+		}
+		check(t, request, []byte(body), response)
+		answered <- read(t, response)
+	}()
+	_, err = io.WriteString(writing, body[:1])
+	require.NoError(t, err)
+	between()
+	_, err = io.WriteString(writing, body[1:])
+	require.NoError(t, err)
+	require.NoError(t, writing.Close())
+	return <-answered
+}
+
 func read(t testing.TB, response *http.Response) Answer {
 	t.Helper()
 	body, err := io.ReadAll(response.Body)

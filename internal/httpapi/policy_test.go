@@ -2,8 +2,6 @@ package httpapi_test
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"testing"
 	"time"
 
@@ -145,30 +143,8 @@ func TestRightsThatEndWhileTheBodyArrives(t *testing.T) {
 		s := apitest.Start(t, apitest.Config{Hasher: apitest.PanickingHasher{}})
 		db := s.SQL(t)
 		s.DB.InsertPeople(t)
-		body, sending := io.Pipe()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL+c.path, body)
-		require.NoError(t, err)
-		request.Header = http.Header{
-			"Authorization": {people.Admin.Token()}, "Content-Type": {"application/json"}, "Expect": {"100-continue"},
-		}
-		status := make(chan int)
-		go func() {
-			response, err := http.DefaultTransport.RoundTrip(request)
-			if err != nil {
-				t.Error(err)
-				status <- 0
-				return
-			}
-			_ = response.Body.Close()
-			status <- response.StatusCode
-		}()
-		// The first byte is taken once the server has asked for the body.
-		_, err = io.WriteString(sending, c.body[:1])
-		require.NoError(t, err)
-		apitest.Exec(t, db, c.meanwhile)
-		_, err = io.WriteString(sending, c.body[1:])
-		require.NoError(t, err)
-		require.NoError(t, sending.Close())
-		require.Equal(t, c.status, <-status, "%+v", c)
+		answer := apitest.SendInTwoParts(t, "PUT", s.URL+c.path, people.Admin.Token(), c.body,
+			func() { apitest.Exec(t, db, c.meanwhile) })
+		require.Equal(t, c.status, answer.Status, "%+v", c)
 	}
 }
