@@ -36,6 +36,9 @@ func (p Person) Auth() string { return Auth(p.Token()) }
 // Auth is the header that sends a token.
 func Auth(token string) string { return "Authorization: " + token }
 
+// NoAuth leaves out the header that sends a token.
+const NoAuth = "Authorization:"
+
 // Path is the path of this person in the API.
 func (p Person) Path() string { return fmt.Sprintf("/openapi/v1/users/%d", p.ID) }
 

@@ -41,9 +41,6 @@ type Config struct {
 	RequestTimeout time.Duration // 0: a minute
 }
 
-// Password is the password of the users that CreateUser makes.
-const Password = "correct horse"
-
 // TokenLife is how long a log-in token lives.
 const TokenLife = time.Hour
 
@@ -155,50 +152,6 @@ func (s *Server) For(t testing.TB) *Server {
 	part := *s
 	part.client = NewClient(t, s.client.Transport.(*checked).base)
 	return &part
-}
-
-// CreateUser creates an active user of this name in the enterprise default.
-func (s *Server) CreateUser(t testing.TB, name string) client.UserInfo {
-	t.Helper()
-	answer, err := s.Client(t, s.Token).CreateUserWithResponse(t.Context(), client.CreateUser{
-		NickName: name, Password: Password, EnterpriseID: "default",
-	})
-	require.NoError(t, err)
-	require.NotNil(t, answer.JSON201, string(answer.Body))
-	return *answer.JSON201
-}
-
-// Appoint makes a user of the enterprise default an administrator.
-func (s *Server) Appoint(t testing.TB, user int32) {
-	t.Helper()
-	answer, err := s.Client(t, s.Token).CreateAdministratorWithResponse(t.Context(), client.AppointAdministrator{
-		UserID: fmt.Sprint(user), Eid: "default",
-	})
-	require.NoError(t, err)
-	require.NotNil(t, answer.JSON201, string(answer.Body))
-}
-
-// LogIn returns a log-in token of a user of the enterprise default, whom CreateUser made.
-func (s *Server) LogIn(t testing.TB, name string) string {
-	t.Helper()
-	return s.LogInWith(t, "default/"+name, Password)
-}
-
-// LogInWith returns a log-in token.
-func (s *Server) LogInWith(t testing.TB, username, password string) string {
-	t.Helper()
-	answer, err := s.Client(t, "").CreateAuthTokenWithResponse(t.Context(), client.LogIn{Username: username, Password: password})
-	require.NoError(t, err)
-	require.NotNil(t, answer.JSON200, string(answer.Body))
-	return answer.JSON200.Token
-}
-
-// TokenOf makes a token for a user.
-func (s *Server) TokenOf(t testing.TB, user int32) string {
-	t.Helper()
-	secret, _, err := s.Service.CreateToken(t.Context(), directory.UserID(user), "test", 0)
-	require.NoError(t, err)
-	return secret
 }
 
 // Metrics is what the operator reads.

@@ -9,17 +9,16 @@ import (
 	"userapi/internal/apitest"
 )
 
-func appoint(t *testing.T, s *apitest.Server, id, eid string, headers ...string) apitest.Answer {
+// appoint asks for an appointment. The number is any text.
+func appoint(t *testing.T, s *apitest.Server, id, enterprise string, headers ...string) apitest.Answer {
 	t.Helper()
-	return s.Send(t, "POST", "/openapi/v1/administrators", fmt.Sprintf(`{"user_id":%q,"eid":%q}`, id, eid), headers...)
+	return s.Send(t, "POST", "/openapi/v1/administrators", fmt.Sprintf(`{"user_id":%q,"eid":%q}`, id, enterprise), headers...)
 }
 
 func TestAppointAndDismiss(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	db := s.SQL(t)
-	for _, name := range []string{"ada", "bob", "cy"} {
-		s.CreateUser(t, name)
-	}
+	ada, bob, cy := s.CreateUser(t, "ada"), s.CreateUser(t, "bob"), s.CreateUser(t, "cy")
 	answer := appoint(t, s, "2", "default")
 	require.Equal(t, 201, answer.Status)
 	require.JSONEq(t, `{"user_id":"2","eid":"default"}`, answer.Body)
@@ -28,7 +27,7 @@ func TestAppointAndDismiss(t *testing.T) {
 	require.Equal(t, 201, appoint(t, s, "2", "default").Status, "who is one stays one")
 	require.Equal(t, before, apitest.Value(t, db, `SELECT version || (SELECT '|' || count(*) FROM events) FROM users WHERE id = 2`))
 
-	as := "Authorization: " + s.TokenOf(t, 2)
+	as := apitest.Auth(s.CreateToken(t, ada))
 	require.Equal(t, 201, appoint(t, s, "3", "default", as).Status, "an administrator appoints in the own enterprise")
 	for _, c := range []struct {
 		id, eid string
@@ -67,15 +66,15 @@ func TestAppointAndDismiss(t *testing.T) {
 		answer := s.Send(t, "DELETE", "/openapi/v1/administrators/"+path, "", as)
 		require.Equal(t, status, answer.Status, path)
 	}
-	require.Equal(t, 409, s.Send(t, "DELETE", "/openapi/v1/administrators/1", "").Status, "oneself")
-	dismissed := s.Send(t, "DELETE", "/openapi/v1/administrators/3", "", as)
+	require.Equal(t, 409, s.Send(t, "DELETE", people.First.AdministratorPath(), "").Status, "oneself")
+	dismissed := s.Send(t, "DELETE", bob.AdministratorPath(), "", as)
 	require.Equal(t, 204, dismissed.Status)
 	require.Empty(t, dismissed.Body)
 	require.Empty(t, dismissed.Header.Get("Content-Type"))
-	require.Equal(t, `"3"`, s.Send(t, "GET", "/openapi/v1/users/3", "").Header.Get("ETag"))
-	require.Equal(t, 404, s.Send(t, "DELETE", "/openapi/v1/administrators/3", "", as).Status)
-	require.Equal(t, 403, s.Send(t, "GET", "/openapi/v1/users", "", "Authorization: "+s.TokenOf(t, 3)).Status)
-	stranger := "Authorization: " + s.TokenOf(t, 4)
+	require.Equal(t, `"3"`, s.Send(t, "GET", bob.Path(), "").Header.Get("ETag"))
+	require.Equal(t, 404, s.Send(t, "DELETE", bob.AdministratorPath(), "", as).Status)
+	require.Equal(t, 403, s.Send(t, "GET", "/openapi/v1/users", "", apitest.Auth(s.CreateToken(t, bob))).Status)
+	stranger := apitest.Auth(s.CreateToken(t, cy))
 	for _, id := range []string{"2", "99", "abc"} {
 		require.Equal(t, 403, s.Send(t, "DELETE", "/openapi/v1/administrators/"+id, "", stranger).Status, "403 comes first for who never may")
 		require.Equal(t, 403, appoint(t, s, id, "default", stranger).Status)
@@ -85,68 +84,66 @@ func TestAppointAndDismiss(t *testing.T) {
 // The last active administrator of an enterprise stays, whichever way one tries.
 func TestLastAdministratorStays(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	for _, name := range []string{"ada", "bob", "cy"} {
-		s.CreateUser(t, name)
-	}
-	ways := []struct{ name, method, path, body, pointer string }{
-		{"dismiss", "DELETE", "/openapi/v1/administrators/%d", "", ""},
-		{"delete", "DELETE", "/openapi/v1/users/%d", "", ""},
-		{"move", "PUT", "/openapi/v1/users/%d", `{"phone":"1","enterprise_id":"other"}`, "/enterprise_id not_allowed"},
-		{"deactivate", "PUT", "/openapi/v1/users/%d", `{"phone":"1","is_active":false}`, "/is_active not_allowed"},
-		{"undecide", "PUT", "/openapi/v1/users/%d", `{"phone":"1","is_active":null}`, "/is_active not_allowed"},
+	type way struct{ name, method, path, body, pointer string }
+	waysToRemove := func(p apitest.Person) []way {
+		return []way{
+			{"dismiss", "DELETE", p.AdministratorPath(), "", ""},
+			{"delete", "DELETE", p.Path(), "", ""},
+			{"move", "PUT", p.Path(), `{"phone":"1","enterprise_id":"other"}`, "/enterprise_id not_allowed"},
+			{"deactivate", "PUT", p.Path(), `{"phone":"1","is_active":false}`, "/is_active not_allowed"},
+			{"undecide", "PUT", p.Path(), `{"phone":"1","is_active":null}`, "/is_active not_allowed"},
+		}
 	}
 	db := s.SQL(t)
 	state := func() string {
 		return apitest.Value(t, db, `SELECT group_concat(concat_ws('|', id, version, phone, role, is_active)) FROM users`)
 	}
-	apitest.Exec(t, db, `INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, is_active, create_time)
-		VALUES (9, 1, 'eve', 'eve', 'other', 'administrator', '', 1, 0)`) // elsewhere
-	s.Appoint(t, 2)
-	try := func(id int, status int) {
+	requireToStay := func(p apitest.Person) {
 		t.Helper()
-		for _, way := range ways {
+		for _, way := range waysToRemove(p) {
 			before := state()
-			answer := s.Send(t, way.method, fmt.Sprintf(way.path, id), way.body)
-			require.Equal(t, status, answer.Status, way.name)
-			if status == 409 {
-				require.Equal(t, "last_administrator", string(answer.Problem(t).Code), way.name)
-				require.Equal(t, before, state())
-				if way.pointer != "" {
-					require.Equal(t, []string{way.pointer}, answer.Faults(t))
-				}
+			answer := s.Send(t, way.method, way.path, way.body)
+			require.Equal(t, 409, answer.Status, way.name)
+			require.Equal(t, "last_administrator", string(answer.Problem(t).Code), way.name)
+			require.Equal(t, before, state())
+			if way.pointer != "" {
+				require.Equal(t, []string{way.pointer}, answer.Faults(t))
 			}
 		}
 	}
-	try(2, 409)
-	s.Appoint(t, 3)
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/3", `{"is_active":null}`).Status)
-	try(2, 409) // the other one is not active
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/3", `{"is_active":true}`).Status)
-	for _, way := range ways {
-		apitest.Exec(t, db, `UPDATE users SET role = 'administrator', is_active = 1, enterprise_id = 'default' WHERE id = 3;
-			INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, is_active, create_time)
-			VALUES (3, 1, 'bob', 'bob', 'default', 'administrator', '', 1, 0) ON CONFLICT DO NOTHING`)
-		answer := s.Send(t, way.method, fmt.Sprintf(way.path, 3), way.body)
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	s.Appoint(t, s.CreateUserIn(t, "other", "eve")) // does not count in the enterprise of the others
+	s.Appoint(t, ada)
+	requireToStay(ada)
+	s.Appoint(t, bob)
+	require.Equal(t, 200, s.Send(t, "PUT", bob.Path(), `{"is_active":null}`).Status)
+	requireToStay(ada) // bob is not active
+	for i := range waysToRemove(ada) {
+		another := s.CreateUser(t, fmt.Sprint("another", i))
+		s.Appoint(t, another)
+		way := waysToRemove(another)[i]
+		answer := s.Send(t, way.method, way.path, way.body)
 		require.Less(t, answer.Status, 300, "%s: %s", way.name, answer.Body)
 	}
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"default","is_active":true,"phone":"2"}`).Status,
+	requireToStay(ada)
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"default","is_active":true,"phone":"2"}`).Status,
 		"neither moved nor deactivated")
 	require.Equal(t, "administrator", apitest.Value(t, db, `SELECT role FROM users WHERE id = 2`))
 	apitest.Exec(t, db, `UPDATE users SET is_active = 0 WHERE id = 2`)
-	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/administrators/2", "").Status, "who is not active is not the last active one")
+	require.Equal(t, 204, s.Send(t, "DELETE", ada.AdministratorPath(), "").Status, "who is not active is not the last active one")
 }
 
 // Two administrators who dismiss each other at the same moment do not both succeed.
 func TestAdministratorsDismissEachOther(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
-	tokens := []string{s.TokenOf(t, 2), s.TokenOf(t, 3)}
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	tokens := []string{s.CreateToken(t, ada), s.CreateToken(t, bob)}
+	others := []apitest.Person{bob, ada}
 	for range 20 {
-		s.Appoint(t, 2)
-		s.Appoint(t, 3)
+		s.Appoint(t, ada)
+		s.Appoint(t, bob)
 		statuses := apitest.AtOnce(2, func(i int) int {
-			return s.Send(t, "DELETE", fmt.Sprintf("/openapi/v1/administrators/%d", 3-i), "", apitest.Auth(tokens[i])).Status
+			return s.Send(t, "DELETE", others[i].AdministratorPath(), "", apitest.Auth(tokens[i])).Status
 		})
 		require.ElementsMatch(t, []int{204, 403}, statuses)
 	}
@@ -155,18 +152,17 @@ func TestAdministratorsDismissEachOther(t *testing.T) {
 // An administrator who moves is none in the new enterprise, and the audit says so.
 func TestMoveDropsTheRole(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
-	s.Appoint(t, 2)
-	s.Appoint(t, 3)
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	s.Appoint(t, ada)
+	s.Appoint(t, bob)
 	db := s.SQL(t)
-	as := "Authorization: " + s.TokenOf(t, 2)
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"other"}`).Status)
+	as := apitest.Auth(s.CreateToken(t, ada))
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"other"}`).Status)
 	require.Equal(t, "user", apitest.Value(t, db, `SELECT role FROM users WHERE id = 2`))
 	require.Equal(t, "enterprise_id,role", apitest.Value(t, db, `SELECT fields FROM events WHERE operation = 'updateUser'`))
 	require.Equal(t, 403, s.Send(t, "GET", "/openapi/v1/users", "", as).Status)
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", as).Status)
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/1", `{"enterprise_id":"other"}`).Status)
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", as).Status)
+	require.Equal(t, 200, s.Send(t, "PUT", people.First.Path(), `{"enterprise_id":"other"}`).Status)
 	require.Equal(t, "system_administrator", apitest.Value(t, db, `SELECT role FROM users WHERE id = 1`))
 }
 
@@ -177,7 +173,7 @@ func TestDismissedWhileHashing(t *testing.T) {
 		status       int
 	}{
 		`{"password":"new password","phone":"1"}`:                                 {"PUT", people.User.Path(), 404},
-		`{"user_id":2,"password":"new password","password1":"new password"}`:      {"PUT", people.User.Path() + "/changepwd", 404},
+		people.User.NewPassword("new password"):                                   {"PUT", people.User.Path() + "/changepwd", 404},
 		`{"nick_name":"new","password":"new password","enterprise_id":"default"}`: {"POST", "/openapi/v1/users", 403},
 	} {
 		held := apitest.NewHeldHasher()

@@ -16,14 +16,14 @@ import (
 // The audit has one row for a change, in the words of the contract, without values.
 func TestAudit(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	changed := s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"other","phone":"1","is_active":null}`)
+	ada := s.CreateUser(t, "ada")
+	changed := s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"other","phone":"1","is_active":null}`)
 	require.Equal(t, 200, changed.Status)
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{}`).Status)
-	require.Equal(t, 422, s.Send(t, "PUT", "/openapi/v1/users/2", `[]`).Status)
-	require.Equal(t, 412, s.Send(t, "PUT", "/openapi/v1/users/2", `{"phone":"2"}`, `If-Match: "1"`).Status)
-	s.TokenOf(t, 2)
-	require.NoError(t, s.Service.RevokeToken(t.Context(), tokenID(t, s, 2)))
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{}`).Status)
+	require.Equal(t, 422, s.Send(t, "PUT", ada.Path(), `[]`).Status)
+	require.Equal(t, 412, s.Send(t, "PUT", ada.Path(), `{"phone":"2"}`, `If-Match: "1"`).Status)
+	s.CreateToken(t, ada)
+	require.NoError(t, s.Service.RevokeToken(t.Context(), tokenID(t, s, ada)))
 	db := s.SQL(t)
 	row := `SELECT concat_ws('|', coalesce(actor_id, '-'), token_name, target_id, enterprise_id, operation, fields, request_id)
 		FROM events ORDER BY id LIMIT 1 OFFSET ?`
@@ -36,7 +36,8 @@ func TestAudit(t *testing.T) {
 	require.Equal(t, "6", apitest.Value(t, db, `SELECT count(*) FROM events`))
 	require.Equal(t, "6", apitest.Value(t, db, `SELECT count(*) FROM events WHERE at / 1000000 BETWEEN unixepoch() - 60 AND unixepoch()`))
 
-	full := s.Send(t, "POST", "/openapi/v1/users", newUser+`,"email":"bob@example.com","phone":"1","is_active":false,"origion":"x"}`)
+	full := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob",
+		`"email":"bob@example.com"`, `"phone":"1"`, `"is_active":false`, `"origion":"x"`))
 	require.Equal(t, 201, full.Status)
 	require.Contains(t, apitest.Value(t, db, row, 6), "|createUser|nick_name,password,enterprise_id,email,phone,is_active,origion|")
 }
@@ -67,25 +68,24 @@ func events(t *testing.T, s *apitest.Server, path string, headers ...string) (li
 // Every way to change a user is in the audit of the user, once; what changes nothing is not.
 func TestEveryChangeIsAudited(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "bob")
-	s.CreateUser(t, "ada")
-	s.Appoint(t, 2)
-	const path = "/openapi/v1/users/3"
+	bob, ada := s.CreateUser(t, "bob"), s.CreateUser(t, "ada")
+	s.Appoint(t, bob)
+	path := ada.Path()
 	do := func(method, path, body string, status int, headers ...string) {
 		t.Helper()
 		require.Equal(t, status, s.Send(t, method, path, body, headers...).Status)
 	}
-	s.Appoint(t, 3)
-	s.Appoint(t, 3)
-	token := "Authorization: " + s.LogIn(t, "ada")
+	s.Appoint(t, ada)
+	s.Appoint(t, ada)
+	token := apitest.Auth(s.LogIn(t, ada.Username(), apitest.Password).Token(t))
 	do("PUT", path, `{"phone":"1"}`, 200, token)
 	do("PUT", path, `{}`, 200, token)
-	do("PUT", "/openapi/v1/changepwd", `{"password":"correct horse","password1":"correct horse"}`, 200, token)
+	do("PUT", "/openapi/v1/changepwd", apitest.NewPassword(apitest.Password), 200, token)
 	do("DELETE", "/openapi/v1/auth-token", "", 204, token)
-	do("PUT", path+"/changepwd", `{"user_id":3,"password":"new password","password1":"new password"}`, 200)
+	do("PUT", path+"/changepwd", ada.NewPassword("new password"), 200)
 	do("PUT", path, `{"email":"bob@example.com","is_active":null}`, 200)
-	require.Equal(t, 401, logIn(t, s, "default/ada", "new password").Status)
-	do("DELETE", "/openapi/v1/administrators/3", "", 204)
+	require.Equal(t, 401, s.LogIn(t, ada.Username(), "new password").Status)
+	do("DELETE", ada.AdministratorPath(), "", 204)
 	do("DELETE", path, "", 204, `If-Match: *`)
 	want := []string{
 		"1 first start createUser nick_name,password,enterprise_id,is_active",
@@ -108,7 +108,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	lines, _ = events(t, s, path+"/audit?page=9")
 	require.Empty(t, lines)
 
-	as := "Authorization: " + s.TokenOf(t, 2)
+	as := apitest.Auth(s.CreateToken(t, bob))
 	for _, id := range []string{"3", "99", "abc", "1"} {
 		require.Equal(t, 404, s.Send(t, "GET", "/openapi/v1/users/"+id+"/audit", "", as).Status, id)
 	}
@@ -123,21 +123,20 @@ func TestEveryChangeIsAudited(t *testing.T) {
 // before a user came or after one left.
 func TestAuditOfAnotherEnterprise(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
-	s.Appoint(t, 2)
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	s.Appoint(t, ada)
 	for _, body := range []string{`{"enterprise_id":"other"}`, `{"phone":"1"}`, `{"enterprise_id":"default"}`, `{"phone":"2"}`} {
-		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/3", body).Status)
+		require.Equal(t, 200, s.Send(t, "PUT", bob.Path(), body).Status)
 	}
-	lines, total := events(t, s, "/openapi/v1/users/3/audit", "Authorization: "+s.TokenOf(t, 2))
+	lines, total := events(t, s, bob.Path()+"/audit", apitest.Auth(s.CreateToken(t, ada)))
 	require.Equal(t, []string{
 		"1 first start createUser nick_name,password,enterprise_id,is_active",
 		"1 first start updateUser enterprise_id",
 		"1 first start updateUser phone",
 	}, lines)
 	require.EqualValues(t, 3, total)
-	lines, _ = events(t, s, "/openapi/v1/users/3/audit")
+	lines, _ = events(t, s, bob.Path()+"/audit")
 	require.Len(t, lines, 5)
-	lines, _ = events(t, s, "/openapi/v1/users/1/audit")
+	lines, _ = events(t, s, people.First.Path()+"/audit")
 	require.Equal(t, []string{"0  createUser nick_name,enterprise_id,is_active,role", "0  createToken"}, lines, "by the server itself")
 }

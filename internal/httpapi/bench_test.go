@@ -92,8 +92,8 @@ func BenchmarkHiddenAndMissing(b *testing.B) {
 // The time of a refused log-in does not tell a name that is known (one) from one that is not (other).
 func BenchmarkKnownAndUnknownName(b *testing.B) {
 	s := apitest.Start(b, apitest.Config{Hasher: password.NewGate(password.Params(), 1)})
-	s.CreateUser(b, "ada")
-	require.Equal(b, 200, s.Send(b, "PUT", "/openapi/v1/users/2", `{"email":"ada@example.com"}`).Status)
+	ada := s.CreateUser(b, "ada")
+	require.Equal(b, 200, s.Send(b, "PUT", ada.Path(), `{"email":"ada@example.com"}`).Status)
 	for name, usernames := range map[string][2]string{
 		"address": {"ada@example.com", "nobody@example.com"},
 		"name":    {"default/ada", "default/nobody"},
@@ -115,7 +115,7 @@ func BenchmarkKnownAndUnknownName(b *testing.B) {
 // answer, to write, and to refuse.
 func BenchmarkRequest(b *testing.B) {
 	s := apitest.Start(b, apitest.Config{})
-	s.CreateUser(b, "ada")
+	ada := s.CreateUser(b, "ada")
 	for _, c := range []struct {
 		name, method, body string
 		status             int
@@ -128,7 +128,7 @@ func BenchmarkRequest(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				request := httptest.NewRequestWithContext(b.Context(), c.method, "/openapi/v1/users/2", strings.NewReader(c.body))
+				request := httptest.NewRequestWithContext(b.Context(), c.method, ada.Path(), strings.NewReader(c.body))
 				request.Header.Set("Authorization", "Bearer "+s.Token)
 				request.Header.Set("Content-Type", "application/json")
 				answer := httptest.NewRecorder()

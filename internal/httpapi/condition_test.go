@@ -12,8 +12,8 @@ import (
 
 func TestConditions(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	const path = "/openapi/v1/users/2"
+	ada := s.CreateUser(t, "ada")
+	path := ada.Path()
 	require.Equal(t, 200, s.Send(t, "PUT", path, `{"phone":"1"}`).Status) // version 2
 	for header, status := range map[string]int{
 		`If-None-Match: "2"`:                    304,
@@ -72,7 +72,7 @@ func TestConditions(t *testing.T) {
 		require.Equal(t, 200, answer.Status, header)
 		require.Empty(t, answer.Header.Get("ETag"))
 	}
-	require.Equal(t, 404, s.Send(t, "PUT", "/openapi/v1/users/9", `{"phone":"2"}`, "If-Match: *").Status)
+	require.Equal(t, 404, s.Send(t, "PUT", people.Missing.Path(), `{"phone":"2"}`, "If-Match: *").Status)
 }
 
 func longTags(n int) string { return strings.TrimSuffix(strings.Repeat(`"1",`, n/4), ",") }
@@ -80,10 +80,10 @@ func longTags(n int) string { return strings.TrimSuffix(strings.Repeat(`"1",`, n
 // One writer of eight with the same If-Match wins.
 func TestIfMatchHasOneWinner(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
+	ada := s.CreateUser(t, "ada")
 	for round := 1; round <= 10; round++ {
 		statuses := apitest.AtOnce(8, func(int) int {
-			return s.Send(t, "PUT", "/openapi/v1/users/2", `{"phone":"1"}`, fmt.Sprintf(`If-Match: "%d"`, round)).Status
+			return s.Send(t, "PUT", ada.Path(), `{"phone":"1"}`, fmt.Sprintf(`If-Match: "%d"`, round)).Status
 		})
 		require.ElementsMatch(t, []int{200, 412, 412, 412, 412, 412, 412, 412}, statuses)
 	}

@@ -148,7 +148,7 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
 		path = strings.ReplaceAll(path, "{user_id}", "1")
 		if op.Security == nil {
-			require.Equal(t, 401, s.Send(t, method, path, "{}", "Authorization:").Status)
+			require.Equal(t, 401, s.Send(t, method, path, "{}", apitest.NoAuth).Status)
 			require.Equal(t, 401, s.Send(t, method, path, "{}", "Authorization: Bearer x").Status)
 		}
 		if op.RequestBody != nil {
@@ -194,9 +194,8 @@ func TestExamplesWork(t *testing.T) {
 			require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/administrators", body(t, examples("/openapi/v1/administrators", "POST")["ada"])).Status)
 		},
 		"deleteAdministrator": func(t *testing.T, s *apitest.Server) {
-			s.CreateUser(t, "bob")
-			s.Appoint(t, 2)
-			s.Appoint(t, 3)
+			s.Appoint(t, apitest.Person{ID: 2, Enterprise: "default"})
+			s.Appoint(t, s.CreateUser(t, "bob"))
 		},
 	}
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
@@ -291,30 +290,27 @@ func serversOwn(value any) any {
 // The examples that depend on what is sent; TestEveryStatusIsReached has the others.
 func TestExamplesOfProblems(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
-	s.CreateUser(t, "administrator")
-	s.Appoint(t, 4)
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"email":"ada@example.com"}`).Status)
-	ada, administrator := "Authorization: "+s.TokenOf(t, 2), "Authorization: "+s.TokenOf(t, 4)
-	const newUser = `{"nick_name":"x","password":"correct horse","enterprise_id":"other","email":"ada@example.com"}`
-	const newPassword = `"password":"battery staple","password1":"battery staple"}`
+	ada, bob, administrator := s.CreateUser(t, "ada"), s.CreateUser(t, "bob"), s.CreateUser(t, "administrator")
+	s.Appoint(t, administrator)
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"email":"ada@example.com"}`).Status)
+	asAda, asAdministrator := apitest.Auth(s.CreateToken(t, ada)), apitest.Auth(s.CreateToken(t, administrator))
+	newUser := apitest.NewUser("other", "x", `"email":"ada@example.com"`)
 	answers := map[string]apitest.Answer{
-		"Forbidden":            s.Send(t, "GET", "/openapi/v1/users", "", ada),
-		"ForbiddenEnterprise":  s.Send(t, "POST", "/openapi/v1/users", newUser, administrator),
-		"ForbiddenAppointment": s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"2","eid":"other"}`, administrator),
-		"ForbiddenChange":      s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"x"}`, ada),
-		"ForbiddenPassword":    s.Send(t, "PUT", "/openapi/v1/users/2/changepwd", `{"user_id":2,`+newPassword, ada),
-		"Conflict":             s.Send(t, "PUT", "/openapi/v1/users/3", `{"email":"ada@example.com"}`),
+		"Forbidden":            s.Send(t, "GET", "/openapi/v1/users", "", asAda),
+		"ForbiddenEnterprise":  s.Send(t, "POST", "/openapi/v1/users", newUser, asAdministrator),
+		"ForbiddenAppointment": s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other"), asAdministrator),
+		"ForbiddenChange":      s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"x"}`, asAda),
+		"ForbiddenPassword":    s.Send(t, "PUT", ada.Path()+"/changepwd", ada.NewPassword("battery staple"), asAda),
+		"Conflict":             s.Send(t, "PUT", bob.Path(), `{"email":"ada@example.com"}`),
 		"Taken":                s.Send(t, "POST", "/openapi/v1/users", newUser),
-		"LastAdministrator":    s.Send(t, "DELETE", "/openapi/v1/users/4", "", administrator),
-		"NotAppointable":       s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"2","eid":"other"}`),
+		"LastAdministrator":    s.Send(t, "DELETE", administrator.Path(), "", asAdministrator),
+		"NotAppointable":       s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other")),
 	}
 	db := s.SQL(t)
 	apitest.Exec(t, db, `UPDATE tokens SET kind = 'operator' WHERE user_id = 1`)
 	answers["OperatorToken"] = s.Send(t, "DELETE", "/openapi/v1/auth-token", "")
 	apitest.Exec(t, db, `UPDATE tokens SET kind = 'login', created = 0`)
-	answers["ReauthenticationRequired"] = s.Send(t, "PUT", "/openapi/v1/changepwd", "{"+newPassword, ada)
+	answers["ReauthenticationRequired"] = s.Send(t, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("battery staple"), asAda)
 	for name, documented := range apitest.Contract().Components.Responses {
 		problem := documented.Value.Content["application/problem+json"].Example.(map[string]any)
 		if oneProblem(int(problem["status"].(float64))) {

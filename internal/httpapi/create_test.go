@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +15,7 @@ import (
 func TestCreateUser(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.1"}})
 	answer := s.Send(t, "POST", "/openapi/v1/users",
-		newUser+`,"email":"Bob@Example.com","phone":"1","origion":"","is_active":null}`, "X-Forwarded-For: 192.0.2.7")
+		apitest.NewUser("default", "bob", `"email":"Bob@Example.com"`, `"phone":"1"`, `"origion":""`, `"is_active":null`), "X-Forwarded-For: 192.0.2.7")
 	require.Equal(t, 201, answer.Status, answer.Body)
 	require.Equal(t, "/openapi/v1/users/2", answer.Header.Get("Location"))
 	read := s.Send(t, "GET", answer.Header.Get("Location"), "")
@@ -36,7 +35,7 @@ func TestCreateUser(t *testing.T) {
 	want.ClientIP.Set("192.0.2.7")
 	require.Equal(t, want, *got)
 
-	minimal := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"cy","password":"correct horse","enterprise_id":"default"}`)
+	minimal := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "cy"))
 	require.Equal(t, 201, minimal.Status)
 	require.Contains(t, minimal.Body, `"is_active":true`)
 	require.Equal(t, true, apitest.Contract().Components.Schemas["CreateUser"].Value.Properties["is_active"].Value.Default)
@@ -50,8 +49,7 @@ func TestNickNames(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	create := func(name, enterprise string) int {
 		t.Helper()
-		answer := s.Send(t, "POST", "/openapi/v1/users",
-			fmt.Sprintf(`{"nick_name":%q,"password":"correct horse","enterprise_id":%q}`, name, enterprise))
+		answer := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser(enterprise, name))
 		if answer.Status == 409 {
 			require.Equal(t, []string{"/nick_name taken"}, answer.Faults(t))
 			require.NotContains(t, answer.Body, name)
@@ -73,17 +71,17 @@ func TestNickNames(t *testing.T) {
 // The number of a user who is gone is not given again, and user 1 is not made anew.
 func TestNumbersAreNeverUsedAgain(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	require.EqualValues(t, 2, s.CreateUser(t, "ada").UserID)
-	require.EqualValues(t, 3, s.CreateUser(t, "bob").UserID)
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	require.Equal(t, []directory.UserID{2, 3}, []directory.UserID{ada.ID, bob.ID})
 	db := s.SQL(t)
-	s.TokenOf(t, 3)
+	s.CreateToken(t, bob)
 	apitest.Exec(t, db, `DELETE FROM users WHERE id = 3`)
 	require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE user_id = 3`))
-	require.EqualValues(t, 4, s.CreateUser(t, "bob").UserID)
+	require.EqualValues(t, 4, s.CreateUser(t, "bob").ID)
 
 	apitest.Exec(t, db, `DELETE FROM users WHERE id = 1`)
 	started, err := s.Service.Start(t.Context(), strings.Repeat("operator", 4), nil)
 	require.NoError(t, err)
 	require.Equal(t, directory.Started{OperatorRefused: true}, started)
-	require.Equal(t, 401, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+strings.Repeat("operator", 4)).Status)
+	require.Equal(t, 401, s.Send(t, "GET", ada.Path(), "", apitest.Auth(strings.Repeat("operator", 4))).Status)
 }

@@ -230,25 +230,24 @@ func TestEveryCodeIsSent(t *testing.T) {
 	db := s.SQL(t)
 	s.DB.InsertPeople(t)
 	one, two := people.First.Path(), people.User.Path()
-	const changed = `"password":"battery staple","password1":"battery staple"}`
 	require.Equal(t, 200, s.Send(t, "PUT", two, `{"email":"ada@example.com"}`).Status)
 	apitest.Exec(t, db, `UPDATE tokens SET kind = 'login' WHERE user_id = 3; UPDATE tokens SET kind = 'operator' WHERE user_id = 10`)
 	answers := []apitest.Answer{
 		s.Send(t, "PUT", one, `{`),
 		s.Send(t, "PUT", one, `{"phone":"1","phone":"1"}`),
 		s.Send(t, "PUT", one, ``, "If-Match: x"),
-		s.Send(t, "PUT", one, `{}`, "Authorization: x"),
-		s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"x","password":"x"}`),
-		s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"x","password":"x"}`),
+		s.Send(t, "PUT", one, `{}`, apitest.Auth("x")),
+		s.LogIn(t, "x", "x"),
+		s.LogIn(t, "x", "x"),
 		s.Send(t, "PUT", two, `{"is_active":null}`, people.User.Auth()),
-		s.Send(t, "PUT", "/openapi/v1/changepwd", "{"+changed, people.OtherUser.Auth()),
+		s.Send(t, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("battery staple"), people.OtherUser.Auth()),
 		s.Send(t, "GET", people.Missing.Path(), ""),
 		s.Send(t, "PATCH", one, ""),
 		s.Send(t, "PUT", one, `{"email":"ada@example.com"}`),
-		s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":%q,"password":"correct horse","enterprise_id":"default"}`, strings.ToUpper(people.User.Name))),
+		s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", strings.ToUpper(people.User.Name))),
 		s.Send(t, "PUT", one, `{"is_active":null}`),
-		s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"2","eid":"other"}`),
-		s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"1","eid":"default"}`),
+		s.Send(t, "POST", "/openapi/v1/administrators", people.User.Appointment("other")),
+		s.Send(t, "POST", "/openapi/v1/administrators", people.First.Appointment("default")),
 		s.Send(t, "DELETE", "/openapi/v1/auth-token", "", people.ForeignSystem.Auth()),
 		s.Send(t, "PUT", one, `{"phone":"1"}`, `If-Match: "99"`),
 		s.Send(t, "PUT", one, strings.Repeat(" ", 1<<16+1)),
@@ -277,8 +276,7 @@ func TestEveryCodeIsSent(t *testing.T) {
 // The longest values that are taken are answered within the bounds of the answers.
 func TestLongestValuesAreAnswered(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.1"}})
-	token, _, err := s.Service.CreateToken(t.Context(), 1, strings.Repeat("t", 64), 0)
-	require.NoError(t, err)
+	token := s.CreateTokenWith(t, people.First, strings.Repeat("t", 64), 0)
 	bodies := apitest.Contract().Components.Schemas["CreateUser"].Value.Properties
 	members := map[string]any{"is_active": nil}
 	for _, name := range []string{"nick_name", "password", "enterprise_id", "phone", "origion"} {
@@ -293,8 +291,10 @@ func TestLongestValuesAreAnswered(t *testing.T) {
 	body, err := json.Marshal(members)
 	require.NoError(t, err)
 	from := "X-Forwarded-For: 2001:db8:1111:2222:3333:4444:5555:6666"
-	require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users", string(body), "Authorization: "+token, from).Status)
-	read := s.Send(t, "GET", "/openapi/v1/users/2", "")
+	created := s.Send(t, "POST", "/openapi/v1/users", string(body), apitest.Auth(token), from)
+	require.Equal(t, 201, created.Status)
+	path := created.Header.Get("Location")
+	read := s.Send(t, "GET", path, "")
 	for name, value := range members {
 		if text, ok := value.(string); ok && name != "password" {
 			require.Contains(t, read.Body, `"`+name+`":"`+text+`"`)
@@ -302,5 +302,5 @@ func TestLongestValuesAreAnswered(t *testing.T) {
 	}
 	require.Contains(t, read.Body, "2001:db8:1111:2222:3333:4444:5555:6666")
 	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users", "").Status)
-	require.Contains(t, s.Send(t, "GET", "/openapi/v1/users/2/audit", "").Body, strings.Repeat("t", 64))
+	require.Contains(t, s.Send(t, "GET", path+"/audit", "").Body, strings.Repeat("t", 64))
 }

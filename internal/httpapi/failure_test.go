@@ -18,14 +18,14 @@ func TestPanicIsAnInternalError(t *testing.T) {
 	require.Contains(t, log, "apitest.PanickingHasher.Hash", "the stack")
 	require.Contains(t, log, answer.Problem(t).RequestID)
 	require.NotContains(t, log, "canary")
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/1", "").Status)
+	require.Equal(t, 200, s.Send(t, "GET", people.First.Path(), "").Status)
 }
 
 func TestBrokenDatabaseIsAnInternalError(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	apitest.Exec(t, s.SQL(t), `ALTER TABLE users RENAME TO gone`)
 	for _, method := range []string{"GET", "PUT"} {
-		answer := s.Send(t, method, "/openapi/v1/users/1", "")
+		answer := s.Send(t, method, people.First.Path(), "")
 		require.Equal(t, 500, answer.Status)
 		require.NotContains(t, answer.Body, "table")
 	}
@@ -35,15 +35,15 @@ func TestBrokenDatabaseIsAnInternalError(t *testing.T) {
 // Another process that writes for longer than the server waits makes it busy, not broken.
 func TestBusyDatabaseIsUnavailable(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
+	ada := s.CreateUser(t, "ada")
 	db := s.SQL(t)
 	apitest.Exec(t, db, `BEGIN IMMEDIATE`)
-	answer := s.Send(t, "PUT", "/openapi/v1/users/2", `{"phone":"1"}`)
+	answer := s.Send(t, "PUT", ada.Path(), `{"phone":"1"}`)
 	require.Equal(t, 503, answer.Status)
 	require.Equal(t, "1", answer.Header.Get("Retry-After"))
 	require.Equal(t, "unavailable", string(answer.Problem(t).Code))
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "").Status, "reading goes on")
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{}`).Status, "there is nothing to write")
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "").Status, "reading goes on")
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{}`).Status, "there is nothing to write")
 	apitest.Exec(t, db, `COMMIT`)
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"phone":"1"}`).Status)
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"phone":"1"}`).Status)
 }

@@ -82,7 +82,7 @@ func (g generated) send(t testing.TB, s *apitest.Server) apitest.Answer {
 		require.NoError(t, err)
 		g.body = string(text)
 	}
-	headers := []string{"Authorization:"}
+	headers := []string{apitest.NoAuth}
 	for name, value := range g.headers {
 		headers = append(headers, name+": "+value)
 	}

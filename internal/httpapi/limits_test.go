@@ -18,7 +18,7 @@ import (
 func TestRequestTimeout(t *testing.T) {
 	full := password.NewGate(password.Params(), 0)
 	s := apitest.Start(t, apitest.Config{Hasher: full, RequestTimeout: 20 * time.Millisecond})
-	answer := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
+	answer := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"))
 	require.Equal(t, 503, answer.Status)
 	require.Equal(t, "1", answer.Header.Get("Retry-After"))
 	require.Equal(t, "1", apitest.Value(t, s.SQL(t), `SELECT count(*) FROM users`))
@@ -29,7 +29,7 @@ func TestClientThatLeaves(t *testing.T) {
 	held := apitest.NewHeldHasher()
 	s := apitest.Start(t, apitest.Config{Hasher: held})
 	ctx, leave := context.WithCancel(t.Context())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/openapi/v1/users", strings.NewReader(newUser+`}`))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/openapi/v1/users", strings.NewReader(apitest.NewUser("default", "bob")))
 	require.NoError(t, err)
 	request.Header.Set("Authorization", s.Token)
 	request.Header.Set("Content-Type", "application/json")
@@ -67,39 +67,39 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 		require.Equal(t, status, answer.Status)
 		require.Equal(t, "close", answer.Header.Get("Connection"), head)
 	}
-	require.Empty(t, s.Send(t, "PUT", "/openapi/v1/users/1", "{}").Header.Get("Connection"))
-	require.Empty(t, s.Send(t, "PUT", "/openapi/v1/users/1", "[]").Header.Get("Connection"))
+	require.Empty(t, s.Send(t, "PUT", people.First.Path(), "{}").Header.Get("Connection"))
+	require.Empty(t, s.Send(t, "PUT", people.First.Path(), "[]").Header.Get("Connection"))
 }
 
 func TestManyFaultsAnswerShort(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
+	ada := s.CreateUser(t, "ada")
 	var body strings.Builder
 	for i := range 6000 {
 		fmt.Fprintf(&body, `,"%d":0`, i)
 	}
-	answer := s.Send(t, "PUT", "/openapi/v1/users/2", "{"+body.String()[1:]+"}")
+	answer := s.Send(t, "PUT", ada.Path(), "{"+body.String()[1:]+"}")
 	require.Equal(t, 422, answer.Status)
 	require.Len(t, answer.Problem(t).Errors, 32)
 	require.Less(t, len(answer.Body), 4000)
 	for i := range 4000 {
 		fmt.Fprintf(&body, `,"%d":0`, 6000+i)
 	}
-	answer = s.Send(t, "PUT", "/openapi/v1/users/2", "{"+body.String()[1:]+"}")
+	answer = s.Send(t, "PUT", ada.Path(), "{"+body.String()[1:]+"}")
 	require.Equal(t, 413, answer.Status, "10,000 members do not fit in 64 KiB")
 	require.Less(t, len(answer.Body), 1000)
 }
 
 func TestLongBodies(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
+	ada := s.CreateUser(t, "ada")
 	const limit = 64 << 10
 	spaces := func(n int) string { return "{" + strings.Repeat(" ", n-2) + "}" }
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", spaces(limit)).Status)
-	require.Equal(t, 413, s.Send(t, "PUT", "/openapi/v1/users/2", spaces(limit+1)).Status)
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), spaces(limit)).Status)
+	require.Equal(t, 413, s.Send(t, "PUT", ada.Path(), spaces(limit+1)).Status)
 	require.Equal(t, 413, s.Send(t, "POST", "/openapi/v1/users", spaces(limit+1)).Status)
 
-	const line = "PUT /openapi/v1/users/2 HTTP/1.1\nHost: localhost\nAuthorization: TOKEN\nTransfer-Encoding: chunked\nContent-Type: "
+	line := "PUT " + ada.Path() + " HTTP/1.1\nHost: localhost\nAuthorization: TOKEN\nTransfer-Encoding: chunked\nContent-Type: "
 	chunked := func(n int) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", n, spaces(n)) }
 	require.Equal(t, 200, s.SendRaw(t, line+"application/json", chunked(limit)).Status)
 	require.Equal(t, 413, s.SendRaw(t, line+"application/json", chunked(limit+1)).Status)

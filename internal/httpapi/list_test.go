@@ -34,8 +34,9 @@ func TestListUsers(t *testing.T) {
 	names, total := list(t, s, "/openapi/v1/users")
 	require.Equal(t, []string{"admin"}, names)
 	require.EqualValues(t, 1, total)
-	for i := range 24 {
-		s.CreateUser(t, fmt.Sprintf("n%02d", i))
+	first := s.CreateUser(t, "n00")
+	for i := range 23 {
+		s.CreateUser(t, fmt.Sprintf("n%02d", i+1))
 	}
 	names, total = list(t, s, "/openapi/v1/users")
 	require.Len(t, names, 10, "the contract's default")
@@ -53,23 +54,18 @@ func TestListUsers(t *testing.T) {
 		require.Empty(t, names)
 		require.EqualValues(t, 25, total)
 	}
-	first := s.Send(t, "GET", "/openapi/v1/users?page_size=1&page=2", "")
-	read := s.Send(t, "GET", "/openapi/v1/users/2", "")
-	require.JSONEq(t, `{"users":[`+read.Body+`],"total":25}`, first.Body, "a user in a list is as alone")
+	second := s.Send(t, "GET", "/openapi/v1/users?page_size=1&page=2", "")
+	read := s.Send(t, "GET", first.Path(), "")
+	require.JSONEq(t, `{"users":[`+read.Body+`],"total":25}`, second.Body, "a user in a list is as alone")
 }
 
 // The query is a part of a name, an address or a phone, and plain text.
 func TestListUsersWithQuery(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	for _, user := range []string{
-		`"nick_name":"Stra\u00dfe","email":"Upper.Case@Example.com","phone":"+44 B\u00dcro"`,
-		`"nick_name":"100%","phone":"_7_"`,
-		`"nick_name":"'quoted'","email":"o'hara@example.org"`,
-		`"nick_name":"\\back","origion":"example"`,
-	} {
-		answer := s.Send(t, "POST", "/openapi/v1/users", `{"password":"correct horse","enterprise_id":"default",`+user+`}`)
-		require.Equal(t, 201, answer.Status, answer.Body)
-	}
+	s.CreateUser(t, "Stra\u00dfe", `"email":"Upper.Case@Example.com"`, `"phone":"+44 B\u00dcro"`)
+	percent := s.CreateUser(t, "100%", `"phone":"_7_"`)
+	s.CreateUser(t, "'quoted'", `"email":"o'hara@example.org"`)
+	s.CreateUser(t, `\back`, `"origion":"example"`)
 	for query, want := range map[string][]string{
 		"":             {"admin", "Stra\u00dfe", "100%", "'quoted'", `\back`},
 		"straSSe":      {"Stra\u00dfe"},
@@ -95,7 +91,7 @@ func TestListUsersWithQuery(t *testing.T) {
 		require.Equal(t, want, names, query)
 		require.EqualValues(t, len(want), total)
 	}
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/3", `{"phone":"Wei\u00df"}`).Status)
+	require.Equal(t, 200, s.Send(t, "PUT", percent.Path(), `{"phone":"Wei\u00df"}`).Status)
 	names, _ := list(t, s, "/openapi/v1/users?query=WEISS")
 	require.Equal(t, []string{"100%"}, names)
 	names, total := list(t, s, "/openapi/v1/users?query=a&page_size=1&page=2")
@@ -140,8 +136,7 @@ func TestListsShowWhatIsSeen(t *testing.T) {
 	names, total = list(t, s, "/openapi/v1/administrators?eid=other&page_size=1&page=2")
 	require.Equal(t, namesOf(people.OtherForeignAdmin), names)
 	require.EqualValues(t, 2, total)
-	require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"last","password":"correct horse","enterprise_id":"another"}`).Status)
-	require.Equal(t, 201, appoint(t, s, "11", "another").Status)
+	s.Appoint(t, s.CreateUserIn(t, "another", "last"))
 	names, _ = list(t, s, "/openapi/v1/administrators")
 	require.Equal(t, slices.Concat(administrators, foreign, []string{"last"}), names, "by creation, not by enterprise")
 	names, total = list(t, s, "/openapi/v1/administrators?eid=nowhere")
@@ -194,7 +189,7 @@ func TestQueryParametersAreChecked(t *testing.T) {
 	}
 	require.Equal(t, []string{"page", "page_size", "query"}, named, "all faults at once, in one order")
 	require.Equal(t, 422, s.Send(t, "GET", "/openapi/v1/administrators?eid=a/b", "").Status)
-	require.Equal(t, 422, s.Send(t, "GET", "/openapi/v1/users/1/audit?page=0", "").Status)
+	require.Equal(t, 422, s.Send(t, "GET", people.First.Path()+"/audit?page=0", "").Status)
 	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users?unknown=1&unknown=2", "", "Content-Type: text/plain").Status)
 }
 
@@ -212,7 +207,7 @@ func TestPagingWhileOthersInsert(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":"during%d","password":"correct horse","enterprise_id":"default"}`, i))
+				s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", fmt.Sprintf("during%d", i)))
 			}
 		}
 	}()

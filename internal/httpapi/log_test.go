@@ -46,16 +46,16 @@ func TestNothingLeaks(t *testing.T) {
 			user = strings.TrimPrefix(created.Header.Get("Location"), "/openapi/v1/users/")
 		}
 		s.Send(t, "PUT", "/openapi/v1/users/"+user, `{"password":"`+secret+`","is_active":true,"enterprise_id":"default"}`)
-		appoint(t, s, user, "default")
+		s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"`+user+`","eid":"default"}`)
 	}
-	s.Appoint(t, s.CreateUser(t, "other").UserID)
+	s.Appoint(t, s.CreateUser(t, "other"))
 	eachOperation(t, func(_ *testing.T, method, path string, described *openapi3.Operation) {
 		op = described.OperationID
 		prepare()
 		for i, body := range canaryBodies(described, user, secret, value) {
 			path := strings.ReplaceAll(path, "{user_id}", user)
 			for _, token := range []string{operator, "Bearer " + operator, operator + "x", secret, "Basic " + secret} {
-				send(method, path, body, "Authorization: "+token, "X-Request-Id: "+secret, "Cookie: token="+secret)
+				send(method, path, body, apitest.Auth(token), "X-Request-Id: "+secret, "Cookie: token="+secret)
 			}
 			send(strings.ToUpper(secret), path, body)
 			if i > 2 {
@@ -75,7 +75,7 @@ func TestNothingLeaks(t *testing.T) {
 	})
 	fmt.Fprintln(&all, s.SendRaw(t, "GET /healthz HTTP/1.1\nHost: "+secret, ""))
 	op = string(directory.OperationDeleteAuthToken)
-	send("DELETE", "/openapi/v1/auth-token", "", "Authorization: "+s.TokenOf(t, 1))
+	send("DELETE", "/openapi/v1/auth-token", "", apitest.Auth(s.CreateToken(t, people.First)))
 	require.Len(t, succeeded, 13, "each operation has been done")
 	for name, text := range map[string]string{"answers": all.String(), "log": s.Log.String(), "metrics": s.Metrics(t)} {
 		require.NotEmpty(t, text, name)
@@ -165,13 +165,13 @@ func canaryBodies(op *openapi3.Operation, user, secret, value string) []string {
 func TestLogLine(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	forged := strings.Repeat("A", 26)
-	answer := s.Send(t, "GET", "/openapi/v1/users/1?x=y", "", "X-Request-Id: "+forged)
+	answer := s.Send(t, "GET", people.First.Path()+"?x=y", "", "X-Request-Id: "+forged)
 	require.NotEqual(t, forged, answer.Header.Get("X-Request-Id"))
 	log := s.Log.String()
 	require.Contains(t, log, `"request_id":"`+answer.Header.Get("X-Request-Id")+`","method":"GET","route":"/openapi/v1/users/:user_id","status":200,`)
 	require.Contains(t, log, `"address":"127.0.0.1","user_id":1}`)
-	s.CreateUser(t, "ada")
-	entered := logIn(t, s, "default/ada", apitest.Password)
+	ada := s.CreateUser(t, "ada")
+	entered := s.LogIn(t, ada.Username(), apitest.Password)
 	require.Contains(t, lineWith(t, s.Log.String(), entered.Header.Get("X-Request-Id")), `"user_id":2}`, "who has logged in")
 	require.NotContains(t, s.Log.String(), "x=y")
 }

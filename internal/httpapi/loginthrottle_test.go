@@ -21,8 +21,7 @@ type stranger struct {
 
 func (c stranger) logIn(t *testing.T, name, password string) apitest.Answer {
 	t.Helper()
-	return c.s.Send(t, "POST", "/openapi/v1/auth-token", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password),
-		"Authorization:", "X-Forwarded-For: "+c.address)
+	return c.s.LogIn(t, name, password, "X-Forwarded-For: "+c.address)
 }
 
 // limited starts a server that lets 3 log-ins a minute fail, at a clock of the test's.
@@ -32,8 +31,7 @@ func limited(t *testing.T) (at func(address string) stranger, clock *apitest.Clo
 	s := apitest.Start(t, apitest.Config{
 		LogInLimit: 3, TrustedProxies: []string{"127.0.0.1"}, Clock: clock,
 	})
-	require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users",
-		`{"nick_name":"ada","password":"correct horse","enterprise_id":"default","email":"ada@example.com"}`).Status)
+	s.CreateUser(t, "ada", `"email":"ada@example.com"`)
 	return func(address string) stranger { return stranger{s, address} }, clock
 }
 
@@ -170,13 +168,13 @@ func TestLogInsAtOnceAreCounted(t *testing.T) {
 	insertUser(t, s.SQL(t), "1")
 	statuses := make(chan int)
 	for range 3 {
-		go func() { statuses <- logIn(t, s, "default/ada", "wrong").Status }()
+		go func() { statuses <- s.LogIn(t, "default/ada", "wrong").Status }()
 	}
 	for range 3 {
 		held.Wait()
 	}
 	for range 5 {
-		answer := logIn(t, s, "default/ada", "wrong")
+		answer := s.LogIn(t, "default/ada", "wrong")
 		require.Equal(t, 429, answer.Status)
 		require.Equal(t, "1", answer.Header.Get("Retry-After"), "nothing has failed yet")
 	}
@@ -184,7 +182,7 @@ func TestLogInsAtOnceAreCounted(t *testing.T) {
 	for range 3 {
 		require.Equal(t, 401, <-statuses)
 	}
-	wait, err := strconv.Atoi(logIn(t, s, "default/ada", "wrong").Header.Get("Retry-After"))
+	wait, err := strconv.Atoi(s.LogIn(t, "default/ada", "wrong").Header.Get("Retry-After"))
 	require.NoError(t, err)
 	require.Greater(t, wait, 1)
 }
@@ -194,7 +192,7 @@ func TestUndecidedLogInsAreNotCounted(t *testing.T) {
 	full := password.NewGate(password.Params(), 0)
 	s := apitest.Start(t, apitest.Config{Hasher: full, LogInLimit: 1, RequestTimeout: 20 * time.Millisecond})
 	for range 3 {
-		require.Equal(t, 503, logIn(t, s, "default/admin", "wrong").Status)
+		require.Equal(t, 503, s.LogIn(t, "default/admin", "wrong").Status)
 	}
 }
 
@@ -202,7 +200,7 @@ func TestUndecidedLogInsAreNotCounted(t *testing.T) {
 func TestForwardedForIsNotBelieved(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{LogInLimit: 1})
 	for i, status := range []int{401, 429, 429} {
-		answer := s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"a@example.com","password":"wrong"}`, fmt.Sprintf("X-Forwarded-For: 192.0.2.%d", i))
+		answer := s.LogIn(t, "a@example.com", "wrong", fmt.Sprintf("X-Forwarded-For: 192.0.2.%d", i))
 		require.Equal(t, status, answer.Status)
 	}
 }
@@ -210,17 +208,17 @@ func TestForwardedForIsNotBelieved(t *testing.T) {
 // A refusal is a line of the log, with the request's id, the address and the reason.
 func TestRefusalsAreLogged(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{LogInLimit: 1})
-	s.CreateUser(t, "ada")
-	as := "Authorization: " + s.TokenOf(t, 2)
+	ada := s.CreateUser(t, "ada")
+	as := apitest.Auth(s.CreateToken(t, ada))
 	for code, answer := range map[string]apitest.Answer{
-		"unauthenticated":     s.Send(t, "GET", "/openapi/v1/users/1", "", "Authorization: wrong"),
+		"unauthenticated":     s.Send(t, "GET", people.First.Path(), "", apitest.Auth("wrong")),
 		"forbidden":           s.Send(t, "GET", "/openapi/v1/users", "", as),
-		"invalid_credentials": logIn(t, s, "default/ada", "wrong"),
+		"invalid_credentials": s.LogIn(t, ada.Username(), "wrong"),
 		"too_many_requests":   {},
 	} {
 		if code == "too_many_requests" {
-			logIn(t, s, "default/ada", "wrong")
-			answer = logIn(t, s, "default/ada", "wrong")
+			s.LogIn(t, ada.Username(), "wrong")
+			answer = s.LogIn(t, ada.Username(), "wrong")
 		}
 		require.Equal(t, code, string(answer.Problem(t).Code))
 		line := lineWith(t, s.Log.String(), answer.Header.Get("X-Request-Id"))
@@ -244,12 +242,12 @@ func lineWith(t *testing.T, log, text string) string {
 // A token sends only so many requests a second, whatever they ask for; others are not held up.
 func TestRateLimit(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{RateLimit: 5})
-	s.CreateUser(t, "ada")
-	as := "Authorization: " + s.TokenOf(t, 2)
+	ada := s.CreateUser(t, "ada")
+	as := apitest.Auth(s.CreateToken(t, ada))
 	var refused apitest.Answer
 	passed, begin := 0, time.Now()
 	for range 10000 {
-		refused = s.Send(t, "PUT", "/openapi/v1/users/2", "[", "Content-Type: text/plain", as)
+		refused = s.Send(t, "PUT", ada.Path(), "[", "Content-Type: text/plain", as)
 		if refused.Status == 429 {
 			break
 		}
@@ -261,11 +259,11 @@ func TestRateLimit(t *testing.T) {
 	require.Equal(t, 429, refused.Status, "before the body is looked at")
 	require.Equal(t, "1", refused.Header.Get("Retry-After"))
 	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", as).Status)
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "").Status, "another token")
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+s.TokenOf(t, 2)).Status, "of the same user, too")
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "").Status, "another token")
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", apitest.Auth(s.CreateToken(t, ada))).Status, "of the same user, too")
 	require.Equal(t, 404, s.Send(t, "GET", "/nowhere", "", as).Status)
 	for range 20 {
-		require.Equal(t, 401, logIn(t, s, "default/ada", "wrong").Status, "who has no token is not counted")
+		require.Equal(t, 401, s.LogIn(t, ada.Username(), "wrong").Status, "who has no token is not counted")
 	}
-	require.Eventually(t, func() bool { return s.Send(t, "GET", "/openapi/v1/users/2", "", as).Status == 200 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return s.Send(t, "GET", ada.Path(), "", as).Status == 200 }, time.Minute, 50*time.Millisecond)
 }

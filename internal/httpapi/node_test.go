@@ -55,13 +55,13 @@ func TestClients(t *testing.T) {
 // A person opens /docs, authorizes, and tries to update a user with null.
 func TestDocsInABrowser(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
+	ada := s.CreateUser(t, "ada")
 	wire := s.Wire(t)
 	picture, err := filepath.Abs("../../bin/docs.png")
 	require.NoError(t, err)
 	require.NoError(t, os.RemoveAll(picture))
 	run(t, wire.URL, s.Token, "node", "../../.ci/docs.mjs", picture)
-	require.Contains(t, wire.Sent(), apitest.Sent{Method: "PUT", Path: "/openapi/v1/users/2", Body: `{"is_active": null}`})
+	require.Contains(t, wire.Sent(), apitest.Sent{Method: "PUT", Path: ada.Path(), Body: `{"is_active": null}`})
 	require.Equal(t, "NULL", apitest.Value(t, s.SQL(t), `SELECT is_active FROM users WHERE id = 2`))
 	require.FileExists(t, picture)
 }

@@ -12,22 +12,21 @@ import (
 
 func TestWhoMayDoWhat(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
-	as := "Authorization: " + s.TokenOf(t, 2)
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	as := apitest.Auth(s.CreateToken(t, ada))
 
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", as).Status)
-	own := s.Send(t, "PUT", "/openapi/v1/users/2", `{"email":"ada@example.com","phone":"1"}`, as)
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", as).Status)
+	own := s.Send(t, "PUT", ada.Path(), `{"email":"ada@example.com","phone":"1"}`, as)
 	require.Equal(t, 200, own.Status)
 
-	missing := s.Send(t, "GET", "/openapi/v1/users/99", "", as)
-	for _, id := range []string{"1", "3"} {
+	missing := s.Send(t, "GET", people.Missing.Path(), "", as)
+	for _, other := range []apitest.Person{people.First, bob} {
 		for _, method := range []string{"GET", "PUT"} {
-			answer := s.Send(t, method, "/openapi/v1/users/"+id, "", as)
+			answer := s.Send(t, method, other.Path(), "", as)
 			require.Equal(t, 404, answer.Status)
 			require.Equal(t, withoutID(t, missing), withoutID(t, answer))
 		}
-		require.Equal(t, 404, s.Send(t, "PUT", "/openapi/v1/users/"+id, `{"is_active":true,"password":"new password"}`, as).Status)
+		require.Equal(t, 404, s.Send(t, "PUT", other.Path(), `{"is_active":true,"password":"new password"}`, as).Status)
 	}
 
 	for body, faults := range map[string][]string{
@@ -37,13 +36,13 @@ func TestWhoMayDoWhat(t *testing.T) {
 		`{"password":"new password","enterprise_id":"other"}`: {"/enterprise_id not_allowed"},
 		`{"enterprise_id":"x","is_active":false,"phone":"2"}`: {"/enterprise_id not_allowed", "/is_active not_allowed"},
 	} {
-		answer := s.Send(t, "PUT", "/openapi/v1/users/2", body, as, `If-Match: "1"`)
+		answer := s.Send(t, "PUT", ada.Path(), body, as, `If-Match: "1"`)
 		require.Equal(t, 403, answer.Status, "403 comes before 412")
 		require.Equal(t, faults, answer.Faults(t))
 	}
-	require.JSONEq(t, own.Body, s.Send(t, "PUT", "/openapi/v1/users/2", "{}", as).Body, "one forbidden member refuses all")
+	require.JSONEq(t, own.Body, s.Send(t, "PUT", ada.Path(), "{}", as).Body, "one forbidden member refuses all")
 
-	created := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`, as)
+	created := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), as)
 	require.Equal(t, 403, created.Status)
 	require.Empty(t, created.Faults(t), "it is not about a member")
 	require.Equal(t, 422, s.Send(t, "POST", "/openapi/v1/users", `{}`, as).Status, "422 comes before 403")
@@ -52,13 +51,13 @@ func TestWhoMayDoWhat(t *testing.T) {
 func TestNobodyDeactivatesOneself(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for _, state := range []string{"false", "null"} {
-		answer := s.Send(t, "PUT", "/openapi/v1/users/1", fmt.Sprintf(`{"phone":"1","is_active":%s}`, state))
+		answer := s.Send(t, "PUT", people.First.Path(), fmt.Sprintf(`{"phone":"1","is_active":%s}`, state))
 		require.Equal(t, 409, answer.Status)
 		require.Equal(t, "own_account", string(answer.Problem(t).Code))
 		require.Equal(t, []string{"/is_active not_allowed"}, answer.Faults(t))
 	}
-	require.Equal(t, 412, s.Send(t, "PUT", "/openapi/v1/users/1", `{"is_active":null}`, `If-Match: "9"`).Status, "412 comes before 409")
-	answer := s.Send(t, "PUT", "/openapi/v1/users/1", `{"is_active":true,"enterprise_id":"moved"}`)
+	require.Equal(t, 412, s.Send(t, "PUT", people.First.Path(), `{"is_active":null}`, `If-Match: "9"`).Status, "412 comes before 409")
+	answer := s.Send(t, "PUT", people.First.Path(), `{"is_active":true,"enterprise_id":"moved"}`)
 	require.Equal(t, 200, answer.Status)
 	require.JSONEq(t, `{"enterprise_id":"moved","phone":"","is_active":true}`, answer.Body)
 }
@@ -85,9 +84,9 @@ func TestRightsAreReadInTheUnit(t *testing.T) {
 				insertUser(t, db, "NULL")
 				answer := held.Meanwhile(t, func() apitest.Answer {
 					if method == "PUT" {
-						return s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password"}`, `If-Match: "1"`)
+						return s.Send(t, "PUT", people.User.Path(), `{"password":"new password"}`, `If-Match: "1"`)
 					}
-					return s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
+					return s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"))
 				}, func() { apitest.Exec(t, db, c.meanwhile) })
 				want := map[string]int{"PUT": c.put, "POST": c.post}[method]
 				require.Equal(t, want, answer.Status)
@@ -105,8 +104,7 @@ func TestClockIsReadInTheUnit(t *testing.T) {
 	held := apitest.NewHeldHasher()
 	clock := apitest.NewClock()
 	s := apitest.Start(t, apitest.Config{Hasher: held, Clock: clock})
-	token, _, err := s.Service.CreateToken(t.Context(), 1, "short", time.Minute)
-	require.NoError(t, err)
+	token := s.CreateTokenWith(t, people.First, "short", time.Minute)
 	answer := held.Meanwhile(t, func() apitest.Answer {
 		return s.Send(t, "PUT", people.First.Path(), `{"password":"new password"}`, apitest.Auth(token))
 	}, func() { clock.Advance(time.Hour) })
@@ -117,26 +115,26 @@ func TestClockIsReadInTheUnit(t *testing.T) {
 func TestRefusedUpdatesAreNotHashed(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{Hasher: apitest.PanickingHasher{}})
 	insertUser(t, s.SQL(t), "1")
-	as := "Authorization: " + s.TokenOf(t, 2)
+	as := apitest.Auth(s.CreateToken(t, people.User))
 	const body = `{"password":"new password"}`
-	require.Equal(t, 404, s.Send(t, "PUT", "/openapi/v1/users/9", body).Status)
-	require.Equal(t, 404, s.Send(t, "PUT", "/openapi/v1/users/1", body, as).Status)
-	require.Equal(t, 403, s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password","is_active":true}`, as).Status)
-	require.Equal(t, 412, s.Send(t, "PUT", "/openapi/v1/users/2", body, `If-Match: "9"`).Status)
-	require.Equal(t, 403, s.Send(t, "POST", "/openapi/v1/users", newUser+`}`, as).Status)
+	require.Equal(t, 404, s.Send(t, "PUT", people.Missing.Path(), body).Status)
+	require.Equal(t, 404, s.Send(t, "PUT", people.First.Path(), body, as).Status)
+	require.Equal(t, 403, s.Send(t, "PUT", people.User.Path(), `{"password":"new password","is_active":true}`, as).Status)
+	require.Equal(t, 412, s.Send(t, "PUT", people.User.Path(), body, `If-Match: "9"`).Status)
+	require.Equal(t, 403, s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), as).Status)
 }
 
 // What ends while a body is on its way no longer counts, also where nothing is written.
 func TestRightsThatEndWhileTheBodyArrives(t *testing.T) {
-	const password = `{"password":"new password","password1":"new password"}`
+	newPassword := apitest.NewPassword("new password")
 	for _, c := range []struct {
 		meanwhile, path, body string
 		status                int
 	}{
 		{`DELETE FROM users WHERE id = 4`, people.User.Path(), `{}`, 401},
-		{`DELETE FROM users WHERE id = 4`, "/openapi/v1/changepwd", password, 401},
+		{`DELETE FROM users WHERE id = 4`, "/openapi/v1/changepwd", newPassword, 401},
 		{`UPDATE users SET is_active = 0 WHERE id = 4`, people.User.Path(), `{}`, 401},
-		{`UPDATE users SET is_active = 0 WHERE id = 4`, "/openapi/v1/changepwd", password, 401},
+		{`UPDATE users SET is_active = 0 WHERE id = 4`, "/openapi/v1/changepwd", newPassword, 401},
 		{`UPDATE users SET role = 'user' WHERE id = 4`, people.User.Path(), `{}`, 404},
 		{`UPDATE users SET enterprise_id = 'x' WHERE id = 4`, people.User.Path(), `{"phone":"1"}`, 404},
 	} {

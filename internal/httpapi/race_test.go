@@ -21,9 +21,10 @@ const taken = `{"type":"urn:userapi:problem:email_taken","title":"E-mail address
 func TestClaimsOfOneAddress(t *testing.T) {
 	const clients, rounds = 8, 1000
 	s := apitest.Start(t, apitest.Config{})
-	tokens := make([]string, clients)
+	users, tokens := make([]apitest.Person, clients), make([]string, clients)
 	for i := range clients {
-		tokens[i] = s.TokenOf(t, s.CreateUser(t, fmt.Sprintf("user%d", i)).UserID)
+		users[i] = s.CreateUser(t, fmt.Sprintf("user%d", i))
+		tokens[i] = s.CreateToken(t, users[i])
 	}
 	spelt := func(address string, i int) string {
 		letters := []byte(address)
@@ -33,7 +34,7 @@ func TestClaimsOfOneAddress(t *testing.T) {
 	for round := range rounds {
 		address := fmt.Sprintf("claimants.%d@example.com", round)
 		answers := apitest.AtOnce(clients, func(i int) apitest.Answer {
-			return s.Send(t, "PUT", fmt.Sprintf("/openapi/v1/users/%d", i+2), fmt.Sprintf(`{"email":%q}`, spelt(address, i)), "Authorization: "+tokens[i])
+			return s.Send(t, "PUT", users[i].Path(), fmt.Sprintf(`{"email":%q}`, spelt(address, i)), apitest.Auth(tokens[i]))
 		})
 		won := 0
 		for _, answer := range answers {
@@ -55,7 +56,7 @@ func TestClaimsOfOneAddress(t *testing.T) {
 func TestOneVersionIsWonOnce(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for range 20 {
-		created := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
+		created := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"))
 		require.Equal(t, 201, created.Status)
 		path := created.Header.Get("Location")
 		statuses := apitest.AtOnce(8, func(i int) int {
@@ -86,7 +87,7 @@ func TestClaimsOfOneName(t *testing.T) {
 			if i%2 == 0 {
 				name = strings.ToUpper(name)
 			}
-			return s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":%q,"password":"correct horse","enterprise_id":"default"}`, name)).Status
+			return s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", name)).Status
 		})
 		require.ElementsMatch(t, []int{201, 409, 409, 409, 409, 409, 409, 409}, statuses)
 	}

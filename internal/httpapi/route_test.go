@@ -42,7 +42,7 @@ func TestUnknownIDs(t *testing.T) {
 // Unknown routes are 404 and unknown methods 405, before any token is asked for.
 func TestUnknownRoutes(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	const none = "Authorization:"
+	const none = apitest.NoAuth
 	for _, path := range []string{
 		"/", "/openapi", "/openapi/v1", "/openapi/v1/", "/openapi/v1/users/", "/openapi/v1/users/1/", "/openapi/v1/users/1/x",
 		"/openapi/v1//users/1", "/openapi/v2/users/1", "/Openapi/v1/users/1", "/openapi/v1/users/1/2/3", "/openapi/v1/users/1/changepwd/", "/openapi/v1/users/1/audit/x",
@@ -77,7 +77,7 @@ func TestUnknownRoutes(t *testing.T) {
 		require.Empty(t, options.Body)
 	}
 	require.Equal(t, 405, s.Send(t, "HEAD", "/openapi/v1/changepwd", "").Status)
-	require.Equal(t, 404, s.Send(t, "GET", "/openapi/v1/users//audit", "", "Authorization:").Status)
+	require.Equal(t, 404, s.Send(t, "GET", "/openapi/v1/users//audit", "", apitest.NoAuth).Status)
 	require.Equal(t, 404, s.SendRaw(t, "OPTIONS * HTTP/1.1\nHost: x", "").Status)
 }
 
@@ -99,7 +99,7 @@ func TestHeadAnswersAsGet(t *testing.T) {
 
 func TestProbes(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	const none = "Authorization:"
+	const none = apitest.NoAuth
 	contract, err := os.ReadFile("../../openapi.yaml")
 	require.NoError(t, err)
 	answer := s.Send(t, "GET", "/openapi.yaml", "", none)

@@ -52,7 +52,7 @@ func attempts(actor, target apitest.Person) []attempted {
 		{directory.OperationListUserEvents, "GET", path + "/audit", "", nil, 200},
 		{
 			directory.OperationChangePassword, "PUT", path + "/changepwd",
-			fmt.Sprintf(`{"user_id":%d,"password":"new password","password1":"new password"}`, target.ID),
+			target.NewPassword("new password"),
 			[]directory.Field{directory.FieldPassword},
 			200,
 		},
@@ -77,7 +77,7 @@ func attempts(actor, target apitest.Person) []attempted {
 	deleted := attempted{directory.OperationDeleteUser, "DELETE", path, "", nil, 204}
 	appointed := attempted{
 		directory.OperationCreateAdministrator, "POST", "/openapi/v1/administrators",
-		fmt.Sprintf(`{"user_id":"%d","eid":%q}`, target.ID, cmp.Or(target.Enterprise, "default")), nil, 201,
+		target.Appointment(cmp.Or(target.Enterprise, "default")), nil, 201,
 	}
 	dismissed := attempted{directory.OperationDeleteAdministrator, "DELETE", target.AdministratorPath(), "", nil, 204}
 	if target.Role == directory.RoleSystemAdministrator {
@@ -140,9 +140,6 @@ func TestPolicyTable(t *testing.T) {
 // The rules about enterprises and about oneself.
 func TestPolicyOfEnterprises(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	created := func(enterprise string) string {
-		return fmt.Sprintf(`{"nick_name":"new","password":"correct horse","enterprise_id":%q}`, enterprise)
-	}
 	for _, actor := range []apitest.Person{people.User, people.Admin, people.System} {
 		for _, c := range []struct {
 			op                 directory.Operation
@@ -155,9 +152,9 @@ func TestPolicyOfEnterprises(t *testing.T) {
 			{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=default", "", "default", 200},
 			{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=other", "", "other", 200},
 			{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=Default", "", "Default", 200},
-			{directory.OperationCreateUser, "POST", "/openapi/v1/users", created("default"), "default", 201},
-			{directory.OperationCreateUser, "POST", "/openapi/v1/users", created("other"), "other", 201},
-			{directory.OperationChangeOwnPassword, "PUT", "/openapi/v1/changepwd", `{"password":"new password","password1":"new password"}`, "", 200},
+			{directory.OperationCreateUser, "POST", "/openapi/v1/users", apitest.NewUser("default", "new"), "default", 201},
+			{directory.OperationCreateUser, "POST", "/openapi/v1/users", apitest.NewUser("other", "new"), "other", 201},
+			{directory.OperationChangeOwnPassword, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("new password"), "", 200},
 			{directory.OperationDeleteAuthToken, "DELETE", "/openapi/v1/auth-token", "", "", 204},
 		} {
 			s.DB.InsertPeople(t)

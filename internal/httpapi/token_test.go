@@ -15,18 +15,17 @@ import (
 
 func TestLogIn(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	created := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"Ad\u00e9le","password":"correct horse","enterprise_id":"Default","email":"Ada@Example.com"}`)
-	require.Equal(t, 201, created.Status)
+	adele := s.CreateUserIn(t, "Default", "Ad\u00e9le", `"email":"Ada@Example.com"`)
 	for _, name := range []string{"Ada@Example.com", "ada@example.COM", "Default/Ad\u00e9le", "Default/ADE\u0301LE"} {
-		answer := logIn(t, s, name, apitest.Password)
+		answer := s.LogIn(t, name, apitest.Password)
 		require.Equal(t, 200, answer.Status, name)
 		var token client.AuthToken
 		require.NoError(t, json.Unmarshal([]byte(answer.Body), &token))
 		require.Regexp(t, `^ua_[A-Za-z0-9_-]{43}$`, token.Token)
 		require.WithinDuration(t, time.Now().Add(apitest.TokenLife), token.ExpiresAt, time.Minute)
-		require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: Bearer "+token.Token).Status)
+		require.Equal(t, 200, s.Send(t, "GET", adele.Path(), "", "Authorization: Bearer "+token.Token).Status)
 	}
-	wrong := logIn(t, s, "ada@example.com", "wrong")
+	wrong := s.LogIn(t, "ada@example.com", "wrong")
 	require.Equal(t, 401, wrong.Status)
 	require.Equal(t, "Bearer", wrong.Header.Get("WWW-Authenticate"))
 	require.Equal(t, "invalid_credentials", string(wrong.Problem(t).Code))
@@ -36,15 +35,15 @@ func TestLogIn(t *testing.T) {
 			"nobody@example.com", "Ad\u00e9le", "default/Ad\u00e9le", "/Ad\u00e9le", "Default/", "Default", "x/y/z", "2",
 			"Default/admin", "default/admin", "ada@example.com ", "%", "' OR 1=1", "Ada@Example.com\u0301",
 		} {
-			answer := logIn(t, s, name, apitest.Password)
+			answer := s.LogIn(t, name, apitest.Password)
 			require.Equal(t, withoutID(t, wrong), withoutID(t, answer), name)
 			require.Equal(t, wrong.Header.Get("WWW-Authenticate"), answer.Header.Get("WWW-Authenticate"))
 		}
 		for _, password := range []string{"Correct horse", "correct horse ", "x", strings.Repeat("x", 128)} {
-			require.Equal(t, withoutID(t, wrong), withoutID(t, logIn(t, s, "ada@example.com", password)))
+			require.Equal(t, withoutID(t, wrong), withoutID(t, s.LogIn(t, "ada@example.com", password)))
 		}
 		if state != "true" {
-			require.Equal(t, withoutID(t, wrong), withoutID(t, logIn(t, s, "ada@example.com", apitest.Password)), "not active")
+			require.Equal(t, withoutID(t, wrong), withoutID(t, s.LogIn(t, "ada@example.com", apitest.Password)), "not active")
 		}
 	}
 	for _, body := range []string{
@@ -52,7 +51,7 @@ func TestLogIn(t *testing.T) {
 		`{"username":"` + strings.Repeat("x", 255) + `","password":"x"}`, `{"username":1,"password":"x"}`,
 		`{"username":"a\u0000b","password":"x"}`, `{"username":null,"password":null}`,
 	} {
-		require.Equal(t, 422, s.Send(t, "POST", "/openapi/v1/auth-token", body, "Authorization:").Status, body)
+		require.Equal(t, 422, s.Send(t, "POST", "/openapi/v1/auth-token", body, apitest.NoAuth).Status, body)
 	}
 	require.Equal(t, 401, s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"a@b","password":"x"}`).Status, "a token is not needed and does not help")
 }
@@ -61,46 +60,49 @@ func TestLogIn(t *testing.T) {
 func TestLogInTokensEnd(t *testing.T) {
 	clock := apitest.NewClock()
 	s := apitest.Start(t, apitest.Config{Clock: clock})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	logIn := func(p apitest.Person) string {
+		t.Helper()
+		return s.LogIn(t, p.Username(), apitest.Password).Token(t)
+	}
 	db := s.SQL(t)
 	status := func(token string) int {
-		return s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+token).Status
+		return s.Send(t, "GET", ada.Path(), "", apitest.Auth(token)).Status
 	}
-	made := s.TokenOf(t, 2)
-	first := s.LogIn(t, "ada")
+	made := s.CreateToken(t, ada)
+	first := logIn(ada)
 	clock.Advance(apitest.TokenLife - time.Second)
 	require.Equal(t, 200, status(first))
 	clock.Advance(time.Second)
 	require.Equal(t, 401, status(first))
 
-	s.LogIn(t, "ada")
+	logIn(ada)
 	require.Equal(t, "1", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`), "the one that has expired is gone")
 	for range 51 {
-		s.TokenOf(t, 3)
+		s.CreateToken(t, bob)
 	}
 	require.Equal(t, "51", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE user_id = 3`), "tokens that are made have no such end")
 
 	tokens := make([]string, 51)
 	for i := range 50 {
-		tokens[i] = s.LogIn(t, "ada")
+		tokens[i] = logIn(ada)
 	}
 	require.Equal(t, 200, status(tokens[0]), "fifty live")
 	require.Equal(t, "50", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`))
-	other := s.LogIn(t, "bob")
-	tokens[50] = s.LogIn(t, "ada")
+	other := logIn(bob)
+	tokens[50] = logIn(ada)
 	require.Equal(t, 401, status(tokens[0]))
 	require.Equal(t, 200, status(tokens[1]))
 	require.Equal(t, 200, status(made), "tokens that were made do not count")
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/3", "", "Authorization: "+other).Status)
+	require.Equal(t, 200, s.Send(t, "GET", bob.Path(), "", apitest.Auth(other)).Status)
 
-	out := s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+tokens[50])
+	out := s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(tokens[50]))
 	require.Equal(t, 204, out.Status)
 	require.Empty(t, out.Body)
 	require.Equal(t, 401, status(tokens[50]))
-	require.Equal(t, 401, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+tokens[50]).Status)
+	require.Equal(t, 401, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(tokens[50])).Status)
 	require.Equal(t, 200, status(tokens[49]))
-	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+made).Status, "one that was made, too")
+	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(made)).Status, "one that was made, too")
 	require.Equal(t, 401, status(made))
 
 	for body, want := range map[string]int{
@@ -108,10 +110,10 @@ func TestLogInTokensEnd(t *testing.T) {
 		`{"is_active":null}`: 401,
 	} {
 		apitest.Exec(t, db, `UPDATE users SET enterprise_id = 'default', is_active = 1 WHERE id = 2`)
-		token := s.LogIn(t, "ada")
-		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", body).Status)
+		token := logIn(ada)
+		require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), body).Status)
 		require.Equal(t, want, status(token), body)
-		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"is_active":true}`).Status)
+		require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"is_active":true}`).Status)
 		require.Equal(t, want, status(token), "for good")
 	}
 }
@@ -122,10 +124,10 @@ func TestOperatorsTokenDoesNotLogOut(t *testing.T) {
 	operator := strings.Repeat("operator", 4)
 	_, err := s.Service.Start(t.Context(), operator, nil)
 	require.NoError(t, err)
-	answer := s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+operator)
+	answer := s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(operator))
 	require.Equal(t, 409, answer.Status)
 	require.Equal(t, "operator_token", string(answer.Problem(t).Code))
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/1", "", "Authorization: "+operator).Status)
+	require.Equal(t, 200, s.Send(t, "GET", people.First.Path(), "", apitest.Auth(operator)).Status)
 }
 
 // A password that changes, a state that is left and a user who goes while a log-in is
@@ -151,12 +153,12 @@ func TestLogInIsDecidedInTheUnit(t *testing.T) {
 			require.NoError(t, err)
 			apitest.Exec(t, db, `UPDATE users SET password_hash = ? WHERE id = 2`, hash)
 			answer := held.Meanwhile(t,
-				func() apitest.Answer { return logIn(t, s, "default/ada", apitest.Password) },
+				func() apitest.Answer { return s.LogIn(t, "default/ada", apitest.Password) },
 				func() { apitest.Exec(t, db, c.meanwhile) })
 			require.Equal(t, c.status, answer.Status)
 			require.Equal(t, fmt.Sprint(map[int]int{200: 1, 401: 0}[c.status]), apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`))
 			if c.status == 401 && name != "deleted" {
-				require.Equal(t, 429, logIn(t, s, "default/ada", apitest.Password).Status, "it has failed")
+				require.Equal(t, 429, s.LogIn(t, "default/ada", apitest.Password).Status, "it has failed")
 			}
 		})
 	}
@@ -166,8 +168,8 @@ func TestLogInIsDecidedInTheUnit(t *testing.T) {
 func TestNoPasswordNoLogIn(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for _, password := range []string{"correct horse", "\u0000", " "} {
-		require.NotEqual(t, 200, logIn(t, s, "default/admin", password).Status)
+		require.NotEqual(t, 200, s.LogIn(t, "default/admin", password).Status)
 	}
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/1", `{"password":"correct horse"}`).Status)
-	require.Equal(t, 200, logIn(t, s, "default/admin", "correct horse").Status)
+	require.Equal(t, 200, s.Send(t, "PUT", people.First.Path(), `{"password":"correct horse"}`).Status)
+	require.Equal(t, 200, s.LogIn(t, "default/admin", "correct horse").Status)
 }

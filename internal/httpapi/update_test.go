@@ -24,12 +24,12 @@ const seedBody = `{
 
 func TestSeedExample(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	answer := s.Send(t, "PUT", "/openapi/v1/users/2", seedBody)
+	ada := s.CreateUser(t, "ada")
+	answer := s.Send(t, "PUT", ada.Path(), seedBody)
 	require.Equal(t, 200, answer.Status, answer.Body)
 	require.JSONEq(t, `{"enterprise_id":"string","email":"user@example.com","phone":"string","is_active":true}`, answer.Body)
 
-	read := s.Send(t, "GET", "/openapi/v1/users/2", "")
+	read := s.Send(t, "GET", ada.Path(), "")
 	require.Equal(t, 200, read.Status)
 	var info map[string]any
 	require.NoError(t, json.Unmarshal([]byte(read.Body), &info))
@@ -45,7 +45,7 @@ func TestSeedExample(t *testing.T) {
 // alone, read from the file by a second connection.
 func TestIsActiveHasThreeStates(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	id := s.CreateUser(t, "ada").UserID
+	ada := s.CreateUser(t, "ada")
 	db := s.SQL(t)
 	c := s.Client(t, s.Token)
 	states := []struct {
@@ -59,13 +59,13 @@ func TestIsActiveHasThreeStates(t *testing.T) {
 	}
 	set := func(t *testing.T, want string, stored string, body client.UpdateUser) {
 		t.Helper()
-		answer, err := c.UpdateUserWithResponse(t.Context(), fmt.Sprint(id), nil, body)
+		answer, err := c.UpdateUserWithResponse(t.Context(), ada.ID.String(), nil, body)
 		require.NoError(t, err)
 		require.NotNil(t, answer.JSON200, string(answer.Body))
 		require.Contains(t, string(answer.Body), `"is_active":`+want)
 		require.Equal(t, stored, apitest.Value(t, db,
-			`SELECT typeof(is_active) || ' ' || coalesce(is_active, 'NULL') FROM users WHERE id = ?`, id))
-		read, err := c.GetUserWithResponse(t.Context(), fmt.Sprint(id), nil)
+			`SELECT typeof(is_active) || ' ' || coalesce(is_active, 'NULL') FROM users WHERE id = ?`, ada.ID))
+		read, err := c.GetUserWithResponse(t.Context(), ada.ID.String(), nil)
 		require.NoError(t, err)
 		require.Contains(t, string(read.Body), `"is_active":`+want)
 	}
@@ -111,8 +111,8 @@ func TestTruthTable(t *testing.T) {
 	} {
 		t.Run(r.member, func(t *testing.T) {
 			s := apitest.Start(t, apitest.Config{})
-			s.CreateUser(t, "ada")
-			const path = "/openapi/v1/users/2"
+			ada := s.CreateUser(t, "ada")
+			path := ada.Path()
 			require.Equal(t, 200, s.Send(t, "PUT", path, before).Status)
 			db := s.SQL(t)
 			row := func() string {
@@ -182,27 +182,27 @@ func TestTruthTable(t *testing.T) {
 // No body in any spelling is an update of nothing.
 func TestNoBodyChangesNothing(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
+	ada := s.CreateUser(t, "ada")
 	db := s.SQL(t)
-	before := s.Send(t, "GET", "/openapi/v1/users/2", "")
+	before := s.Send(t, "GET", ada.Path(), "")
 	events := apitest.Value(t, db, `SELECT count(*) FROM events`)
-	const line = "PUT /openapi/v1/users/2 HTTP/1.1\nHost: localhost\nAuthorization: TOKEN\n"
+	line := "PUT " + ada.Path() + " HTTP/1.1\nHost: localhost\nAuthorization: TOKEN\n"
 	for name, send := range map[string]func(*testing.T) apitest.Answer{
 		"no body":   func(t *testing.T) apitest.Answer { return s.SendRaw(t, line+"Accept: */*", "") },
 		"length 0":  func(t *testing.T) apitest.Answer { return s.SendRaw(t, line+"Content-Length: 0", "") },
 		"any type":  func(t *testing.T) apitest.Answer { return s.SendRaw(t, line+"Content-Type: text/plain", "") },
 		"chunked":   func(t *testing.T) apitest.Answer { return s.SendRaw(t, line+"Transfer-Encoding: chunked", "0\r\n\r\n") },
-		"{}":        func(t *testing.T) apitest.Answer { return s.Send(t, "PUT", "/openapi/v1/users/2", "{}") },
-		"spaced {}": func(t *testing.T) apitest.Answer { return s.Send(t, "PUT", "/openapi/v1/users/2", " \t{\r\n} ") },
+		"{}":        func(t *testing.T) apitest.Answer { return s.Send(t, "PUT", ada.Path(), "{}") },
+		"spaced {}": func(t *testing.T) apitest.Answer { return s.Send(t, "PUT", ada.Path(), " \t{\r\n} ") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := send(t)
 			require.Equal(t, 200, answer.Status, answer.Body)
 			require.JSONEq(t, `{"enterprise_id":"default","phone":"","is_active":true}`, answer.Body)
-			require.Equal(t, before.Header.Get("ETag"), s.Send(t, "GET", "/openapi/v1/users/2", "").Header.Get("ETag"))
+			require.Equal(t, before.Header.Get("ETag"), s.Send(t, "GET", ada.Path(), "").Header.Get("ETag"))
 			require.Equal(t, events, apitest.Value(t, db, `SELECT count(*) FROM events`))
 		})
 	}
-	stale := s.Send(t, "PUT", "/openapi/v1/users/2", "{}", `If-Match: "7"`)
+	stale := s.Send(t, "PUT", ada.Path(), "{}", `If-Match: "7"`)
 	require.Equal(t, 412, stale.Status)
 }

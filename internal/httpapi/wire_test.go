@@ -75,7 +75,7 @@ func TestStatesAreDescribed(t *testing.T) {
 
 func TestGoClientOnTheWire(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
+	ada := s.CreateUser(t, "ada")
 	wire := s.Wire(t)
 	wired := *s
 	wired.URL = wire.URL
@@ -90,7 +90,7 @@ func TestGoClientOnTheWire(t *testing.T) {
 		answer, err := c.UpdateUserWithResponse(t.Context(), "2", nil, change)
 		require.NoError(t, err)
 		require.NotNil(t, answer.JSON200)
-		require.Equal(t, apitest.Sent{Method: "PUT", Path: "/openapi/v1/users/2", Body: states[i].body}, wire.Sent()[i], fmt.Sprint(change))
+		require.Equal(t, apitest.Sent{Method: "PUT", Path: ada.Path(), Body: states[i].body}, wire.Sent()[i], fmt.Sprint(change))
 	}
 	requireStates(t, "`gen/client` (Go)", wire.Sent())
 }

@@ -1,0 +1,101 @@
+package apitest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/gen/client"
+	"userapi/internal/directory"
+)
+
+// Password is the password of the users that CreateUser makes.
+const Password = "correct horse"
+
+// NewUser is the body of a request to create a user whose password is Password. Members
+// are more members of it as JSON, as in `"phone":"1"`.
+func NewUser(enterprise, name string, members ...string) string {
+	required := fmt.Sprintf(`"enterprise_id":%s,"nick_name":%s,"password":%s`, quote(enterprise), quote(name), quote(Password))
+	return "{" + strings.Join(append([]string{required}, members...), ",") + "}"
+}
+
+// NewPassword is the body of a request to change the own password.
+func NewPassword(password string) string {
+	return fmt.Sprintf(`{"password":%[1]s,"password1":%[1]s}`, quote(password))
+}
+
+// NewPassword is the body of a request to change the password of this person.
+func (p Person) NewPassword(password string) string {
+	return fmt.Sprintf(`{"user_id":%d,"password":%[2]s,"password1":%[2]s}`, p.ID, quote(password))
+}
+
+// Appointment is the body of a request to make this person an administrator of an enterprise.
+func (p Person) Appointment(enterprise string) string {
+	return fmt.Sprintf(`{"user_id":"%d","eid":%s}`, p.ID, quote(enterprise))
+}
+
+// quote writes a string as JSON.
+func quote(text string) string {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return string(quoted)
+}
+
+// CreateUser creates a user in the enterprise default. Members are those of NewUser.
+func (s *Server) CreateUser(t testing.TB, name string, members ...string) Person {
+	t.Helper()
+	return s.CreateUserIn(t, "default", name, members...)
+}
+
+// CreateUserIn creates a user in an enterprise. Members are those of NewUser.
+func (s *Server) CreateUserIn(t testing.TB, enterprise, name string, members ...string) Person {
+	t.Helper()
+	answer := s.Send(t, "POST", "/openapi/v1/users", NewUser(enterprise, name, members...))
+	require.Equal(t, 201, answer.Status, answer.Body)
+	var created client.UserInfo
+	require.NoError(t, json.Unmarshal([]byte(answer.Body), &created))
+	return Person{ID: directory.UserID(created.UserID), Name: name, Role: directory.RoleUser, Enterprise: enterprise}
+}
+
+// Appoint makes a user an administrator of the enterprise that the user is in.
+func (s *Server) Appoint(t testing.TB, p Person) {
+	t.Helper()
+	answer := s.Send(t, "POST", "/openapi/v1/administrators", p.Appointment(p.Enterprise))
+	require.Equal(t, 201, answer.Status, answer.Body)
+}
+
+// LogIn tries a username and a password.
+func (s *Server) LogIn(t testing.TB, username, password string, headers ...string) Answer {
+	t.Helper()
+	return s.Send(t, "POST", "/openapi/v1/auth-token", fmt.Sprintf(`{"username":%s,"password":%s}`, quote(username), quote(password)),
+		append([]string{NoAuth}, headers...)...)
+}
+
+// Token is the token that a log-in is answered with.
+func (a Answer) Token(t testing.TB) string {
+	t.Helper()
+	require.Equal(t, 200, a.Status, a.Body)
+	var answered client.AuthToken
+	require.NoError(t, json.Unmarshal([]byte(a.Body), &answered))
+	return answered.Token
+}
+
+// CreateToken makes a token that has no end, as the command line would.
+func (s *Server) CreateToken(t testing.TB, p Person) string {
+	t.Helper()
+	return s.CreateTokenWith(t, p, "test", 0)
+}
+
+// CreateTokenWith makes a token with this name and life. A life of 0 has no end.
+func (s *Server) CreateTokenWith(t testing.TB, p Person, name string, life time.Duration) string {
+	t.Helper()
+	secret, _, err := s.Service.CreateToken(t.Context(), p.ID, name, life)
+	require.NoError(t, err)
+	return secret
+}
