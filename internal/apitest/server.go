@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"database/sql"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +16,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
-	"github.com/mattn/go-sqlite3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -46,15 +43,13 @@ const TokenLife = time.Hour
 
 // Server is a running server.
 type Server struct {
-	URL      string
-	Database string // the file
-	Token    string // of user 1, a system administrator
-	Service  *directory.Service
-	Handler  http.Handler // what is served at URL
-	Log      *Log
-	DB       *Database
+	URL     string
+	Token   string // of user 1, a system administrator
+	Service *directory.Service
+	Handler http.Handler // what is served at URL
+	Log     *Log
+	DB      *Database
 
-	db      *store.Store
 	metrics http.Handler
 	client  *http.Client
 }
@@ -62,17 +57,15 @@ type Server struct {
 // Start starts a server on an empty database; it ends with the test.
 func Start(t testing.TB, config Config) *Server {
 	t.Helper()
-	s := &Server{Database: filepath.Join(t.TempDir(), "userapi.db"), Log: &Log{}}
-	version, err := store.Migrate(t.Context(), s.Database)
+	s := &Server{Log: &Log{}}
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
 	require.Positive(t, version)
-	db, err := store.Open(t.Context(), s.Database)
+	db, err := store.Open(t.Context(), path)
 	require.NoError(t, err)
-	s.db = db
-	beside, err := sql.Open("sqlite3", fmt.Sprintf("file:%s?_txlock=immediate&_foreign_keys=1&_synchronous=OFF&_busy_timeout=%d",
-		s.Database, time.Hour.Milliseconds()))
+	s.DB, err = openSQLite(path, db)
 	require.NoError(t, err)
-	s.DB = &Database{sql: beside, store: db}
 	if config.Hasher == nil {
 		config.Hasher = CheapGate()
 	}
@@ -123,7 +116,7 @@ func Start(t testing.TB, config Config) *Server {
 		defer cancel()
 		assert.NoError(t, server.Shutdown(ctx))
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
-		require.NoError(t, beside.Close())
+		require.NoError(t, s.DB.sql.Close())
 		require.NoError(t, db.Close())
 	})
 	return s
@@ -162,61 +155,6 @@ func (s *Server) Metrics(t testing.TB) string {
 	require.NoError(t, err)
 	s.metrics.ServeHTTP(recorder, request)
 	return recorder.Body.String()
-}
-
-// Conn is a connection to the database beside the server's own.
-type Conn struct {
-	*sql.Conn
-	notice func(testing.TB)
-}
-
-// SQL opens a connection to the database beside the server's own, as another process would.
-func (s *Server) SQL(t testing.TB) *Conn {
-	t.Helper()
-	db, err := sql.Open("sqlite3", fmt.Sprintf("file:%s?_busy_timeout=5000&_foreign_keys=1", s.Database))
-	require.NoError(t, err)
-	conn, err := db.Conn(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, conn.Close())
-		require.NoError(t, db.Close())
-	})
-	return &Conn{conn, s.notice}
-}
-
-// notice lets the server see what another process has written; it would within a second.
-func (s *Server) notice(t testing.TB) {
-	t.Helper()
-	_, err := s.db.Change(t.Context(), directory.Operator(), 0, func(directory.Facts) (directory.Change, error) {
-		return directory.Change{}, nil
-	})
-	require.NoError(t, err)
-}
-
-// Exec runs statements on a connection. What they have committed the server knows.
-func Exec(t testing.TB, conn *Conn, statements string, args ...any) {
-	t.Helper()
-	_, err := conn.ExecContext(t.Context(), statements, args...)
-	require.NoError(t, err)
-	committed := false
-	require.NoError(t, conn.Raw(func(driver any) error {
-		committed = driver.(*sqlite3.SQLiteConn).AutoCommit()
-		return nil
-	}))
-	if committed {
-		conn.notice(t)
-	}
-}
-
-// Value reads one value; NULL is "NULL".
-func Value(t testing.TB, conn *Conn, query string, args ...any) string {
-	t.Helper()
-	var value sql.NullString
-	require.NoError(t, conn.QueryRowContext(t.Context(), query, args...).Scan(&value))
-	if !value.Valid {
-		return "NULL"
-	}
-	return value.String
 }
 
 // Log keeps what is written to it.

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
 // appoint asks for an appointment. The number is any text.
@@ -17,15 +18,14 @@ func appoint(t *testing.T, s *apitest.Server, id, enterprise string, headers ...
 
 func TestAppointAndDismiss(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	db := s.SQL(t)
 	ada, bob, cy := s.CreateUser(t, "ada"), s.CreateUser(t, "bob"), s.CreateUser(t, "cy")
 	answer := appoint(t, s, "2", "default")
 	require.Equal(t, 201, answer.Status)
 	require.JSONEq(t, `{"user_id":"2","eid":"default"}`, answer.Body)
-	before := apitest.Value(t, db, `SELECT version || (SELECT '|' || count(*) FROM events) FROM users WHERE id = 2`)
-	require.Equal(t, "2", apitest.Value(t, db, `SELECT version FROM users WHERE id = 2`))
+	require.EqualValues(t, 2, s.DB.Row(t, ada).Version)
+	before := s.DB.State(t)
 	require.Equal(t, 201, appoint(t, s, "2", "default").Status, "who is one stays one")
-	require.Equal(t, before, apitest.Value(t, db, `SELECT version || (SELECT '|' || count(*) FROM events) FROM users WHERE id = 2`))
+	require.Equal(t, before, s.DB.State(t))
 
 	as := apitest.Auth(s.CreateToken(t, ada))
 	require.Equal(t, 201, appoint(t, s, "3", "default", as).Status, "an administrator appoints in the own enterprise")
@@ -94,18 +94,14 @@ func TestLastAdministratorStays(t *testing.T) {
 			{"undecide", "PUT", p.Path(), `{"phone":"1","is_active":null}`, "/is_active not_allowed"},
 		}
 	}
-	db := s.SQL(t)
-	state := func() string {
-		return apitest.Value(t, db, `SELECT group_concat(concat_ws('|', id, version, phone, role, is_active)) FROM users`)
-	}
 	requireToStay := func(p apitest.Person) {
 		t.Helper()
 		for _, way := range waysToRemove(p) {
-			before := state()
+			before := s.DB.State(t)
 			answer := s.Send(t, way.method, way.path, way.body)
 			require.Equal(t, 409, answer.Status, way.name)
 			require.Equal(t, "last_administrator", string(answer.Problem(t).Code), way.name)
-			require.Equal(t, before, state())
+			require.Equal(t, before, s.DB.State(t))
 			if way.pointer != "" {
 				require.Equal(t, []string{way.pointer}, answer.Faults(t))
 			}
@@ -128,8 +124,8 @@ func TestLastAdministratorStays(t *testing.T) {
 	requireToStay(ada)
 	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"default","is_active":true,"phone":"2"}`).Status,
 		"neither moved nor deactivated")
-	require.Equal(t, "administrator", apitest.Value(t, db, `SELECT role FROM users WHERE id = 2`))
-	apitest.Exec(t, db, `UPDATE users SET is_active = 0 WHERE id = 2`)
+	require.Equal(t, directory.RoleAdministrator, s.DB.Row(t, ada).Role)
+	s.DB.SetActive(t, ada, new(false))
 	require.Equal(t, 204, s.Send(t, "DELETE", ada.AdministratorPath(), "").Status, "who is not active is not the last active one")
 }
 
@@ -155,15 +151,16 @@ func TestMoveDropsTheRole(t *testing.T) {
 	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
 	s.Appoint(t, ada)
 	s.Appoint(t, bob)
-	db := s.SQL(t)
 	as := apitest.Auth(s.CreateToken(t, ada))
 	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"other"}`).Status)
-	require.Equal(t, "user", apitest.Value(t, db, `SELECT role FROM users WHERE id = 2`))
-	require.Equal(t, "enterprise_id,role", apitest.Value(t, db, `SELECT fields FROM events WHERE operation = 'updateUser'`))
+	require.Equal(t, directory.RoleUser, s.DB.Row(t, ada).Role)
+	events := s.DB.Events(t)
+	require.Equal(t, directory.OperationUpdateUser, events[len(events)-1].Operation)
+	require.Equal(t, []directory.Field{directory.FieldEnterpriseID, directory.FieldRole}, events[len(events)-1].Fields)
 	require.Equal(t, 403, s.Send(t, "GET", "/openapi/v1/users", "", as).Status)
 	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", as).Status)
 	require.Equal(t, 200, s.Send(t, "PUT", people.First.Path(), `{"enterprise_id":"other"}`).Status)
-	require.Equal(t, "system_administrator", apitest.Value(t, db, `SELECT role FROM users WHERE id = 1`))
+	require.Equal(t, directory.RoleSystemAdministrator, s.DB.Row(t, people.First).Role)
 }
 
 // A role that is lost while a request hashes its password no longer counts.
@@ -178,14 +175,15 @@ func TestDismissedWhileHashing(t *testing.T) {
 	} {
 		held := apitest.NewHeldHasher()
 		s := apitest.Start(t, apitest.Config{Hasher: held})
-		db := s.SQL(t)
 		s.DB.InsertPeople(t)
-		events := apitest.Value(t, db, `SELECT count(*) FROM events`)
+		var before string
 		answer := held.Meanwhile(t,
 			func() apitest.Answer { return s.Send(t, c.method, c.path, body, people.Admin.Auth()) },
-			func() { require.Equal(t, 204, s.Send(t, "DELETE", people.Admin.AdministratorPath(), "").Status) })
+			func() {
+				require.Equal(t, 204, s.Send(t, "DELETE", people.Admin.AdministratorPath(), "").Status)
+				before = s.DB.State(t)
+			})
 		require.Equal(t, c.status, answer.Status)
-		require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM users WHERE password_hash IS NOT NULL OR phone <> '' OR id > 10`))
-		require.Equal(t, events+"+1", apitest.Value(t, db, `SELECT (count(*) - 1) || '+1' FROM events`))
+		require.Equal(t, before, s.DB.State(t))
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"crypto/sha256"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
 func TestAuthorizationHeader(t *testing.T) {
@@ -98,8 +100,7 @@ func TestTokensEnd(t *testing.T) {
 
 func tokenID(t *testing.T, s *apitest.Server, p apitest.Person) int64 {
 	t.Helper()
-	tokens, err := s.Service.Store.Tokens(t.Context(), p.ID)
-	require.NoError(t, err)
+	tokens := s.DB.TokensOf(t, p)
 	require.Len(t, tokens, 1)
 	return tokens[0].ID
 }
@@ -107,10 +108,10 @@ func tokenID(t *testing.T, s *apitest.Server, p apitest.Person) int64 {
 // Tokens are stored as SHA-256, passwords as argon2id.
 func TestTokensAndPasswordsAreHashed(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	db := s.SQL(t)
-	require.Equal(t, "blob 32", apitest.Value(t, db, `SELECT typeof(hash) || ' ' || length(hash) FROM tokens`))
-	s.CreateUser(t, "ada")
-	require.Regexp(t, `^\$argon2id\$`, apitest.Value(t, db, `SELECT password_hash FROM users WHERE id = 2`))
+	hash := sha256.Sum256([]byte(s.Token))
+	require.Equal(t, [][]byte{hash[:]}, s.DB.TokenHashes(t))
+	ada := s.CreateUser(t, "ada")
+	require.Regexp(t, `^\$argon2id\$`, s.DB.Row(t, ada).PasswordHash)
 	require.Regexp(t, `^ua_[A-Za-z0-9_-]{43}$`, s.Token)
 }
 
@@ -128,11 +129,15 @@ func TestKnownTokenBecomesTheOperators(t *testing.T) {
 	}
 
 	s.Token = s.CreateToken(t, people.First)
-	anothers := s.CreateTokenWith(t, s.CreateUser(t, "ada"), "x", time.Hour)
+	ada := s.CreateUser(t, "ada")
+	anothers := s.CreateTokenWith(t, ada, "x", time.Hour)
 	_, err := s.Service.Start(t.Context(), anothers, nil)
 	require.NoError(t, err)
-	require.Equal(t, "1|operator|operator|NULL", apitest.Value(t, s.SQL(t),
-		`SELECT concat_ws('|', user_id, name, kind, coalesce(expires, 'NULL')) FROM tokens WHERE kind = 'operator'`))
+	require.Empty(t, s.DB.TokensOf(t, ada))
+	operators := s.DB.TokensOf(t, people.First, directory.TokenOperator)
+	require.Len(t, operators, 1)
+	require.Equal(t, "operator", operators[0].Name)
+	require.Zero(t, operators[0].Expires)
 	require.Equal(t, 200, s.Send(t, "PUT", people.First.Path(), `{"password":"new password"}`).Status)
 	require.Equal(t, 200, s.Send(t, "GET", people.First.Path(), "", apitest.Auth(anothers)).Status, "a password does not end it")
 }

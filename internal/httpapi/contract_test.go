@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
 // eachOperation calls do for every operation, by method and path.
@@ -306,10 +307,9 @@ func TestExamplesOfProblems(t *testing.T) {
 		"LastAdministrator":    s.Send(t, "DELETE", administrator.Path(), "", asAdministrator),
 		"NotAppointable":       s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other")),
 	}
-	db := s.SQL(t)
-	apitest.Exec(t, db, `UPDATE tokens SET kind = 'operator' WHERE user_id = 1`)
+	s.DB.SetTokenKind(t, people.First, directory.TokenOperator)
 	answers["OperatorToken"] = s.Send(t, "DELETE", "/openapi/v1/auth-token", "")
-	apitest.Exec(t, db, `UPDATE tokens SET kind = 'login', created = 0`)
+	s.DB.SetTokenKind(t, ada, directory.TokenLogIn)
 	answers["ReauthenticationRequired"] = s.Send(t, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("battery staple"), asAda)
 	for name, documented := range apitest.Contract().Components.Responses {
 		problem := documented.Value.Content["application/problem+json"].Example.(map[string]any)

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
 // Deletion is real: the user, the tokens and the log-in are gone, name and address are
@@ -29,10 +30,13 @@ func TestDeleteUser(t *testing.T) {
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
 		require.Equal(t, 404, s.Send(t, method, ada.Path(), "").Status)
 	}
-	db := s.SQL(t)
-	require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE user_id = 2`))
-	require.Equal(t, "1|first start|2|default|deleteUser||"+answer.Header.Get("X-Request-Id"), apitest.Value(t, db,
-		`SELECT concat_ws('|', actor_id, token_name, target_id, enterprise_id, operation, fields, request_id) FROM events ORDER BY id DESC LIMIT 1`))
+	require.Empty(t, s.DB.TokensOf(t, ada))
+	events := s.DB.Events(t)
+	last := events[len(events)-1]
+	require.Equal(t, directory.Event{
+		ID: last.ID, At: last.At, ActorID: people.First.ID, TokenName: "first start", TargetID: ada.ID, EnterpriseID: "default",
+		Operation: directory.OperationDeleteUser, RequestID: answer.Header.Get("X-Request-Id"),
+	}, last)
 	require.Equal(t, ada.ID+1, s.CreateUser(t, "ada", email).ID)
 }
 
@@ -59,8 +63,8 @@ func TestFailedDeletionLeavesTheUser(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
 	token := s.CreateToken(t, ada)
-	db := s.SQL(t)
-	apitest.Exec(t, db, `CREATE TRIGGER fault BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'injected'); END`)
+	s.DB.FailInserts(t, "events")
+	before := s.DB.State(t)
 	for _, request := range []struct{ method, path, body string }{
 		{"DELETE", ada.Path(), ""},
 		{"POST", "/openapi/v1/administrators", ada.Appointment("default")},
@@ -71,5 +75,5 @@ func TestFailedDeletionLeavesTheUser(t *testing.T) {
 		require.Equal(t, 500, s.Send(t, request.method, request.path, request.body).Status, request)
 	}
 	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", apitest.Auth(token)).Status)
-	require.Equal(t, "user|1|2", apitest.Value(t, db, `SELECT concat_ws('|', role, version, (SELECT count(*) FROM tokens)) FROM users WHERE id = 2`))
+	require.Equal(t, before, s.DB.State(t))
 }

@@ -177,7 +177,7 @@ func forbid(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	case "updateUser":
 		g.members["enterprise_id"] = "other"
 	case "changeOwnPassword":
-		apitest.Exec(t, s.SQL(t), `UPDATE tokens SET kind = 'login'`)
+		s.DB.SetTokenKind(t, people.User, directory.TokenLogIn)
 	}
 }
 
@@ -195,7 +195,7 @@ func conflict(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	case "createAdministrator":
 		g.members["eid"] = "other"
 	case "deleteAuthToken":
-		apitest.Exec(t, s.SQL(t), `UPDATE tokens SET kind = 'operator'`)
+		s.DB.SetTokenKind(t, people.System, directory.TokenOperator)
 	}
 }
 
@@ -227,11 +227,11 @@ func TestEveryParameterMatters(t *testing.T) {
 // Each code of the contract is sent by some request here, and no other.
 func TestEveryCodeIsSent(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{LogInLimit: 1})
-	db := s.SQL(t)
 	s.DB.InsertPeople(t)
 	one, two := people.First.Path(), people.User.Path()
 	require.Equal(t, 200, s.Send(t, "PUT", two, `{"email":"ada@example.com"}`).Status)
-	apitest.Exec(t, db, `UPDATE tokens SET kind = 'login' WHERE user_id = 3; UPDATE tokens SET kind = 'operator' WHERE user_id = 10`)
+	s.DB.SetTokenKind(t, people.OtherUser, directory.TokenLogIn)
+	s.DB.SetTokenKind(t, people.ForeignSystem, directory.TokenOperator)
 	answers := []apitest.Answer{
 		s.Send(t, "PUT", one, `{`),
 		s.Send(t, "PUT", one, `{"phone":"1","phone":"1"}`),

@@ -23,7 +23,7 @@ func TestPanicIsAnInternalError(t *testing.T) {
 
 func TestBrokenDatabaseIsAnInternalError(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	apitest.Exec(t, s.SQL(t), `ALTER TABLE users RENAME TO gone`)
+	s.DB.Break(t)
 	for _, method := range []string{"GET", "PUT"} {
 		answer := s.Send(t, method, people.First.Path(), "")
 		require.Equal(t, 500, answer.Status)
@@ -36,14 +36,13 @@ func TestBrokenDatabaseIsAnInternalError(t *testing.T) {
 func TestBusyDatabaseIsUnavailable(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
-	db := s.SQL(t)
-	apitest.Exec(t, db, `BEGIN IMMEDIATE`)
+	unlock := s.DB.Lock(t)
 	answer := s.Send(t, "PUT", ada.Path(), `{"phone":"1"}`)
 	require.Equal(t, 503, answer.Status)
 	require.Equal(t, "1", answer.Header.Get("Retry-After"))
 	require.Equal(t, "unavailable", string(answer.Problem(t).Code))
 	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "").Status, "reading goes on")
 	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{}`).Status, "there is nothing to write")
-	apitest.Exec(t, db, `COMMIT`)
+	unlock()
 	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"phone":"1"}`).Status)
 }

@@ -11,18 +11,11 @@ import (
 	"userapi/internal/apitest"
 )
 
-// users is a database's users as text.
-func users(t *testing.T, s *apitest.Server) string {
-	t.Helper()
-	return apitest.Value(t, s.SQL(t), `SELECT group_concat(concat_ws('|', id, version, nick_name, enterprise_id,
-		password_hash, email, phone, coalesce(is_active, 'NULL')), x'0a') FROM users`)
-}
-
 // JSON that is not what the schema asks for is 422, with every fault.
 func TestInvalidUpdate(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
-	before := users(t, s)
+	before := s.DB.State(t)
 	long := strings.Repeat("x", 200)
 	email := func(address string) string { return fmt.Sprintf(`{"email":%q}`, address) }
 	for name, c := range map[string]struct {
@@ -93,13 +86,13 @@ func TestInvalidUpdate(t *testing.T) {
 			require.NotContains(t, answer.Body, "canary")
 		})
 	}
-	require.Equal(t, before, users(t, s))
+	require.Equal(t, before, s.DB.State(t))
 	require.NotContains(t, s.Log.String(), "canary")
 }
 
 func TestInvalidCreate(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	before := users(t, s)
+	before := s.DB.State(t)
 	for name, c := range map[string]struct {
 		body   string
 		faults []string
@@ -127,7 +120,7 @@ func TestInvalidCreate(t *testing.T) {
 		answer := s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":%s,"password":"correct horse","enterprise_id":"default"}`, quoteASCII(name)))
 		require.Equal(t, 422, answer.Status, name)
 	}
-	require.Equal(t, before, users(t, s))
+	require.Equal(t, before, s.DB.State(t))
 }
 
 // quoteASCII writes a JSON string in ASCII.

@@ -18,16 +18,18 @@ import (
 func TestRequestTimeout(t *testing.T) {
 	full := password.NewGate(password.Params(), 0)
 	s := apitest.Start(t, apitest.Config{Hasher: full, RequestTimeout: 20 * time.Millisecond})
+	before := s.DB.State(t)
 	answer := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"))
 	require.Equal(t, 503, answer.Status)
 	require.Equal(t, "1", answer.Header.Get("Retry-After"))
-	require.Equal(t, "1", apitest.Value(t, s.SQL(t), `SELECT count(*) FROM users`))
+	require.Equal(t, before, s.DB.State(t))
 }
 
 // A client that leaves before its unit begins changes nothing, and is no failure of ours.
 func TestClientThatLeaves(t *testing.T) {
 	held := apitest.NewHeldHasher()
 	s := apitest.Start(t, apitest.Config{Hasher: held})
+	before := s.DB.State(t)
 	ctx, leave := context.WithCancel(t.Context())
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/openapi/v1/users", strings.NewReader(apitest.NewUser("default", "bob")))
 	require.NoError(t, err)
@@ -48,7 +50,7 @@ func TestClientThatLeaves(t *testing.T) {
 	held.Release()
 	require.Eventually(t, func() bool { return strings.Contains(s.Log.String(), `"status":499`) }, time.Minute, time.Millisecond)
 	require.NotContains(t, s.Log.String(), "request failed")
-	require.Equal(t, "1", apitest.Value(t, s.SQL(t), `SELECT count(*) FROM users`))
+	require.Equal(t, before, s.DB.State(t))
 }
 
 // A refusal does not wait for a body that it does not need.

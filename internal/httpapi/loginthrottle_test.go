@@ -165,16 +165,16 @@ func TestFailedLogInsOfAnAccount(t *testing.T) {
 func TestLogInsAtOnceAreCounted(t *testing.T) {
 	held := apitest.NewHeldHasher()
 	s := apitest.Start(t, apitest.Config{Hasher: held, LogInLimit: 3})
-	insertUser(t, s.SQL(t), "1")
+	s.DB.InsertPeople(t)
 	statuses := make(chan int)
 	for range 3 {
-		go func() { statuses <- s.LogIn(t, "default/ada", "wrong").Status }()
+		go func() { statuses <- s.LogIn(t, people.User.Username(), "wrong").Status }()
 	}
 	for range 3 {
 		held.Wait()
 	}
 	for range 5 {
-		answer := s.LogIn(t, "default/ada", "wrong")
+		answer := s.LogIn(t, people.User.Username(), "wrong")
 		require.Equal(t, 429, answer.Status)
 		require.Equal(t, "1", answer.Header.Get("Retry-After"), "nothing has failed yet")
 	}
@@ -182,7 +182,7 @@ func TestLogInsAtOnceAreCounted(t *testing.T) {
 	for range 3 {
 		require.Equal(t, 401, <-statuses)
 	}
-	wait, err := strconv.Atoi(s.LogIn(t, "default/ada", "wrong").Header.Get("Retry-After"))
+	wait, err := strconv.Atoi(s.LogIn(t, people.User.Username(), "wrong").Header.Get("Retry-After"))
 	require.NoError(t, err)
 	require.Greater(t, wait, 1)
 }

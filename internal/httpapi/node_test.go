@@ -62,7 +62,7 @@ func TestDocsInABrowser(t *testing.T) {
 	require.NoError(t, os.RemoveAll(picture))
 	run(t, wire.URL, s.Token, "node", "../../.ci/docs.mjs", picture)
 	require.Contains(t, wire.Sent(), apitest.Sent{Method: "PUT", Path: ada.Path(), Body: `{"is_active": null}`})
-	require.Equal(t, "NULL", apitest.Value(t, s.SQL(t), `SELECT is_active FROM users WHERE id = 2`))
+	require.Nil(t, s.DB.Row(t, ada).IsActive)
 	require.FileExists(t, picture)
 }
 

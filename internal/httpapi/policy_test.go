@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
 func TestWhoMayDoWhat(t *testing.T) {
@@ -64,35 +65,38 @@ func TestNobodyDeactivatesOneself(t *testing.T) {
 
 // What the actor was when the request came in no longer counts when it is carried out.
 func TestRightsAreReadInTheUnit(t *testing.T) {
+	actor, target := people.System, people.User
 	for name, c := range map[string]struct {
-		meanwhile string
+		meanwhile func(t testing.TB, db *apitest.Database)
 		put, post int
 	}{
-		"token ended":       {`DELETE FROM tokens WHERE user_id = 1`, 401, 401},
-		"token expired":     {`UPDATE tokens SET expires = 1 WHERE user_id = 1`, 401, 401},
-		"actor deactivated": {`UPDATE users SET is_active = 0 WHERE id = 1`, 401, 401},
-		"actor undecided":   {`UPDATE users SET is_active = NULL WHERE id = 1`, 401, 401},
-		"role lost":         {`UPDATE users SET role = 'user' WHERE id = 1`, 404, 403},
-		"target gone":       {`DELETE FROM users WHERE id = 2`, 404, 201},
-		"target changed":    {`UPDATE users SET version = 2 WHERE id = 2`, 412, 201},
+		"token ended":       {func(t testing.TB, db *apitest.Database) { db.DeleteTokens(t, actor) }, 401, 401},
+		"token expired":     {func(t testing.TB, db *apitest.Database) { db.ExpireTokens(t, actor) }, 401, 401},
+		"actor deactivated": {func(t testing.TB, db *apitest.Database) { db.SetActive(t, actor, new(false)) }, 401, 401},
+		"actor undecided":   {func(t testing.TB, db *apitest.Database) { db.SetActive(t, actor, nil) }, 401, 401},
+		"role lost":         {func(t testing.TB, db *apitest.Database) { db.SetRole(t, actor, directory.RoleUser) }, 404, 403},
+		"target gone":       {func(t testing.TB, db *apitest.Database) { db.DeleteUser(t, target) }, 404, 201},
+		"target changed":    {func(t testing.TB, db *apitest.Database) { db.RaiseVersion(t, target) }, 412, 201},
 	} {
 		for _, method := range []string{"PUT", "POST"} {
 			t.Run(name+" "+method, func(t *testing.T) {
 				held := apitest.NewHeldHasher()
 				s := apitest.Start(t, apitest.Config{Hasher: held})
-				db := s.SQL(t)
-				insertUser(t, db, "NULL")
+				s.DB.InsertPeople(t)
+				var before string
 				answer := held.Meanwhile(t, func() apitest.Answer {
 					if method == "PUT" {
-						return s.Send(t, "PUT", people.User.Path(), `{"password":"new password"}`, `If-Match: "1"`)
+						return s.Send(t, "PUT", target.Path(), `{"password":"new password"}`, actor.Auth(), `If-Match: "1"`)
 					}
-					return s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"))
-				}, func() { apitest.Exec(t, db, c.meanwhile) })
+					return s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), actor.Auth())
+				}, func() {
+					c.meanwhile(t, s.DB)
+					before = s.DB.State(t)
+				})
 				want := map[string]int{"PUT": c.put, "POST": c.post}[method]
 				require.Equal(t, want, answer.Status)
 				if want != 201 {
-					require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM users WHERE password_hash IS NOT NULL`))
-					require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM events WHERE target_id <> 1`))
+					require.Equal(t, before, s.DB.State(t))
 				}
 			})
 		}
@@ -114,8 +118,8 @@ func TestClockIsReadInTheUnit(t *testing.T) {
 // Nobody makes the server hash a password for an update that is refused anyway.
 func TestRefusedUpdatesAreNotHashed(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{Hasher: apitest.PanickingHasher{}})
-	insertUser(t, s.SQL(t), "1")
-	as := apitest.Auth(s.CreateToken(t, people.User))
+	s.DB.InsertPeople(t)
+	as := people.User.Auth()
 	const body = `{"password":"new password"}`
 	require.Equal(t, 404, s.Send(t, "PUT", people.Missing.Path(), body).Status)
 	require.Equal(t, 404, s.Send(t, "PUT", people.First.Path(), body, as).Status)
@@ -127,22 +131,24 @@ func TestRefusedUpdatesAreNotHashed(t *testing.T) {
 // What ends while a body is on its way no longer counts, also where nothing is written.
 func TestRightsThatEndWhileTheBodyArrives(t *testing.T) {
 	newPassword := apitest.NewPassword("new password")
+	deleted := func(db *apitest.Database) { db.DeleteUser(t, people.Admin) }
+	deactivated := func(db *apitest.Database) { db.SetActive(t, people.Admin, new(false)) }
 	for _, c := range []struct {
-		meanwhile, path, body string
-		status                int
+		meanwhile  func(db *apitest.Database)
+		path, body string
+		status     int
 	}{
-		{`DELETE FROM users WHERE id = 4`, people.User.Path(), `{}`, 401},
-		{`DELETE FROM users WHERE id = 4`, "/openapi/v1/changepwd", newPassword, 401},
-		{`UPDATE users SET is_active = 0 WHERE id = 4`, people.User.Path(), `{}`, 401},
-		{`UPDATE users SET is_active = 0 WHERE id = 4`, "/openapi/v1/changepwd", newPassword, 401},
-		{`UPDATE users SET role = 'user' WHERE id = 4`, people.User.Path(), `{}`, 404},
-		{`UPDATE users SET enterprise_id = 'x' WHERE id = 4`, people.User.Path(), `{"phone":"1"}`, 404},
+		{deleted, people.User.Path(), `{}`, 401},
+		{deleted, "/openapi/v1/changepwd", newPassword, 401},
+		{deactivated, people.User.Path(), `{}`, 401},
+		{deactivated, "/openapi/v1/changepwd", newPassword, 401},
+		{func(db *apitest.Database) { db.SetRole(t, people.Admin, directory.RoleUser) }, people.User.Path(), `{}`, 404},
+		{func(db *apitest.Database) { db.SetEnterprise(t, people.Admin, "x") }, people.User.Path(), `{"phone":"1"}`, 404},
 	} {
 		s := apitest.Start(t, apitest.Config{Hasher: apitest.PanickingHasher{}})
-		db := s.SQL(t)
 		s.DB.InsertPeople(t)
 		answer := apitest.SendInTwoParts(t, "PUT", s.URL+c.path, people.Admin.Token(), c.body,
-			func() { apitest.Exec(t, db, c.meanwhile) })
-		require.Equal(t, c.status, answer.Status, "%+v", c)
+			func() { c.meanwhile(s.DB) })
+		require.Equal(t, c.status, answer.Status, "%s %s", c.path, c.body)
 	}
 }

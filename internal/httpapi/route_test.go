@@ -114,7 +114,7 @@ func TestProbes(t *testing.T) {
 
 	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", none).Status)
 	require.Equal(t, 200, s.Send(t, "GET", "/readyz", "", none).Status)
-	apitest.Exec(t, s.SQL(t), `ALTER TABLE users RENAME TO gone`)
+	s.DB.Break(t)
 	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", none).Status)
 	answer = s.Send(t, "GET", "/readyz", "", none)
 	require.Equal(t, 503, answer.Status)

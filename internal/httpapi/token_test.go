@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"userapi/gen/client"
 	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
 func TestLogIn(t *testing.T) {
@@ -29,8 +29,8 @@ func TestLogIn(t *testing.T) {
 	require.Equal(t, 401, wrong.Status)
 	require.Equal(t, "Bearer", wrong.Header.Get("WWW-Authenticate"))
 	require.Equal(t, "invalid_credentials", string(wrong.Problem(t).Code))
-	for _, state := range []string{"true", "false", "null"} {
-		apitest.Exec(t, s.SQL(t), `UPDATE users SET is_active = `+strings.Replace(state, "null", "NULL", 1)+` WHERE id = 2`)
+	for _, active := range []*bool{new(true), new(false), nil} {
+		s.DB.SetActive(t, adele, active)
 		for _, name := range []string{
 			"nobody@example.com", "Ad\u00e9le", "default/Ad\u00e9le", "/Ad\u00e9le", "Default/", "Default", "x/y/z", "2",
 			"Default/admin", "default/admin", "ada@example.com ", "%", "' OR 1=1", "Ada@Example.com\u0301",
@@ -42,7 +42,7 @@ func TestLogIn(t *testing.T) {
 		for _, password := range []string{"Correct horse", "correct horse ", "x", strings.Repeat("x", 128)} {
 			require.Equal(t, withoutID(t, wrong), withoutID(t, s.LogIn(t, "ada@example.com", password)))
 		}
-		if state != "true" {
+		if active == nil || !*active {
 			require.Equal(t, withoutID(t, wrong), withoutID(t, s.LogIn(t, "ada@example.com", apitest.Password)), "not active")
 		}
 	}
@@ -65,7 +65,6 @@ func TestLogInTokensEnd(t *testing.T) {
 		t.Helper()
 		return s.LogIn(t, p.Username(), apitest.Password).Token(t)
 	}
-	db := s.SQL(t)
 	status := func(token string) int {
 		return s.Send(t, "GET", ada.Path(), "", apitest.Auth(token)).Status
 	}
@@ -77,18 +76,18 @@ func TestLogInTokensEnd(t *testing.T) {
 	require.Equal(t, 401, status(first))
 
 	logIn(ada)
-	require.Equal(t, "1", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`), "the one that has expired is gone")
+	require.Len(t, s.DB.TokensOf(t, ada, directory.TokenLogIn), 1, "the one that has expired is gone")
 	for range 51 {
 		s.CreateToken(t, bob)
 	}
-	require.Equal(t, "51", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE user_id = 3`), "tokens that are made have no such end")
+	require.Len(t, s.DB.TokensOf(t, bob), 51, "tokens that are made have no such end")
 
 	tokens := make([]string, 51)
 	for i := range 50 {
 		tokens[i] = logIn(ada)
 	}
 	require.Equal(t, 200, status(tokens[0]), "fifty live")
-	require.Equal(t, "50", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`))
+	require.Len(t, s.DB.TokensOf(t, ada, directory.TokenLogIn), 50)
 	other := logIn(bob)
 	tokens[50] = logIn(ada)
 	require.Equal(t, 401, status(tokens[0]))
@@ -109,7 +108,8 @@ func TestLogInTokensEnd(t *testing.T) {
 		`{"phone":"1","email":"ada@example.com","enterprise_id":"other","is_active":true}`: 200,
 		`{"is_active":null}`: 401,
 	} {
-		apitest.Exec(t, db, `UPDATE users SET enterprise_id = 'default', is_active = 1 WHERE id = 2`)
+		s.DB.SetEnterprise(t, ada, "default")
+		s.DB.SetActive(t, ada, new(true))
 		token := logIn(ada)
 		require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), body).Status)
 		require.Equal(t, want, status(token), body)
@@ -134,31 +134,29 @@ func TestOperatorsTokenDoesNotLogOut(t *testing.T) {
 // compared give no token.
 func TestLogInIsDecidedInTheUnit(t *testing.T) {
 	for name, c := range map[string]struct {
-		meanwhile string
+		meanwhile func(t testing.TB, db *apitest.Database)
 		status    int
 	}{
-		"nothing":     {`SELECT 1`, 200},
-		"password":    {`UPDATE users SET password_hash = '$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA' WHERE id = 2`, 401},
-		"no password": {`UPDATE users SET password_hash = NULL WHERE id = 2`, 401},
-		"deactivated": {`UPDATE users SET is_active = 0 WHERE id = 2`, 401},
-		"undecided":   {`UPDATE users SET is_active = NULL WHERE id = 2`, 401},
-		"deleted":     {`DELETE FROM users WHERE id = 2`, 401},
+		"nothing": {func(testing.TB, *apitest.Database) {}, 200},
+		"password": {func(t testing.TB, db *apitest.Database) {
+			db.SetPasswordHash(t, people.User, "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA")
+		}, 401},
+		"no password": {func(t testing.TB, db *apitest.Database) { db.SetPasswordHash(t, people.User, "") }, 401},
+		"deactivated": {func(t testing.TB, db *apitest.Database) { db.SetActive(t, people.User, new(false)) }, 401},
+		"undecided":   {func(t testing.TB, db *apitest.Database) { db.SetActive(t, people.User, nil) }, 401},
+		"deleted":     {func(t testing.TB, db *apitest.Database) { db.DeleteUser(t, people.User) }, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			held := apitest.NewHeldHasher()
 			s := apitest.Start(t, apitest.Config{Hasher: held, LogInLimit: 1})
-			db := s.SQL(t)
-			insertUser(t, db, "1")
-			hash, err := apitest.CheapGate().Hash(t.Context(), apitest.Password)
-			require.NoError(t, err)
-			apitest.Exec(t, db, `UPDATE users SET password_hash = ? WHERE id = 2`, hash)
+			s.DB.InsertPeopleWhoLogIn(t)
 			answer := held.Meanwhile(t,
-				func() apitest.Answer { return s.LogIn(t, "default/ada", apitest.Password) },
-				func() { apitest.Exec(t, db, c.meanwhile) })
+				func() apitest.Answer { return s.LogIn(t, people.User.Username(), apitest.Password) },
+				func() { c.meanwhile(t, s.DB) })
 			require.Equal(t, c.status, answer.Status)
-			require.Equal(t, fmt.Sprint(map[int]int{200: 1, 401: 0}[c.status]), apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`))
+			require.Len(t, s.DB.TokensOf(t, people.User, directory.TokenLogIn), map[int]int{200: 1, 401: 0}[c.status])
 			if c.status == 401 && name != "deleted" {
-				require.Equal(t, 429, s.LogIn(t, "default/ada", apitest.Password).Status, "it has failed")
+				require.Equal(t, 429, s.LogIn(t, people.User.Username(), apitest.Password).Status, "it has failed")
 			}
 		})
 	}

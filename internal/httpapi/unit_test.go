@@ -17,14 +17,8 @@ import (
 func TestOnlyNamedColumnsAreWritten(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
-	db := s.SQL(t)
-	apitest.Exec(t, db, `CREATE TABLE written (name TEXT)`)
-	columns := strings.Fields(apitest.Value(t, db, `SELECT group_concat(name, ' ') FROM pragma_table_info('users')`))
+	columns, named := s.DB.WatchUpdates(t)
 	require.Len(t, columns, 14)
-	for _, column := range columns {
-		apitest.Exec(t, db, fmt.Sprintf(`CREATE TRIGGER named_%[1]s AFTER UPDATE OF %[1]s ON users
-			BEGIN INSERT INTO written VALUES ('%[1]s'); END`, column))
-	}
 	members := []struct{ columns, member string }{
 		{"password_hash", `"password":"new password"`},
 		{"enterprise_id", `"enterprise_id":"default"`},
@@ -42,28 +36,24 @@ func TestOnlyNamedColumnsAreWritten(t *testing.T) {
 		if len(want) > 0 {
 			want = append(want, "version")
 		}
-		apitest.Exec(t, db, `DELETE FROM written`)
 		answer := s.Send(t, "PUT", ada.Path(), "{"+strings.Join(body, ",")+"}")
 		require.Equal(t, 200, answer.Status, answer.Body)
-		got := apitest.Value(t, db, `SELECT coalesce(group_concat(name, ' '), '') FROM (SELECT name FROM written ORDER BY name)`)
 		slices.Sort(want)
-		require.Equal(t, strings.Join(want, " "), got, "combination %b", combination)
+		require.Equal(t, strings.Join(want, " "), strings.Join(named(), " "), "combination %b", combination)
 	}
 }
 
 func TestUnnamedColumnChangedInBetweenSurvives(t *testing.T) {
 	held := apitest.NewHeldHasher()
 	s := apitest.Start(t, apitest.Config{Hasher: held})
-	db := s.SQL(t)
-	insertUser(t, db, "NULL")
+	s.DB.InsertPeople(t)
+	s.DB.SetActive(t, people.User, nil)
 	answer := held.Meanwhile(t, func() apitest.Answer {
 		return s.Send(t, "PUT", people.User.Path(), `{"password":"new password","is_active":true}`)
-	}, func() {
-		apitest.Exec(t, db, `UPDATE users SET phone = '2', email = 'ada@example.com' WHERE id = 2`)
-	})
+	}, func() { s.DB.SetContact(t, people.User, "2", "ada@example.com") })
 	require.Equal(t, 200, answer.Status, answer.Body)
 	require.JSONEq(t, `{"enterprise_id":"default","email":"ada@example.com","phone":"2","is_active":true}`, answer.Body)
-	require.Equal(t, "2", apitest.Value(t, db, `SELECT phone FROM users WHERE id = 2`))
+	require.Equal(t, "2", s.DB.Row(t, people.User).Phone)
 }
 
 func TestConcurrentUpdatesOfDifferentMembersBothWin(t *testing.T) {
@@ -87,37 +77,31 @@ func TestConcurrentUpdatesOfDifferentMembersBothWin(t *testing.T) {
 
 // All or nothing: with a fault in one of its writes, an update leaves nothing behind.
 func TestFailedUnitLeavesNothing(t *testing.T) {
-	for name, fault := range map[string]string{
-		"audit": `CREATE TRIGGER fault BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'injected'); END`,
-		"token": `CREATE TRIGGER fault BEFORE DELETE ON tokens BEGIN SELECT RAISE(ABORT, 'injected'); END`,
-		"commit": `CREATE TABLE injected (id INTEGER REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED);
-			CREATE TRIGGER fault AFTER INSERT ON events BEGIN INSERT INTO injected VALUES (99); END`,
+	for name, inject := range map[string]func(t testing.TB, db *apitest.Database) (repair func()){
+		"audit":  func(t testing.TB, db *apitest.Database) func() { return db.FailInserts(t, "events") },
+		"token":  func(t testing.TB, db *apitest.Database) func() { return db.FailDeletes(t, "tokens") },
+		"commit": func(t testing.TB, db *apitest.Database) func() { return db.FailCommits(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := apitest.Start(t, apitest.Config{})
 			ada := s.CreateUser(t, "ada")
 			token := s.CreateToken(t, ada)
-			db := s.SQL(t)
-			state := func() string {
-				return apitest.Value(t, db, `SELECT concat_ws('|', version, password_hash, phone, coalesce(is_active, 'NULL'),
-					(SELECT count(*) FROM tokens), (SELECT count(*) FROM events)) FROM users WHERE id = 2`)
-			}
-			before := state()
-			apitest.Exec(t, db, fault)
+			before := s.DB.State(t)
+			repair := inject(t, s.DB)
 			body := `{"password":"new password","phone":"1","is_active":null}`
 			answer := s.Send(t, "PUT", ada.Path(), body)
 			require.Equal(t, 500, answer.Status)
 			require.NotContains(t, answer.Body, "injected", "an answer says nothing of the inside")
 			require.Regexp(t, "injected|FOREIGN KEY", s.Log.String())
-			require.Equal(t, before, state())
+			require.Equal(t, before, s.DB.State(t))
 			require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", apitest.Auth(token)).Status)
 			if name != "token" {
 				created := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"))
 				require.Equal(t, 500, created.Status)
-				require.Equal(t, "2", apitest.Value(t, db, `SELECT count(*) FROM users`))
+				require.Equal(t, before, s.DB.State(t))
 			}
 
-			apitest.Exec(t, db, `DROP TRIGGER fault`)
+			repair()
 			require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), body).Status)
 			require.Equal(t, 401, s.Send(t, "GET", ada.Path(), "", apitest.Auth(token)).Status)
 		})

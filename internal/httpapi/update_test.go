@@ -46,25 +46,23 @@ func TestSeedExample(t *testing.T) {
 func TestIsActiveHasThreeStates(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
-	db := s.SQL(t)
 	c := s.Client(t, s.Token)
 	states := []struct {
 		name   string
 		value  nullable.Nullable[bool]
-		stored string
+		stored *bool
 	}{
-		{"true", nullable.NewNullableWithValue(true), "integer 1"},
-		{"false", nullable.NewNullableWithValue(false), "integer 0"},
-		{"null", nullable.NewNullNullable[bool](), "null NULL"},
+		{"true", nullable.NewNullableWithValue(true), new(true)},
+		{"false", nullable.NewNullableWithValue(false), new(false)},
+		{"null", nullable.NewNullNullable[bool](), nil},
 	}
-	set := func(t *testing.T, want string, stored string, body client.UpdateUser) {
+	set := func(t *testing.T, want string, stored *bool, body client.UpdateUser) {
 		t.Helper()
 		answer, err := c.UpdateUserWithResponse(t.Context(), ada.ID.String(), nil, body)
 		require.NoError(t, err)
 		require.NotNil(t, answer.JSON200, string(answer.Body))
 		require.Contains(t, string(answer.Body), `"is_active":`+want)
-		require.Equal(t, stored, apitest.Value(t, db,
-			`SELECT typeof(is_active) || ' ' || coalesce(is_active, 'NULL') FROM users WHERE id = ?`, ada.ID))
+		require.Equal(t, stored, s.DB.Row(t, ada).IsActive)
 		read, err := c.GetUserWithResponse(t.Context(), ada.ID.String(), nil)
 		require.NoError(t, err)
 		require.Contains(t, string(read.Body), `"is_active":`+want)
@@ -114,14 +112,9 @@ func TestTruthTable(t *testing.T) {
 			ada := s.CreateUser(t, "ada")
 			path := ada.Path()
 			require.Equal(t, 200, s.Send(t, "PUT", path, before).Status)
-			db := s.SQL(t)
-			row := func() string {
-				return apitest.Value(t, db, `SELECT concat_ws('|', version, nick_name, enterprise_id, password_hash,
-					email, phone, coalesce(is_active, 'NULL')) FROM users WHERE id = 2`)
-			}
 			refused := func(t *testing.T, value, codes string) {
 				t.Helper()
-				stored := row()
+				stored := s.DB.State(t)
 				answer := s.Send(t, "PUT", path, fmt.Sprintf(`{%q:%s}`, r.member, value))
 				require.Equal(t, 422, answer.Status, answer.Body)
 				var want []string
@@ -129,7 +122,7 @@ func TestTruthTable(t *testing.T) {
 					want = append(want, "/"+r.member+" "+code)
 				}
 				require.Equal(t, want, answer.Faults(t))
-				require.Equal(t, stored, row())
+				require.Equal(t, stored, s.DB.State(t))
 			}
 			accepted := func(t *testing.T, value, want string) {
 				t.Helper()
@@ -138,11 +131,11 @@ func TestTruthTable(t *testing.T) {
 				require.JSONEq(t, want, answer.Body)
 			}
 			t.Run("absent", func(t *testing.T) {
-				stored := row()
+				stored := s.DB.State(t)
 				answer := s.Send(t, "PUT", path, `{}`)
 				require.Equal(t, 200, answer.Status)
 				require.JSONEq(t, before, answer.Body)
-				require.Equal(t, stored, row())
+				require.Equal(t, stored, s.DB.State(t))
 			})
 			t.Run("other type", func(t *testing.T) {
 				for value, code := range r.others {
@@ -165,15 +158,15 @@ func TestTruthTable(t *testing.T) {
 				accepted(t, `""`, answers(r.member, `""`))
 			})
 			t.Run("value", func(t *testing.T) {
-				hash := apitest.Value(t, db, `SELECT password_hash FROM users WHERE id = 2`)
+				hash := s.DB.Row(t, ada).PasswordHash
 				accepted(t, r.value, r.valueAnswer)
-				changed := hash != apitest.Value(t, db, `SELECT password_hash FROM users WHERE id = 2`)
+				changed := hash != s.DB.Row(t, ada).PasswordHash
 				require.Equal(t, r.member == "password", changed)
 			})
 			t.Run("the same value is a change", func(t *testing.T) {
-				version := apitest.Value(t, db, `SELECT version + 1 FROM users WHERE id = 2`)
+				version := s.DB.Row(t, ada).Version
 				accepted(t, r.value, r.valueAnswer)
-				require.Equal(t, version, apitest.Value(t, db, `SELECT version FROM users WHERE id = 2`))
+				require.Equal(t, version+1, s.DB.Row(t, ada).Version)
 			})
 		})
 	}
@@ -183,9 +176,7 @@ func TestTruthTable(t *testing.T) {
 func TestNoBodyChangesNothing(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
-	db := s.SQL(t)
-	before := s.Send(t, "GET", ada.Path(), "")
-	events := apitest.Value(t, db, `SELECT count(*) FROM events`)
+	before, stored := s.Send(t, "GET", ada.Path(), ""), s.DB.State(t)
 	line := "PUT " + ada.Path() + " HTTP/1.1\nHost: localhost\nAuthorization: TOKEN\n"
 	for name, send := range map[string]func(*testing.T) apitest.Answer{
 		"no body":   func(t *testing.T) apitest.Answer { return s.SendRaw(t, line+"Accept: */*", "") },
@@ -200,7 +191,7 @@ func TestNoBodyChangesNothing(t *testing.T) {
 			require.Equal(t, 200, answer.Status, answer.Body)
 			require.JSONEq(t, `{"enterprise_id":"default","phone":"","is_active":true}`, answer.Body)
 			require.Equal(t, before.Header.Get("ETag"), s.Send(t, "GET", ada.Path(), "").Header.Get("ETag"))
-			require.Equal(t, events, apitest.Value(t, db, `SELECT count(*) FROM events`))
+			require.Equal(t, stored, s.DB.State(t))
 		})
 	}
 	stale := s.Send(t, "PUT", ada.Path(), "{}", `If-Match: "7"`)
