@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -47,16 +46,10 @@ func TestAudit(t *testing.T) {
 	}, lines)
 }
 
-// events reads the audit of a user as "actor token operation fields request".
-func events(t *testing.T, s *apitest.Server, path string, headers ...string) (lines []string, total int64) {
+// listEvents reads the audit of a user as lines of "actor token operation fields".
+func listEvents(t *testing.T, s *apitest.Server, path string, headers ...string) (lines []string, total int64) {
 	t.Helper()
-	answer := s.Send(t, "GET", path, "", headers...)
-	require.Equal(t, 200, answer.Status, answer.Body)
-	var page client.EventList
-	require.NoError(t, json.Unmarshal([]byte(answer.Body), &page))
-	require.NotNil(t, page.Events, "[] and never null")
-	lines = []string{}
-	for _, e := range page.Events {
+	return readPage(t, s, path, func(e client.Event) string {
 		actor, err := e.ActorID.Get()
 		if err != nil {
 			actor = 0
@@ -65,9 +58,8 @@ func events(t *testing.T, s *apitest.Server, path string, headers ...string) (li
 		require.Equal(t, err == nil, len(request) == 26)
 		require.NotNil(t, e.Fields)
 		require.WithinDuration(t, time.Now(), e.Time, time.Minute)
-		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%d %s %s %s", actor, e.TokenName, e.Operation, strings.Join(e.Fields, ","))))
-	}
-	return lines, page.Total
+		return strings.TrimSpace(fmt.Sprintf("%d %s %s %s", actor, e.TokenName, e.Operation, strings.Join(e.Fields, ",")))
+	}, headers...)
 }
 
 // Every way to change a user is in the audit of the user, once; what changes nothing is not.
@@ -104,13 +96,13 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		"1 first start deleteAdministrator role",
 		"1 first start deleteUser",
 	}
-	lines, total := events(t, s, path+"/audit?page_size=100")
+	lines, total := listEvents(t, s, path+"/audit?page_size=100")
 	require.Equal(t, want, lines, "also of a user who was deleted")
 	require.EqualValues(t, len(want), total)
-	lines, total = events(t, s, path+"/audit?page=2&page_size=3")
+	lines, total = listEvents(t, s, path+"/audit?page=2&page_size=3")
 	require.Equal(t, want[3:6], lines)
 	require.EqualValues(t, len(want), total)
-	lines, _ = events(t, s, path+"/audit?page=9")
+	lines, _ = listEvents(t, s, path+"/audit?page=9")
 	require.Empty(t, lines)
 
 	as := apitest.Auth(s.CreateToken(t, bob))
@@ -133,15 +125,15 @@ func TestAuditOfAnotherEnterprise(t *testing.T) {
 	for _, body := range []string{`{"enterprise_id":"other"}`, `{"phone":"1"}`, `{"enterprise_id":"default"}`, `{"phone":"2"}`} {
 		require.Equal(t, 200, s.Send(t, "PUT", bob.Path(), body).Status)
 	}
-	lines, total := events(t, s, bob.Path()+"/audit", apitest.Auth(s.CreateToken(t, ada)))
+	lines, total := listEvents(t, s, bob.Path()+"/audit", apitest.Auth(s.CreateToken(t, ada)))
 	require.Equal(t, []string{
 		"1 first start createUser nick_name,password,enterprise_id,is_active",
 		"1 first start updateUser enterprise_id",
 		"1 first start updateUser phone",
 	}, lines)
 	require.EqualValues(t, 3, total)
-	lines, _ = events(t, s, bob.Path()+"/audit")
+	lines, _ = listEvents(t, s, bob.Path()+"/audit")
 	require.Len(t, lines, 5)
-	lines, _ = events(t, s, people.First.Path()+"/audit")
+	lines, _ = listEvents(t, s, people.First.Path()+"/audit")
 	require.Equal(t, []string{"0  createUser nick_name,enterprise_id,is_active,role", "0  createToken"}, lines, "by the server itself")
 }

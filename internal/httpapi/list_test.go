@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -14,43 +13,34 @@ import (
 	"userapi/internal/apitest"
 )
 
-// list reads a list of users and returns their names.
-func list(t *testing.T, s *apitest.Server, path string, headers ...string) (names []string, total int64) {
+// listNames reads a list of users as their nick names.
+func listNames(t *testing.T, s *apitest.Server, path string, headers ...string) (names []string, total int64) {
 	t.Helper()
-	answer := s.Send(t, "GET", path, "", headers...)
-	require.Equal(t, 200, answer.Status, answer.Body)
-	var page client.UserList
-	require.NoError(t, json.Unmarshal([]byte(answer.Body), &page))
-	require.NotNil(t, page.Users, "[] and never null")
-	names = []string{}
-	for _, user := range page.Users {
-		names = append(names, user.NickName)
-	}
-	return names, page.Total
+	return readPage(t, s, path, func(user client.UserInfo) string { return user.NickName }, headers...)
 }
 
 func TestListUsers(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	names, total := list(t, s, "/openapi/v1/users")
+	names, total := listNames(t, s, "/openapi/v1/users")
 	require.Equal(t, []string{"admin"}, names)
 	require.EqualValues(t, 1, total)
 	first := s.CreateUser(t, "n00")
 	for i := range 23 {
 		s.CreateUser(t, fmt.Sprintf("n%02d", i+1))
 	}
-	names, total = list(t, s, "/openapi/v1/users")
+	names, total = listNames(t, s, "/openapi/v1/users")
 	require.Len(t, names, 10, "the contract's default")
 	require.Equal(t, "admin", names[0])
 	require.EqualValues(t, 25, total)
-	names, total = list(t, s, "/openapi/v1/users?page=3")
+	names, total = listNames(t, s, "/openapi/v1/users?page=3")
 	require.Equal(t, []string{"n19", "n20", "n21", "n22", "n23"}, names)
 	require.EqualValues(t, 25, total)
-	names, _ = list(t, s, "/openapi/v1/users?page=2&page_size=1")
+	names, _ = listNames(t, s, "/openapi/v1/users?page=2&page_size=1")
 	require.Equal(t, []string{"n00"}, names)
-	names, _ = list(t, s, "/openapi/v1/users?page_size=100")
+	names, _ = listNames(t, s, "/openapi/v1/users?page_size=100")
 	require.Len(t, names, 25)
 	for _, behind := range []string{"4", "2147483647"} {
-		names, total = list(t, s, "/openapi/v1/users?page_size=100&page="+behind)
+		names, total = listNames(t, s, "/openapi/v1/users?page_size=100&page="+behind)
 		require.Empty(t, names)
 		require.EqualValues(t, 25, total)
 	}
@@ -87,14 +77,14 @@ func TestListUsersWithQuery(t *testing.T) {
 		"nobody":       {},
 		"example.com ": {},
 	} {
-		names, total := list(t, s, "/openapi/v1/users?query="+url.QueryEscape(query))
+		names, total := listNames(t, s, "/openapi/v1/users?query="+url.QueryEscape(query))
 		require.Equal(t, want, names, query)
 		require.EqualValues(t, len(want), total)
 	}
 	require.Equal(t, 200, s.Send(t, "PUT", percent.Path(), `{"phone":"Wei\u00df"}`).Status)
-	names, _ := list(t, s, "/openapi/v1/users?query=WEISS")
+	names, _ := listNames(t, s, "/openapi/v1/users?query=WEISS")
 	require.Equal(t, []string{"100%"}, names)
-	names, total := list(t, s, "/openapi/v1/users?query=a&page_size=1&page=2")
+	names, total := listNames(t, s, "/openapi/v1/users?query=a&page_size=1&page=2")
 	require.Equal(t, []string{"Stra\u00dfe"}, names)
 	require.EqualValues(t, 4, total, "all that match, not those on the page")
 }
@@ -114,32 +104,32 @@ func TestListsShowWhatIsSeen(t *testing.T) {
 	as := people.Admin.Auth()
 	administrators, foreign := namesOf(people.Admin, people.OtherAdmin), namesOf(people.ForeignAdmin, people.OtherForeignAdmin)
 	own := namesOf(people.User, people.OtherUser, people.Admin, people.OtherAdmin)
-	names, total := list(t, s, "/openapi/v1/users", as)
+	names, total := listNames(t, s, "/openapi/v1/users", as)
 	require.Equal(t, own, names)
 	require.EqualValues(t, 4, total)
-	names, total = list(t, s, "/openapi/v1/users?query="+people.System.Name, as)
+	names, total = listNames(t, s, "/openapi/v1/users?query="+people.System.Name, as)
 	require.Empty(t, names, "a system administrator")
 	require.Zero(t, total)
-	names, _ = list(t, s, "/openapi/v1/users?query="+people.ForeignUser.Name, as)
+	names, _ = listNames(t, s, "/openapi/v1/users?query="+people.ForeignUser.Name, as)
 	require.Empty(t, names, "another enterprise")
 	for _, path := range []string{"/openapi/v1/administrators", "/openapi/v1/administrators?eid=default"} {
-		names, total = list(t, s, path, as)
+		names, total = listNames(t, s, path, as)
 		require.Equal(t, administrators, names)
 		require.EqualValues(t, 2, total)
 	}
 
-	names, total = list(t, s, "/openapi/v1/users")
+	names, total = listNames(t, s, "/openapi/v1/users")
 	require.Equal(t, namesOf(append([]apitest.Person{people.First}, people.Inserted()...)...), names)
 	require.EqualValues(t, 10, total)
-	names, _ = list(t, s, "/openapi/v1/administrators")
+	names, _ = listNames(t, s, "/openapi/v1/administrators")
 	require.Equal(t, slices.Concat(administrators, foreign), names)
-	names, total = list(t, s, "/openapi/v1/administrators?eid=other&page_size=1&page=2")
+	names, total = listNames(t, s, "/openapi/v1/administrators?eid=other&page_size=1&page=2")
 	require.Equal(t, namesOf(people.OtherForeignAdmin), names)
 	require.EqualValues(t, 2, total)
 	s.Appoint(t, s.CreateUserIn(t, "another", "last"))
-	names, _ = list(t, s, "/openapi/v1/administrators")
+	names, _ = listNames(t, s, "/openapi/v1/administrators")
 	require.Equal(t, slices.Concat(administrators, foreign, []string{"last"}), names, "by creation, not by enterprise")
-	names, total = list(t, s, "/openapi/v1/administrators?eid=nowhere")
+	names, total = listNames(t, s, "/openapi/v1/administrators?eid=nowhere")
 	require.Empty(t, names)
 	require.Zero(t, total)
 }
@@ -214,7 +204,7 @@ func TestPagingWhileOthersInsert(t *testing.T) {
 	for range 5 {
 		seen := map[string]bool{}
 		for page := 1; ; page++ {
-			names, total := list(t, s, fmt.Sprintf("/openapi/v1/users?page=%d&page_size=3", page))
+			names, total := listNames(t, s, fmt.Sprintf("/openapi/v1/users?page=%d&page_size=3", page))
 			require.LessOrEqual(t, len(names), 3)
 			if len(names) == 0 {
 				require.LessOrEqual(t, total, int64(3*page))
