@@ -32,6 +32,12 @@ func (a Answer) Problem(t testing.TB) client.Problem {
 	return problem
 }
 
+// WithoutRequestID is the body of a problem without what differs each time.
+func (a Answer) WithoutRequestID(t testing.TB) string {
+	t.Helper()
+	return strings.Replace(a.Body, a.Problem(t).RequestID, "", 1)
+}
+
 // Faults lists the errors of a problem as "pointer code".
 func (a Answer) Faults(t testing.TB) []string {
 	t.Helper()

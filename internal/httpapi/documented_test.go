@@ -93,6 +93,43 @@ func TestEveryStatusIsReached(t *testing.T) {
 	})
 }
 
+// The examples that depend on what is sent; TestEveryStatusIsReached has the others.
+func TestExamplesOfProblems(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	ada, bob, administrator := s.CreateUser(t, "ada"), s.CreateUser(t, "bob"), s.CreateUser(t, "administrator")
+	s.Appoint(t, administrator)
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"email":"ada@example.com"}`).Status)
+	asAda, asAdministrator := apitest.Auth(s.CreateToken(t, ada)), apitest.Auth(s.CreateToken(t, administrator))
+	newUser := apitest.NewUser("other", "x", `"email":"ada@example.com"`)
+	answers := map[string]apitest.Answer{
+		"Forbidden":            s.Send(t, "GET", "/openapi/v1/users", "", asAda),
+		"ForbiddenEnterprise":  s.Send(t, "POST", "/openapi/v1/users", newUser, asAdministrator),
+		"ForbiddenAppointment": s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other"), asAdministrator),
+		"ForbiddenChange":      s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"x"}`, asAda),
+		"ForbiddenPassword":    s.Send(t, "PUT", ada.Path()+"/changepwd", ada.NewPassword("battery staple"), asAda),
+		"Conflict":             s.Send(t, "PUT", bob.Path(), `{"email":"ada@example.com"}`),
+		"Taken":                s.Send(t, "POST", "/openapi/v1/users", newUser),
+		"LastAdministrator":    s.Send(t, "DELETE", administrator.Path(), "", asAdministrator),
+		"NotAppointable":       s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other")),
+	}
+	s.DB.SetTokenKind(t, people.First, directory.TokenOperator)
+	answers["OperatorToken"] = s.Send(t, "DELETE", "/openapi/v1/auth-token", "")
+	s.DB.SetTokenKind(t, ada, directory.TokenLogIn)
+	answers["ReauthenticationRequired"] = s.Send(t, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("battery staple"), asAda)
+	for name, documented := range apitest.Contract().Components.Responses {
+		problem := documented.Value.Content["application/problem+json"].Example.(map[string]any)
+		if oneProblem(int(problem["status"].(float64))) {
+			continue
+		}
+		require.Contains(t, answers, name)
+		requireExample(t, documented.Value, answers[name])
+	}
+}
+
+// oneProblem reports whether what TestEveryStatusIsReached does for this status has one
+// and the same answer in all operations.
+func oneProblem(status int) bool { return status != 403 && status != 409 }
+
 // example is a request that succeeds, after the examples in the contract.
 func (f fuzzed) example() generated {
 	g := generated{method: f.method, path: f.path, query: url.Values{}, headers: map[string]string{}}

@@ -84,7 +84,7 @@ func TestFailuresByTheOtherName(t *testing.T) {
 	}
 	for range 3 {
 		refused := here.logIn(t, "default/ada", apitest.Password)
-		require.Equal(t, withoutID(t, wrong), withoutID(t, refused), "the right password, by the other name")
+		require.Equal(t, wrong.WithoutRequestID(t), refused.WithoutRequestID(t), "the right password, by the other name")
 	}
 	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status, "as any name that has failed three times")
 	require.Equal(t, 200, at("192.0.2.2").logIn(t, "default/ada", apitest.Password).Status)

@@ -11,11 +11,6 @@ import (
 	"userapi/internal/apitest"
 )
 
-// taken is all that the losers of an address learn.
-const taken = `{"type":"urn:userapi:problem:email_taken","title":"E-mail address taken","status":409,
-	"detail":"Another user has this e-mail address. Nothing was changed.","code":"email_taken","request_id":"",
-	"errors":[{"pointer":"/email","code":"taken","detail":"Send another value."}]}`
-
 // Eight users claim an address at once, each in letter cases of their own: one has it,
 // the others learn that it is taken and nothing of who has it.
 func TestClaimsOfOneAddress(t *testing.T) {
@@ -43,7 +38,7 @@ func TestClaimsOfOneAddress(t *testing.T) {
 				continue
 			}
 			require.Equal(t, 409, answer.Status, answer.Body)
-			require.JSONEq(t, taken, withoutID(t, answer))
+			requireExample(t, apitest.Contract().Components.Responses["Conflict"].Value, answer)
 		}
 		require.Equal(t, 1, won)
 	}
