@@ -3,7 +3,6 @@
 package apitest
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"net"
@@ -11,7 +10,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -155,22 +153,4 @@ func (s *Server) Metrics(t testing.TB) string {
 	require.NoError(t, err)
 	s.metrics.ServeHTTP(recorder, request)
 	return recorder.Body.String()
-}
-
-// Log keeps what is written to it.
-type Log struct {
-	mutex  sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (l *Log) Write(p []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.buffer.Write(p)
-}
-
-func (l *Log) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.buffer.String()
 }

@@ -92,6 +92,14 @@ func (s *Server) CreateToken(t testing.TB, p Person) string {
 	return s.CreateTokenWith(t, p, "test", 0)
 }
 
+// RevokeToken revokes the only token of a user, as the command line would.
+func (s *Server) RevokeToken(t testing.TB, p Person) {
+	t.Helper()
+	tokens := s.DB.TokensOf(t, p)
+	require.Len(t, tokens, 1)
+	require.NoError(t, s.Service.RevokeToken(t.Context(), tokens[0].ID))
+}
+
 // CreateTokenWith makes a token with this name and life. A life of 0 has no end.
 func (s *Server) CreateTokenWith(t testing.TB, p Person, name string, life time.Duration) string {
 	t.Helper()

@@ -162,6 +162,6 @@ func TestLogLine(t *testing.T) {
 	require.Contains(t, log, `"address":"127.0.0.1","user_id":1}`)
 	ada := s.CreateUser(t, "ada")
 	entered := s.LogIn(t, ada.Username(), apitest.Password)
-	require.Contains(t, lineWith(t, s.Log.String(), entered.Header.Get("X-Request-Id")), `"user_id":2}`, "who has logged in")
+	require.Contains(t, s.Log.LineWith(t, entered.Header.Get("X-Request-Id")), `"user_id":2}`, "who has logged in")
 	require.NotContains(t, s.Log.String(), "x=y")
 }

@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -221,22 +220,11 @@ func TestRefusalsAreLogged(t *testing.T) {
 			answer = s.LogIn(t, ada.Username(), "wrong")
 		}
 		require.Equal(t, code, string(answer.Problem(t).Code))
-		line := lineWith(t, s.Log.String(), answer.Header.Get("X-Request-Id"))
+		line := s.Log.LineWith(t, answer.Header.Get("X-Request-Id"))
 		require.Contains(t, line, `"status":`+strconv.Itoa(answer.Status))
 		require.Contains(t, line, `"address":"127.0.0.1"`)
 		require.Contains(t, line, `"problem":"`+code+`"`)
 	}
-}
-
-func lineWith(t *testing.T, log, text string) string {
-	t.Helper()
-	for line := range strings.Lines(log) {
-		if strings.Contains(line, text) {
-			return line
-		}
-	}
-	require.Fail(t, "no line has "+text)
-	return ""
 }
 
 // A token sends only so many requests a second, whatever they ask for; others are not held up.
