@@ -209,16 +209,3 @@ func (f fuzzed) brokenTexts() []breakage {
 	}
 	return all
 }
-
-func (g *generated) setMember(name string, value any) {
-	if g.members == nil {
-		g.members = map[string]any{}
-		g.headers["Content-Type"] = "application/json"
-	}
-	g.members[name] = value
-}
-
-func (g *generated) setText(text string) {
-	g.headers["Content-Type"] = "application/json"
-	g.members, g.body = nil, text
-}

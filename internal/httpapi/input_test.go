@@ -182,6 +182,3 @@ func TestOrderOfStatuses(t *testing.T) {
 		require.Equal(t, c.status, s.Send(t, c.method, c.path, c.body, c.headers...).Status, "%+v", c)
 	}
 }
-
-// longestAddress has 254 characters, and as many in each part as fit.
-var longestAddress = strings.Repeat("a", 64) + "@" + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." + strings.Repeat("d", 61)

@@ -3,9 +3,6 @@ package httpapi_test
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -15,44 +12,6 @@ import (
 	"userapi/gen/client"
 	"userapi/internal/apitest"
 )
-
-// states are what a client may want to say, in the order of the table in README, and
-// the one body that says it.
-var states = []struct{ name, body string }{
-	{"absent", `{}`},
-	{"null", `{"is_active":null}`},
-	{"false", `{"is_active":false}`},
-	{"`\"\"`", `{"phone":""}`},
-}
-
-var userPath = regexp.MustCompile(`^/openapi/v1/users/[0-9]+$`)
-
-// requireStates wants a client to have sent the states that README says it can, and no others.
-func requireStates(t *testing.T, client string, sent []apitest.Sent) {
-	t.Helper()
-	updates := map[string]bool{}
-	for _, s := range sent {
-		if s.Method == http.MethodPut && userPath.MatchString(s.Path) {
-			updates[strings.TrimSpace(s.Body)] = true
-		}
-	}
-	row := "| " + client + " |"
-	for _, state := range states {
-		if updates[state.body] {
-			row += " yes |"
-		} else {
-			row += " no |"
-		}
-	}
-	require.Contains(t, readme(t), row, "sent: %v", updates)
-}
-
-func readme(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile("../../README.md")
-	require.NoError(t, err)
-	return string(text)
-}
 
 // The table in README has these states, and the contract an example of each.
 func TestStatesAreDescribed(t *testing.T) {
