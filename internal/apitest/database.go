@@ -37,7 +37,7 @@ type Row struct {
 // Rows returns what the database holds of all users, by number.
 func (db *Database) Rows(t testing.TB) []Row {
 	t.Helper()
-	return query(t, db, func(rows *sql.Rows) (row Row, err error) {
+	return readRows(t, db, func(rows *sql.Rows) (row Row, err error) {
 		var active sql.NullBool
 		err = rows.Scan(&row.ID, &row.Version, &row.EnterpriseID, &row.Role, &row.PasswordHash, &row.Email, &row.Phone, &active)
 		if active.Valid {
@@ -59,7 +59,7 @@ func (db *Database) Row(t testing.TB, p Person) Row {
 // TokensOf returns the tokens of a user of these kinds or, without kinds, of all, by number.
 func (db *Database) TokensOf(t testing.TB, p Person, kinds ...directory.TokenKind) []directory.Token {
 	t.Helper()
-	tokens := query(t, db, func(rows *sql.Rows) (token directory.Token, err error) {
+	tokens := readRows(t, db, func(rows *sql.Rows) (token directory.Token, err error) {
 		var created int64
 		var expires sql.NullInt64
 		err = rows.Scan(&token.ID, &token.UserID, &token.Name, &token.Kind, &created, &expires)
@@ -77,7 +77,7 @@ func (db *Database) TokensOf(t testing.TB, p Person, kinds ...directory.TokenKin
 // TokenHashes returns what the database holds in the place of the tokens themselves.
 func (db *Database) TokenHashes(t testing.TB) [][]byte {
 	t.Helper()
-	return query(t, db, func(rows *sql.Rows) (hash []byte, err error) {
+	return readRows(t, db, func(rows *sql.Rows) (hash []byte, err error) {
 		err = rows.Scan(&hash)
 		return hash, err
 	}, `SELECT hash FROM tokens ORDER BY id`)
@@ -86,7 +86,7 @@ func (db *Database) TokenHashes(t testing.TB) [][]byte {
 // Events returns the audit, by number.
 func (db *Database) Events(t testing.TB) []directory.Event {
 	t.Helper()
-	return query(t, db, func(rows *sql.Rows) (event directory.Event, err error) {
+	return readRows(t, db, func(rows *sql.Rows) (event directory.Event, err error) {
 		var at int64
 		var actor sql.NullInt64
 		var fields string
@@ -111,7 +111,7 @@ func (db *Database) State(t testing.TB) string {
 	t.Helper()
 	var state strings.Builder
 	for _, table := range []string{"users", "tokens", "events"} {
-		for _, row := range query(t, db, readText, `SELECT * FROM `+table+` ORDER BY id`) {
+		for _, row := range readRows(t, db, readText, `SELECT * FROM `+table+` ORDER BY id`) {
 			fmt.Fprintln(&state, table, row)
 		}
 	}
@@ -178,8 +178,8 @@ func (db *Database) SetTokenKind(t testing.TB, p Person, kind directory.TokenKin
 	db.exec(t, `UPDATE tokens SET kind = $1, created = 0 WHERE user_id = $2`, kind, p.ID)
 }
 
-// query reads rows.
-func query[Row any](t testing.TB, db *Database, read func(*sql.Rows) (Row, error), statement string, args ...any) []Row {
+// readRows reads rows.
+func readRows[Row any](t testing.TB, db *Database, read func(*sql.Rows) (Row, error), statement string, args ...any) []Row {
 	t.Helper()
 	rows, err := db.sql.QueryContext(t.Context(), statement, args...)
 	require.NoError(t, err)

@@ -78,7 +78,7 @@ func (s *Server) Send(t testing.TB, method, path, body string, headers ...string
 		t.Error(err)
 		return Answer{}
 	}
-	return read(t, response)
+	return readAnswer(t, response)
 }
 
 // SendRaw sends these bytes on a connection of their own, for what http.Client does
@@ -115,7 +115,7 @@ func (s *Server) sendRaw(t testing.TB, head, body string, then func(net.Conn) er
 	}
 	request.URL.Scheme, request.URL.Host = "http", request.Host
 	check(t, request, sent, response)
-	return read(t, response)
+	return readAnswer(t, response)
 }
 
 // SendInTwoParts sends a JSON body in two parts. It calls between when the server has
@@ -139,7 +139,7 @@ func SendInTwoParts(t testing.TB, method, url, token, body string, between func(
 			return
 		}
 		check(t, request, []byte(body), response)
-		answered <- read(t, response)
+		answered <- readAnswer(t, response)
 	}()
 	_, err = io.WriteString(writing, body[:1])
 	require.NoError(t, err)
@@ -150,7 +150,7 @@ func SendInTwoParts(t testing.TB, method, url, token, body string, between func(
 	return <-answered
 }
 
-func read(t testing.TB, response *http.Response) Answer {
+func readAnswer(t testing.TB, response *http.Response) Answer {
 	t.Helper()
 	body, err := io.ReadAll(response.Body)
 	if err := errors.Join(err, response.Body.Close()); err != nil {

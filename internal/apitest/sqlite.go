@@ -85,7 +85,7 @@ func (db *Database) fail(t testing.TB, trigger string) (repair func()) {
 // says which they are.
 func (db *Database) WatchUpdates(t testing.TB) (columns []string, named func() []string) {
 	t.Helper()
-	columns = query(t, db, readName, `SELECT name FROM pragma_table_info('users')`)
+	columns = readRows(t, db, readName, `SELECT name FROM pragma_table_info('users')`)
 	db.write(t, func(exec func(statement string, args ...any)) {
 		exec(`CREATE TABLE named (name TEXT)`)
 		for _, column := range columns {
@@ -94,7 +94,7 @@ func (db *Database) WatchUpdates(t testing.TB) (columns []string, named func() [
 	})
 	return columns, func() []string {
 		t.Helper()
-		names := query(t, db, readName, `SELECT name FROM named ORDER BY name`)
+		names := readRows(t, db, readName, `SELECT name FROM named ORDER BY name`)
 		db.exec(t, `DELETE FROM named`)
 		return names
 	}

@@ -15,14 +15,14 @@ import (
 	"userapi/internal/password"
 )
 
-// timed is one request and how long its answers have taken.
-type timed struct {
+// timedRequest is one request and how long its answers have taken.
+type timedRequest struct {
 	method, path, body, token string
 	status                    int
 	took                      []time.Duration
 }
 
-func (r *timed) send(b *testing.B, url string) {
+func (r *timedRequest) send(b *testing.B, url string) {
 	request, err := http.NewRequestWithContext(b.Context(), r.method, url+r.path, strings.NewReader(r.body))
 	require.NoError(b, err)
 	request.Header.Set("Authorization", r.token)
@@ -39,8 +39,8 @@ func (r *timed) send(b *testing.B, url string) {
 	require.Equal(b, r.status, response.StatusCode)
 }
 
-// compare sends both by turns and reports the medians of their times and the ratio.
-func compare(b *testing.B, url string, one, other *timed) {
+// compareTimes sends both by turns and reports the medians of their times and the ratio.
+func compareTimes(b *testing.B, url string, one, other *timedRequest) {
 	for i := range b.N {
 		if i%2 == 0 {
 			one.send(b, url)
@@ -50,7 +50,7 @@ func compare(b *testing.B, url string, one, other *timed) {
 			one.send(b, url)
 		}
 	}
-	median := func(r *timed) float64 {
+	median := func(r *timedRequest) float64 {
 		slices.Sort(r.took)
 		return float64(r.took[len(r.took)/2])
 	}
@@ -77,14 +77,14 @@ func BenchmarkHiddenAndMissing(b *testing.B) {
 		{"dismiss", "DELETE", "/openapi/v1/administrators/ID", "", people.Admin},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			about := func(target apitest.Person) *timed {
+			about := func(target apitest.Person) *timedRequest {
 				id := target.ID.String()
-				return &timed{
+				return &timedRequest{
 					method: c.method, path: strings.ReplaceAll(c.path, "ID", id), body: strings.ReplaceAll(c.body, "ID", id),
 					token: c.actor.Token(), status: 404,
 				}
 			}
-			compare(b, s.URL, about(people.ForeignAdmin), about(people.Missing))
+			compareTimes(b, s.URL, about(people.ForeignAdmin), about(people.Missing))
 		})
 	}
 }
@@ -100,13 +100,13 @@ func BenchmarkKnownAndUnknownName(b *testing.B) {
 		"nothing": {"ada@example.com", "ada"},
 	} {
 		b.Run(name, func(b *testing.B) {
-			as := func(username string) *timed {
-				return &timed{
+			as := func(username string) *timedRequest {
+				return &timedRequest{
 					method: "POST", path: "/openapi/v1/auth-token", status: 401,
 					body: `{"username":"` + username + `","password":"wrong password"}`,
 				}
 			}
-			compare(b, s.URL, as(usernames[0]), as(usernames[1]))
+			compareTimes(b, s.URL, as(usernames[0]), as(usernames[1]))
 		})
 	}
 }

@@ -218,7 +218,7 @@ func TestExamplesWork(t *testing.T) {
 			if op.RequestBody != nil {
 				content = body(t, example)
 			}
-			answer := s.Send(t, method, withExamples(path, op), content)
+			answer := s.Send(t, method, pathWithExamples(path, op), content)
 			require.Equal(t, status, answer.Status, answer.Body)
 			if location := op.Responses.Status(status).Value.Headers["Location"]; location != nil && name == "active" { // the first user who is created
 				require.Equal(t, location.Value.Example, answer.Header.Get("Location"))
@@ -228,17 +228,17 @@ func TestExamplesWork(t *testing.T) {
 			}
 			var got any
 			require.NoError(t, json.Unmarshal([]byte(answer.Body), &got))
-			want, err := json.Marshal(serversOwn(answers[name].Value.Value))
+			want, err := json.Marshal(maskServerValues(answers[name].Value.Value))
 			require.NoError(t, err)
-			masked, err := json.Marshal(serversOwn(got))
+			masked, err := json.Marshal(maskServerValues(got))
 			require.NoError(t, err)
 			require.JSONEq(t, string(want), string(masked), name)
 		}
 	})
 }
 
-// withExamples fills a path and its query with the examples of the parameters.
-func withExamples(path string, op *openapi3.Operation) string {
+// pathWithExamples fills a path and its query with the examples of the parameters.
+func pathWithExamples(path string, op *openapi3.Operation) string {
 	query := url.Values{}
 	for _, p := range op.Parameters {
 		if p.Value.In == "query" {
@@ -252,13 +252,13 @@ func withExamples(path string, op *openapi3.Operation) string {
 	return path + "?" + query.Encode()
 }
 
-// serversOwn returns the value with what differs each time masked.
-func serversOwn(value any) any {
+// maskServerValues returns the value with what differs each time masked.
+func maskServerValues(value any) any {
 	switch v := value.(type) {
 	case []any:
 		masked := make([]any, len(v))
 		for i := range v {
-			masked[i] = serversOwn(v[i])
+			masked[i] = maskServerValues(v[i])
 		}
 		return masked
 	case map[string]any:
@@ -268,7 +268,7 @@ func serversOwn(value any) any {
 			case "create_time", "client_ip", "time", "token", "expires_at", "request_id":
 				masked[member] = fmt.Sprintf("%T", v[member])
 			default:
-				masked[member] = serversOwn(v[member])
+				masked[member] = maskServerValues(v[member])
 			}
 		}
 		return masked

@@ -49,8 +49,8 @@ func (f failingStore) Change(context.Context, directory.Principal, directory.Use
 	return directory.User{}, f.err
 }
 
-// failing is a server whose store fails.
-func failing(err error) apitest.Config {
+// failWith is a server whose store fails.
+func failWith(err error) apitest.Config {
 	return apitest.Config{Store: func(s directory.Store) directory.Store { return failingStore{s, err} }}
 }
 
@@ -59,8 +59,8 @@ func failing(err error) apitest.Config {
 func TestEveryStatusIsReached(t *testing.T) {
 	configs := map[string]apitest.Config{
 		"429": {RateLimit: 1, LogInLimit: 1},
-		"500": failing(errors.New("a fault")),
-		"503": failing(&directory.Error{Code: directory.CodeUnavailable}),
+		"500": failWith(errors.New("a fault")),
+		"503": failWith(&directory.Error{Code: directory.CodeUnavailable}),
 	}
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
 		t.Parallel()
@@ -77,7 +77,7 @@ func TestEveryStatusIsReached(t *testing.T) {
 				ask := func() apitest.Answer {
 					s.DB.InsertPeopleWhoLogIn(t)
 					g := f.example()
-					way(t, f, s, status, &g)
+					provoke(t, f, s, status, &g)
 					return g.send(t, s)
 				}
 				answer := ask()
@@ -85,7 +85,7 @@ func TestEveryStatusIsReached(t *testing.T) {
 					answer = ask() // the limit is for a second, which had passed
 				}
 				require.Equal(t, status, answer.Status, answer.Body)
-				if status >= 400 && oneProblem(status) {
+				if status >= 400 && hasOneExample(status) {
 					requireExample(t, op.Responses.Status(status).Value, answer)
 				}
 			})
@@ -118,7 +118,7 @@ func TestExamplesOfProblems(t *testing.T) {
 	answers["ReauthenticationRequired"] = s.Send(t, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("battery staple"), asAda)
 	for name, documented := range apitest.Contract().Components.Responses {
 		problem := documented.Value.Content["application/problem+json"].Example.(map[string]any)
-		if oneProblem(int(problem["status"].(float64))) {
+		if hasOneExample(int(problem["status"].(float64))) {
 			continue
 		}
 		require.Contains(t, answers, name)
@@ -126,9 +126,9 @@ func TestExamplesOfProblems(t *testing.T) {
 	}
 }
 
-// oneProblem reports whether what TestEveryStatusIsReached does for this status has one
+// hasOneExample reports whether what TestEveryStatusIsReached does for this status has one
 // and the same answer in all operations.
-func oneProblem(status int) bool { return status != 403 && status != 409 }
+func hasOneExample(status int) bool { return status != 403 && status != 409 }
 
 // example is a request that succeeds, after the examples in the contract.
 func (f fuzzed) example() generated {
@@ -147,8 +147,8 @@ func (f fuzzed) example() generated {
 	return g
 }
 
-// way changes a request, and what it meets, so that it is answered with a status.
-func way(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated) {
+// provoke changes a request, and what it meets, so that it is answered with a status.
+func provoke(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated) {
 	t.Helper()
 	reads := func(place string) bool {
 		for _, p := range f.op.Parameters {
@@ -174,14 +174,14 @@ func way(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated) {
 			g.members["password"] = "wrong"
 		}
 	case 403:
-		forbid(t, f, s, g)
+		provokeForbidden(t, f, s, g)
 	case 404:
 		g.path = strings.Replace(f.path, "{user_id}", people.Missing.ID.String(), 1)
 		if f.body != nil {
 			f.keepRules(g.members, people.Missing)
 		}
 	case 409:
-		conflict(t, f, s, g)
+		provokeConflict(t, f, s, g)
 	case 412:
 		g.headers["If-Match"] = `"99"`
 	case 413:
@@ -206,8 +206,8 @@ func way(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated) {
 	}
 }
 
-// forbid lets a user without a role ask, or one whose log-in is old.
-func forbid(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
+// provokeForbidden lets a user without a role ask, or one whose log-in is old.
+func provokeForbidden(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	t.Helper()
 	g.headers["Authorization"] = people.User.Token()
 	switch f.op.OperationID {
@@ -218,8 +218,8 @@ func forbid(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	}
 }
 
-// conflict lets a user do it to themselves, or with what is taken.
-func conflict(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
+// provokeConflict lets a user do it to themselves, or with what is taken.
+func provokeConflict(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	t.Helper()
 	switch f.op.OperationID {
 	case "createUser":
@@ -296,7 +296,7 @@ func TestEveryCodeIsSent(t *testing.T) {
 	require.Equal(t, 204, s.Send(t, "DELETE", people.ForeignAdmin.Path(), "").Status)
 	answers = append(answers, s.Send(t, "DELETE", people.OtherForeignAdmin.Path(), ""))
 	for _, err := range []error{errors.New("a fault"), &directory.Error{Code: directory.CodeUnavailable}} {
-		answers = append(answers, apitest.Start(t, failing(err)).Send(t, "GET", one, ""))
+		answers = append(answers, apitest.Start(t, failWith(err)).Send(t, "GET", one, ""))
 	}
 	codes, faults := map[any]bool{}, map[any]bool{}
 	for _, answer := range answers {

@@ -65,9 +65,9 @@ func readPage[Member any](t *testing.T, s *apitest.Server, path string, line fun
 	return lines, total
 }
 
-// states are what a client may want to say, in the order of the table in README, and
+// bodyStates are what a client may want to say, in the order of the table in README, and
 // the one body that says it.
-var states = []struct{ name, body string }{
+var bodyStates = []struct{ name, body string }{
 	{"absent", `{}`},
 	{"null", `{"is_active":null}`},
 	{"false", `{"is_active":false}`},
@@ -86,17 +86,17 @@ func requireStates(t *testing.T, client string, sent []apitest.Sent) {
 		}
 	}
 	row := "| " + client + " |"
-	for _, state := range states {
+	for _, state := range bodyStates {
 		if updates[state.body] {
 			row += " yes |"
 		} else {
 			row += " no |"
 		}
 	}
-	require.Contains(t, readme(t), row, "sent: %v", updates)
+	require.Contains(t, readREADME(t), row, "sent: %v", updates)
 }
 
-func readme(t *testing.T) string {
+func readREADME(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
@@ -145,13 +145,13 @@ func (g generated) send(t testing.TB, s *apitest.Server) apitest.Answer {
 	return s.Send(t, g.method, g.path+"?"+g.query.Encode(), g.body, headers...)
 }
 
-// coin falls on true every other time.
-func coin(rt *rapid.T, label string) bool { return rapid.Bool().Draw(rt, label) }
+// drawBool falls on true every other time.
+func drawBool(rt *rapid.T, label string) bool { return rapid.Bool().Draw(rt, label) }
 
-// rarely is true every sixteenth time.
-func rarely(rt *rapid.T, label string) bool {
+// drawRarely is true every sixteenth time.
+func drawRarely(rt *rapid.T, label string) bool {
 	for range 4 {
-		if !coin(rt, label) {
+		if !drawBool(rt, label) {
 			return false
 		}
 	}
@@ -162,10 +162,10 @@ func rarely(rt *rapid.T, label string) bool {
 // is asked for, all but those do that send a condition.
 func (f fuzzed) generate(rt *rapid.T, succeeding bool) generated {
 	actor, target := people.System, f.target()
-	if !succeeding && rarely(rt, "another actor") {
+	if !succeeding && drawRarely(rt, "another actor") {
 		actor = rapid.SampledFrom(people.Inserted()).Draw(rt, "actor")
 	}
-	if !succeeding && rarely(rt, "another target") {
+	if !succeeding && drawRarely(rt, "another target") {
 		target = rapid.SampledFrom(append(people.Inserted(), people.Missing)).Draw(rt, "target")
 	}
 	g := generated{method: f.method, path: f.path, query: url.Values{}, headers: map[string]string{}}
@@ -177,16 +177,16 @@ func (f fuzzed) generate(rt *rapid.T, succeeding bool) generated {
 		case "path":
 			g.path = strings.ReplaceAll(g.path, "{"+name+"}", target.ID.String())
 		case "query":
-			if coin(rt, name) {
-				g.query.Set(name, fmt.Sprint(values(p.Value.Schema.Value).Draw(rt, name)))
+			if drawBool(rt, name) {
+				g.query.Set(name, fmt.Sprint(valuesOf(p.Value.Schema.Value).Draw(rt, name)))
 			}
 		case "header":
-			if rarely(rt, name) {
-				g.headers[name] = fmt.Sprint(values(p.Value.Schema.Value).Draw(rt, name))
+			if drawRarely(rt, name) {
+				g.headers[name] = fmt.Sprint(valuesOf(p.Value.Schema.Value).Draw(rt, name))
 			}
 		}
 	}
-	if f.body == nil || !f.op.RequestBody.Value.Required && rarely(rt, "no body") {
+	if f.body == nil || !f.op.RequestBody.Value.Required && drawRarely(rt, "no body") {
 		return g
 	}
 	g.headers["Content-Type"] = rapid.SampledFrom([]string{
@@ -194,11 +194,11 @@ func (f fuzzed) generate(rt *rapid.T, succeeding bool) generated {
 	}).Draw(rt, "media type")
 	g.members = map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(f.body.Properties)) {
-		if slices.Contains(f.body.Required, name) || coin(rt, name) {
-			g.members[name] = values(f.body.Properties[name].Value).Draw(rt, name)
+		if slices.Contains(f.body.Required, name) || drawBool(rt, name) {
+			g.members[name] = valuesOf(f.body.Properties[name].Value).Draw(rt, name)
 		}
 	}
-	if succeeding || !rarely(rt, "no rules") {
+	if succeeding || !drawRarely(rt, "no rules") {
 		f.keepRules(g.members, target)
 	}
 	return g
@@ -226,16 +226,16 @@ func (f fuzzed) keepRules(members map[string]any, target apitest.Person) {
 	}
 }
 
-// class is a pattern of one class of characters, any number of them.
-var class = regexp.MustCompile(`^\^(\[.*\])[*+]\$$`)
+// characterClass is a pattern of one class of characters, any number of them.
+var characterClass = regexp.MustCompile(`^\^(\[.*\])[*+]\$$`)
 
-// values generates what a schema allows.
-func values(schema *openapi3.Schema) *rapid.Generator[any] {
+// valuesOf generates what a schema allows.
+func valuesOf(schema *openapi3.Schema) *rapid.Generator[any] {
 	switch {
 	case schema.Nullable:
 		required := *schema
 		required.Nullable = false
-		return rapid.OneOf(values(&required), rapid.Just[any](nil))
+		return rapid.OneOf(valuesOf(&required), rapid.Just[any](nil))
 	case schema.Type.Is("boolean"):
 		return rapid.Bool().AsAny()
 	case schema.Type.Is("integer"):
@@ -243,16 +243,16 @@ func values(schema *openapi3.Schema) *rapid.Generator[any] {
 	case schema.Pattern == "":
 		return rapid.StringN(int(schema.MinLength), int(*schema.MaxLength), -1).AsAny()
 	}
-	return texts(schema, int(schema.MinLength), int(*schema.MaxLength)).AsAny()
+	return textsOf(schema, int(schema.MinLength), int(*schema.MaxLength)).AsAny()
 }
 
-// texts generates strings that fit the pattern of a schema, between two lengths, and
+// textsOf generates strings that fit the pattern of a schema, between two lengths, and
 // often of just these.
-func texts(schema *openapi3.Schema, shortest, longest int) *rapid.Generator[string] {
+func textsOf(schema *openapi3.Schema, shortest, longest int) *rapid.Generator[string] {
 	pattern := regexp.MustCompile(`\\u([0-9A-F]{4})`).ReplaceAllString(schema.Pattern, `\x{$1}`)
-	if of := class.FindStringSubmatch(pattern); of != nil {
+	if match := characterClass.FindStringSubmatch(pattern); match != nil {
 		between := func(a, b int) *rapid.Generator[string] {
-			return rapid.StringMatching(fmt.Sprintf("^%s{%d,%d}$", of[1], a, min(b, 1000))) // regexp repeats no more
+			return rapid.StringMatching(fmt.Sprintf("^%s{%d,%d}$", match[1], a, min(b, 1000))) // regexp repeats no more
 		}
 		return rapid.OneOf(between(shortest, longest), between(shortest, longest), between(shortest, shortest), between(longest, longest))
 	}

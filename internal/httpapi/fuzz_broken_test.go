@@ -62,7 +62,7 @@ type breakage struct {
 func (b breakage) String() string { return fmt.Sprintf("%d %s %s", b.status, b.place, b.code) }
 
 // of makes a breakage that sets what it draws.
-func of[T any](b breakage, wrong *rapid.Generator[T], set func(g *generated, value T)) breakage {
+func newBreakage[T any](b breakage, wrong *rapid.Generator[T], set func(g *generated, value T)) breakage {
 	b.apply = func(rt *rapid.T, g *generated) { set(g, wrong.Draw(rt, "wrong")) }
 	return b
 }
@@ -74,16 +74,16 @@ func (f fuzzed) breakages() []breakage {
 	setHeader := func(name string) func(*generated, string) {
 		return func(g *generated, value string) { g.headers[name] = value }
 	}
-	all := []breakage{of(breakage{status: http.StatusMethodNotAllowed}, rapid.SampledFrom(others),
+	all := []breakage{newBreakage(breakage{status: http.StatusMethodNotAllowed}, rapid.SampledFrom(others),
 		func(g *generated, method string) { g.method = method })}
 	if f.op.Security == nil {
-		all = append(all, of(breakage{status: 401}, rapid.StringMatching(`|Bearer|(Bearer |Basic |)[!-~]{1,80}`), setHeader("Authorization")))
+		all = append(all, newBreakage(breakage{status: 401}, rapid.StringMatching(`|Bearer|(Bearer |Basic |)[!-~]{1,80}`), setHeader("Authorization")))
 	}
 	for _, p := range f.parameters {
 		name, schema := p.Value.Name, p.Value.Schema.Value
 		switch p.Value.In {
 		case "path":
-			all = append(all, of(breakage{status: 404},
+			all = append(all, newBreakage(breakage{status: 404},
 				rapid.OneOf(rapid.SampledFrom([]string{"", "0", "02", "-2", "2.0", "2147483648", strings.Repeat("9", 64)}), rapid.StringN(1, 64, -1)).
 					Filter(func(id string) bool { return !userNumber.MatchString(id) || id == "2147483648" }),
 				func(g *generated, id string) {
@@ -91,12 +91,12 @@ func (f fuzzed) breakages() []breakage {
 				}))
 		case "header":
 			pattern := regexp.MustCompile(schema.Pattern)
-			all = append(all, of(breakage{status: 400}, rapid.OneOf(
+			all = append(all, newBreakage(breakage{status: 400}, rapid.OneOf(
 				rapid.StringMatching(`[!-)+-~]{1,20}`).Filter(func(text string) bool { return !pattern.MatchString(text) }),
 				rapid.Just(`"`+strings.Repeat("1", int(*schema.MaxLength))+`"`)), setHeader(name)))
 		case "query":
 			all = append(all, wrongValues("?"+name, schema, func(g *generated, value any) { g.query.Set(name, fmt.Sprint(value)) })...)
-			all = append(all, of(breakage{place: "?" + name, code: "repeated", status: 422}, values(schema), func(g *generated, value any) {
+			all = append(all, newBreakage(breakage{place: "?" + name, code: "repeated", status: 422}, valuesOf(schema), func(g *generated, value any) {
 				g.query[name] = []string{fmt.Sprint(value), fmt.Sprint(value)}
 			}))
 		}
@@ -111,7 +111,7 @@ func (f fuzzed) breakages() []breakage {
 func wrongValues(place string, schema *openapi3.Schema, set func(g *generated, value any)) []breakage {
 	var all []breakage
 	add := func(code string, values *rapid.Generator[any]) {
-		all = append(all, of(breakage{place: place, code: code, status: 422}, values, set))
+		all = append(all, newBreakage(breakage{place: place, code: code, status: 422}, values, set))
 	}
 	if inBody := strings.HasPrefix(place, "/"); inBody {
 		types := map[string]any{"boolean": true, "integer": 7, "string": "text", "array": []any{}, "object": map[string]any{"a": 1}}
@@ -137,7 +137,7 @@ func wrongValues(place string, schema *openapi3.Schema, set func(g *generated, v
 		add("max_length", rapid.StringN(int(*schema.MaxLength)+1, int(*schema.MaxLength)+99, -1).AsAny())
 		if schema.Pattern != "" {
 			add("pattern", rapid.Custom(func(rt *rapid.T) any {
-				text := []rune(texts(schema, max(1, int(schema.MinLength)), int(*schema.MaxLength)).Draw(rt, "text"))
+				text := []rune(textsOf(schema, max(1, int(schema.MinLength)), int(*schema.MaxLength)).Draw(rt, "text"))
 				text[rapid.IntRange(0, len(text)-1).Draw(rt, "at")] = rapid.RuneFrom([]rune{0, 1, '\t', '\n', 0x7f}).Draw(rt, "control")
 				return string(text)
 			}))
@@ -158,7 +158,7 @@ func (f fuzzed) brokenBodies() []breakage {
 			}})
 		}
 	}
-	all = append(all, of(breakage{code: "unknown_member", status: 422},
+	all = append(all, newBreakage(breakage{code: "unknown_member", status: 422},
 		rapid.String().Filter(func(name string) bool { return f.body.Properties[name] == nil }),
 		func(g *generated, name string) { g.setMember(name, true) }))
 	for _, whole := range []string{"[]", "true", "7", `"text"`} {
@@ -183,7 +183,7 @@ func (f fuzzed) brokenTexts() []breakage {
 		return func(_ *rapid.T, text string) string { return strings.TrimSuffix("{"+member+","+text[1:], ",}") + "}" }
 	}
 	header := func(name string, wrong ...string) breakage {
-		return of(breakage{status: 415}, rapid.SampledFrom(wrong), func(g *generated, value string) {
+		return newBreakage(breakage{status: 415}, rapid.SampledFrom(wrong), func(g *generated, value string) {
 			g.setMember("x", 1)
 			g.headers[name] = value
 		})

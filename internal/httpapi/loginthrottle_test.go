@@ -23,8 +23,8 @@ func (c stranger) logIn(t *testing.T, name, password string) apitest.Answer {
 	return c.s.LogIn(t, name, password, "X-Forwarded-For: "+c.address)
 }
 
-// limited starts a server that lets 3 log-ins a minute fail, at a clock of the test's.
-func limited(t *testing.T) (at func(address string) stranger, clock *apitest.Clock) {
+// startLimited starts a server that lets 3 log-ins a minute fail, at a clock of the test's.
+func startLimited(t *testing.T) (at func(address string) stranger, clock *apitest.Clock) {
 	t.Helper()
 	clock = apitest.NewClock()
 	s := apitest.Start(t, apitest.Config{
@@ -37,7 +37,7 @@ func limited(t *testing.T) (at func(address string) stranger, clock *apitest.Clo
 // Failures are counted for an account from an address, however its name is spelt, also
 // for one that does not exist, and end a minute after the first of them.
 func TestFailedLogInsAreLimited(t *testing.T) {
-	at, clock := limited(t)
+	at, clock := startLimited(t)
 	here, there := at("192.0.2.1"), at("192.0.2.2")
 	for _, names := range [][]string{
 		{"ada@example.com", "ADA@example.com", "Ada@Example.com", "ada@EXAMPLE.com"},
@@ -74,7 +74,7 @@ func TestFailedLogInsAreLimited(t *testing.T) {
 // The two names of a user share their failures, but nobody learns from that which two
 // names are one user's: what is too much for the user is as if the password were wrong.
 func TestFailuresByTheOtherName(t *testing.T) {
-	at, clock := limited(t)
+	at, clock := startLimited(t)
 	here := at("192.0.2.1")
 	var wrong apitest.Answer
 	for range 3 {
@@ -101,7 +101,7 @@ func TestFailuresByTheOtherName(t *testing.T) {
 // Names that only look alike are counted apart: an address is folded as ASCII, whether
 // it exists or not, and an enterprise not at all.
 func TestNamesAreCountedApart(t *testing.T) {
-	at, _ := limited(t)
+	at, _ := startLimited(t)
 	for _, address := range []string{
 		"ada@example.com", "\u1d00da@example.com", "ada@e\u1e8bample.com", "kelvin@example.com", "\u212aelvin@example.com",
 		"default/nobody", "Default/nobody", "other/nobody",
@@ -115,7 +115,7 @@ func TestNamesAreCountedApart(t *testing.T) {
 
 // The minute is the first failure's, not the last one's.
 func TestMinuteOfFailures(t *testing.T) {
-	at, clock := limited(t)
+	at, clock := startLimited(t)
 	here := at("192.0.2.1")
 	for _, wait := range []time.Duration{0, 20 * time.Second, 20 * time.Second} {
 		clock.Advance(wait)
@@ -132,7 +132,7 @@ func TestFailedLogInsOfAnAddress(t *testing.T) {
 		"IPv4": {"192.0.2.1", "::ffff:192.0.2.1"}, "IPv6": {"2001:db8::1", "2001:db8::ffff:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			at, clock := limited(t)
+			at, clock := startLimited(t)
 			for i := range 30 {
 				require.Equal(t, 401, at(addresses[i%2]).logIn(t, fmt.Sprintf("nobody%d@example.com", i), "wrong").Status)
 			}
@@ -149,7 +149,7 @@ func TestFailedLogInsOfAnAddress(t *testing.T) {
 // An account may fail ten times as often from everywhere as from an address.
 func TestFailedLogInsOfAnAccount(t *testing.T) {
 	for _, name := range []string{"ada@example.com", "nobody@example.com"} {
-		at, clock := limited(t)
+		at, clock := startLimited(t)
 		for i := range 30 {
 			require.Equal(t, 401, at(fmt.Sprintf("192.0.2.%d", i)).logIn(t, name, "wrong").Status)
 		}

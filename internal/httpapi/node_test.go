@@ -38,7 +38,7 @@ func TestClients(t *testing.T) {
 			s := apitest.Start(t, apitest.Config{})
 			s.CreateUser(t, "ada")
 			wire := s.Wire(t)
-			run(t, wire.URL, s.Token, c.command...)
+			runProgram(t, wire.URL, s.Token, c.command...)
 			requireStates(t, c.name, wire.Sent())
 			did := map[string]bool{}
 			for _, sent := range wire.Sent() {
@@ -60,14 +60,14 @@ func TestDocsInABrowser(t *testing.T) {
 	picture, err := filepath.Abs("../../bin/docs.png")
 	require.NoError(t, err)
 	require.NoError(t, os.RemoveAll(picture))
-	run(t, wire.URL, s.Token, "node", "../../.ci/docs.mjs", picture)
+	runProgram(t, wire.URL, s.Token, "node", "../../.ci/docs.mjs", picture)
 	require.Contains(t, wire.Sent(), apitest.Sent{Method: "PUT", Path: ada.Path(), Body: `{"is_active": null}`})
 	require.Nil(t, s.DB.Row(t, ada).IsActive)
 	require.FileExists(t, picture)
 }
 
-// run runs a program that has to succeed.
-func run(t *testing.T, url, token string, command ...string) {
+// runProgram runs a program that has to succeed.
+func runProgram(t *testing.T, url, token string, command ...string) {
 	t.Helper()
 	program := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	program.Env = append(os.Environ(), "USERAPI_URL="+url, "USERAPI_TOKEN="+token)

@@ -12,8 +12,8 @@ import (
 	"userapi/internal/directory"
 )
 
-// included reads the policy's scopes once more, in other words.
-func included(scope directory.Scope, actor, target apitest.Person) bool {
+// isInScope reads the policy's scopes once more, in other words.
+func isInScope(scope directory.Scope, actor, target apitest.Person) bool {
 	switch scope {
 	case directory.ScopeEveryone:
 		return target != people.Missing
@@ -26,27 +26,27 @@ func included(scope directory.Scope, actor, target apitest.Person) bool {
 	}
 }
 
-// seen says likewise whom a role sees.
-func seen(actor, target apitest.Person) bool {
-	return included(map[directory.Role]directory.Scope{
+// isVisible says likewise whom a role sees.
+func isVisible(actor, target apitest.Person) bool {
+	return isInScope(map[directory.Role]directory.Scope{
 		directory.RoleUser:                directory.ScopeOneself,
 		directory.RoleAdministrator:       directory.ScopeEnterprise,
 		directory.RoleSystemAdministrator: directory.ScopeEveryone,
 	}[actor.Role], actor, target)
 }
 
-// attempted is one request about a target.
-type attempted struct {
+// attempt is one request about a target.
+type attempt struct {
 	op                 directory.Operation
 	method, path, body string
 	fields             []directory.Field
 	allowed            int // what is answered if the policy allows it
 }
 
-// attempts are all requests that an actor can send about a target.
-func attempts(actor, target apitest.Person) []attempted {
+// attemptsOn are all requests that an actor can send about a target.
+func attemptsOn(actor, target apitest.Person) []attempt {
 	path := target.Path()
-	all := []attempted{
+	all := []attempt{
 		{directory.OperationGetUser, "GET", path, "", nil, 200},
 		{directory.OperationUpdateUser, "PUT", path, "", nil, 200},
 		{directory.OperationListUserEvents, "GET", path + "/audit", "", nil, 200},
@@ -63,7 +63,7 @@ func attempts(actor, target apitest.Person) []attempted {
 	}
 	for first, value := range members {
 		body := fmt.Sprintf(`%q:%s`, first, value)
-		single := attempted{directory.OperationUpdateUser, "PUT", path, "{" + body + "}", []directory.Field{first}, 200}
+		single := attempt{directory.OperationUpdateUser, "PUT", path, "{" + body + "}", []directory.Field{first}, 200}
 		if first == directory.FieldIsActive && target == actor {
 			single.allowed = 409
 		}
@@ -74,12 +74,12 @@ func attempts(actor, target apitest.Person) []attempted {
 			all = append(all, pair)
 		}
 	}
-	deleted := attempted{directory.OperationDeleteUser, "DELETE", path, "", nil, 204}
-	appointed := attempted{
+	deleted := attempt{directory.OperationDeleteUser, "DELETE", path, "", nil, 204}
+	appointed := attempt{
 		directory.OperationCreateAdministrator, "POST", "/openapi/v1/administrators",
 		target.Appointment(cmp.Or(target.Enterprise, "default")), nil, 201,
 	}
-	dismissed := attempted{directory.OperationDeleteAdministrator, "DELETE", target.AdministratorPath(), "", nil, 204}
+	dismissed := attempt{directory.OperationDeleteAdministrator, "DELETE", target.AdministratorPath(), "", nil, 204}
 	if target.Role == directory.RoleSystemAdministrator {
 		appointed.allowed = 409
 	}
@@ -102,7 +102,7 @@ func TestPolicyTable(t *testing.T) {
 	changed := false
 	for _, actor := range []apitest.Person{people.User, people.Admin, people.System} {
 		for _, target := range append(people.Inserted(), people.Missing) {
-			for _, a := range attempts(actor, target) {
+			for _, a := range attemptsOn(actor, target) {
 				if changed {
 					s.DB.InsertPeople(t)
 				}
@@ -113,9 +113,9 @@ func TestPolicyTable(t *testing.T) {
 				switch {
 				case !listed:
 					want = 403
-				case !seen(actor, target):
+				case !isVisible(actor, target):
 					want = 404
-				case !included(rule.Scope, actor, target), refused:
+				case !isInScope(rule.Scope, actor, target), refused:
 					want = 403
 				}
 				answer := s.Send(t, a.method, a.path, a.body, actor.Auth())
