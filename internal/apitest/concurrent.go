@@ -1,6 +1,9 @@
 package apitest
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // AtOnce calls do n times at the same moment, with 0 to n-1, and returns what the calls
 // return, in that order.
@@ -17,4 +20,11 @@ func AtOnce[T any](n int, do func(i int) T) []T {
 	close(start)
 	running.Wait()
 	return results
+}
+
+// WaitFor returns when holds returns true. It waits as long as the test may run.
+func WaitFor(holds func() bool) {
+	for !holds() {
+		<-time.After(time.Millisecond)
+	}
 }

@@ -3,11 +3,13 @@ package apitest
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/directory"
+	"userapi/internal/password"
 )
 
 // HeldHasher holds each request that hashes or compares a password until Release.
@@ -87,3 +89,27 @@ func (PanickingHasher) Hash(_ context.Context, password string) (string, error) 
 
 // Verify implements directory.Hasher.
 func (PanickingHasher) Verify(_ context.Context, password, _ string) (bool, error) { panic(password) }
+
+// FullHasher has no place to hash: every request waits in it until it times out.
+type FullHasher struct {
+	gate    *password.Gate
+	entered atomic.Int64
+}
+
+// NewFullHasher returns a hasher without a place.
+func NewFullHasher() *FullHasher { return &FullHasher{gate: password.NewGate(password.Params(), 0)} }
+
+// Entered is how many requests have come to hash or to compare.
+func (h *FullHasher) Entered() int { return int(h.entered.Load()) }
+
+// Hash implements directory.Hasher.
+func (h *FullHasher) Hash(ctx context.Context, password string) (string, error) {
+	h.entered.Add(1)
+	return h.gate.Hash(ctx, password)
+}
+
+// Verify implements directory.Hasher.
+func (h *FullHasher) Verify(ctx context.Context, password, hash string) (bool, error) {
+	h.entered.Add(1)
+	return h.gate.Verify(ctx, password, hash)
+}

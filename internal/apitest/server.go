@@ -33,7 +33,7 @@ type Config struct {
 	Clock          *Clock        // nil: time.Now
 	LogInLimit     int           // 0: none
 	RateLimit      int           // 0: none
-	RequestTimeout time.Duration // 0: a minute
+	RequestTimeout time.Duration // 0: an hour
 }
 
 // TokenLife is how long a log-in token lives.
@@ -48,6 +48,7 @@ type Server struct {
 	Log     *Log
 	DB      *Database
 
+	started time.Time
 	metrics http.Handler
 	client  *http.Client
 }
@@ -55,7 +56,7 @@ type Server struct {
 // Start starts a server on an empty database; it ends with the test.
 func Start(t testing.TB, config Config) *Server {
 	t.Helper()
-	s := &Server{Log: &Log{}}
+	s := &Server{Log: &Log{}, started: time.Now().Truncate(time.Microsecond)} // as times are stored
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	version, err := store.Migrate(t.Context(), path)
 	require.NoError(t, err)
@@ -68,7 +69,7 @@ func Start(t testing.TB, config Config) *Server {
 		config.Hasher = CheapGate()
 	}
 	if config.RequestTimeout == 0 {
-		config.RequestTimeout = time.Minute
+		config.RequestTimeout = time.Hour
 	}
 	now := time.Now
 	if config.Clock != nil {
@@ -100,6 +101,8 @@ func Start(t testing.TB, config Config) *Server {
 	require.NoError(t, err)
 	s.Handler = handler
 	server := httpapi.NewHTTPServer(handler, logger)
+	// An answer that waits for a body which never arrives never comes.
+	server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout = 0, 0, 0
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s.URL = "http://" + listener.Addr().String()
@@ -110,9 +113,7 @@ func Start(t testing.TB, config Config) *Server {
 	s.client = NewClient(t, transport)
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		assert.NoError(t, server.Shutdown(ctx))
+		assert.NoError(t, server.Shutdown(context.Background()))
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
 		require.NoError(t, s.DB.sql.Close())
 		require.NoError(t, db.Close())
@@ -143,6 +144,12 @@ func (s *Server) For(t testing.TB) *Server {
 	part := *s
 	part.client = NewClient(t, s.client.Transport.(*checked).base)
 	return &part
+}
+
+// RequireRecent fails unless the time is between the start of the server and now.
+func (s *Server) RequireRecent(t testing.TB, at time.Time) {
+	t.Helper()
+	require.WithinRange(t, at, s.started, time.Now())
 }
 
 // Metrics is what the operator reads.

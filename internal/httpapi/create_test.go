@@ -25,7 +25,7 @@ func TestCreateUser(t *testing.T) {
 	require.NoError(t, err)
 	got := info.JSON200
 	require.NotNil(t, got)
-	require.WithinDuration(t, time.Now(), got.CreateTime, time.Minute)
+	s.RequireRecent(t, got.CreateTime)
 	require.Equal(t, time.UTC, got.CreateTime.Location())
 	got.CreateTime = time.Time{}
 	want := client.UserInfo{UserID: 2, NickName: "bob", EnterpriseID: "default", Phone: "1"}

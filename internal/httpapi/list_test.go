@@ -201,6 +201,10 @@ func TestPagingWhileOthersInsert(t *testing.T) {
 			}
 		}
 	}()
+	defer func() {
+		close(stop)
+		<-stopped
+	}()
 	for range 5 {
 		seen := map[string]bool{}
 		for page := 1; ; page++ {
@@ -222,6 +226,4 @@ func TestPagingWhileOthersInsert(t *testing.T) {
 			require.True(t, seen[fmt.Sprintf("before%d", i)])
 		}
 	}
-	close(stop)
-	<-stopped
 }
