@@ -57,14 +57,7 @@ type Server struct {
 func Start(t testing.TB, config Config) *Server {
 	t.Helper()
 	s := &Server{Log: &Log{}, started: time.Now().Truncate(time.Microsecond)} // as times are stored
-	path := filepath.Join(t.TempDir(), "userapi.db")
-	version, err := store.Migrate(t.Context(), path)
-	require.NoError(t, err)
-	require.Positive(t, version)
-	db, err := store.Open(t.Context(), path)
-	require.NoError(t, err)
-	s.DB, err = openSQLite(path, db)
-	require.NoError(t, err)
+	db := s.openDatabase(t)
 	if config.Hasher == nil {
 		config.Hasher = CheapGate()
 	}
@@ -82,7 +75,7 @@ func Start(t testing.TB, config Config) *Server {
 		Store: config.Store(db), Hasher: config.Hasher, Now: now, Random: rand.Reader,
 		TokenLife: TokenLife, LoginThrottle: directory.NewLoginThrottle(config.LogInLimit, now),
 	}
-	_, err = s.Service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })
+	_, err := s.Service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })
 	require.NoError(t, err)
 
 	logger := telemetry.NewLogger(s.Log, -8, telemetry.FormatJSON)
@@ -94,14 +87,37 @@ func Start(t testing.TB, config Config) *Server {
 		require.NoError(t, err)
 		proxies = append(proxies, prefix)
 	}
-	handler, err := (&httpapi.Server{
+	s.Handler, err = (&httpapi.Server{
 		Directory: s.Service, Ready: db.Ready, Logger: logger, Metrics: registry,
 		RequestTimeout: config.RequestTimeout, TrustedProxies: proxies, RateLimit: config.RateLimit,
 	}).Handler()
 	require.NoError(t, err)
-	s.Handler = handler
-	server := httpapi.NewHTTPServer(handler, logger)
-	// An answer that waits for a body which never arrives never comes.
+	s.serve(t, httpapi.NewHTTPServer(s.Handler, logger))
+	return s
+}
+
+// openDatabase opens an empty database until the end of the test.
+func (s *Server) openDatabase(t testing.TB) *store.Store {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	version, err := store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	require.Positive(t, version)
+	db, err := store.Open(t.Context(), path)
+	require.NoError(t, err)
+	s.DB, err = openSQLite(path, db)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, s.DB.sql.Close())
+		require.NoError(t, db.Close())
+	})
+	return db
+}
+
+// serve listens on a free port until the end of the test. The server does without its
+// limits of time: an answer that waits for a body which never arrives never comes.
+func (s *Server) serve(t testing.TB, server *http.Server) {
+	t.Helper()
 	server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout = 0, 0, 0
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -115,10 +131,7 @@ func Start(t testing.TB, config Config) *Server {
 		transport.CloseIdleConnections()
 		assert.NoError(t, server.Shutdown(context.Background()))
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
-		require.NoError(t, s.DB.sql.Close())
-		require.NoError(t, db.Close())
 	})
-	return s
 }
 
 // CheapGate hashes as the server does, at a cost that tests can pay.
