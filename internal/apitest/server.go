@@ -1,5 +1,3 @@
-// Package apitest starts servers for tests: the real handler over a real database of
-// their own. Every exchange with them is checked against openapi.yaml.
 package apitest
 
 import (
