@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// AtOnce calls do n times at the same moment, with 0 to n-1, and returns what the calls
-// return, in that order.
+// AtOnce calls do(0) to do(n-1) at the same moment, each in a goroutine of its own, and
+// returns their results in this order.
 func AtOnce[T any](n int, do func(i int) T) []T {
 	start := make(chan struct{})
 	results := make([]T, n)
@@ -22,7 +22,7 @@ func AtOnce[T any](n int, do func(i int) T) []T {
 	return results
 }
 
-// WaitFor returns when holds returns true. It waits as long as the test may run.
+// WaitFor calls holds again and again until it returns true.
 func WaitFor(holds func() bool) {
 	for !holds() {
 		<-time.After(time.Millisecond)

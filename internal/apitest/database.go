@@ -14,7 +14,7 @@ import (
 )
 
 // Database reads and changes the database behind the server's back, as another process
-// would. The server sees at once what a method has committed.
+// would. When a method returns, the server has seen the change.
 type Database struct {
 	path  string
 	sql   *sql.DB
@@ -33,7 +33,7 @@ type Row struct {
 	IsActive     *bool // nil: NULL
 }
 
-// Rows returns what the database holds of all users, by number.
+// Rows returns all users, in the order of their numbers.
 func (db *Database) Rows(t testing.TB) []Row {
 	t.Helper()
 	return readRows(t, db, func(rows *sql.Rows) (row Row, err error) {
@@ -46,7 +46,7 @@ func (db *Database) Rows(t testing.TB) []Row {
 	}, `SELECT id, version, enterprise_id, role, COALESCE(password_hash, ''), COALESCE(email, ''), phone, is_active FROM users ORDER BY id`)
 }
 
-// Row returns what the database holds of a user.
+// Row returns one user. It fails the test if the user does not exist.
 func (db *Database) Row(t testing.TB, p Person) Row {
 	t.Helper()
 	rows := db.Rows(t)
@@ -55,7 +55,8 @@ func (db *Database) Row(t testing.TB, p Person) Row {
 	return rows[found]
 }
 
-// TokensOf returns the tokens of a user of these kinds or, without kinds, of all, by number.
+// TokensOf returns the tokens of a user that are of one of these kinds, or all of them if
+// no kind is named, in the order of their numbers.
 func (db *Database) TokensOf(t testing.TB, p Person, kinds ...directory.TokenKind) []directory.Token {
 	t.Helper()
 	tokens := readRows(t, db, func(rows *sql.Rows) (token directory.Token, err error) {
@@ -73,7 +74,7 @@ func (db *Database) TokensOf(t testing.TB, p Person, kinds ...directory.TokenKin
 	})
 }
 
-// TokenHashes returns what the database holds in the place of the tokens themselves.
+// TokenHashes returns what the database holds instead of the tokens.
 func (db *Database) TokenHashes(t testing.TB) [][]byte {
 	t.Helper()
 	return readRows(t, db, func(rows *sql.Rows) (hash []byte, err error) {
@@ -82,7 +83,7 @@ func (db *Database) TokenHashes(t testing.TB) [][]byte {
 	}, `SELECT hash FROM tokens ORDER BY id`)
 }
 
-// Events returns the audit, by number.
+// Events returns all events of the audit, in the order of their numbers.
 func (db *Database) Events(t testing.TB) []directory.Event {
 	t.Helper()
 	return readRows(t, db, func(rows *sql.Rows) (event directory.Event, err error) {
@@ -105,8 +106,8 @@ func (db *Database) Events(t testing.TB) []directory.Event {
 	}, `SELECT id, at, actor_id, token_name, target_id, enterprise_id, operation, fields, request_id FROM events ORDER BY id`)
 }
 
-// State returns everything that the database holds of users, tokens and events as text.
-// Two states are equal if nothing was changed.
+// State returns all columns of all users, tokens and events as text. If it is the same
+// before and after a request, the request has changed nothing.
 func (db *Database) State(t testing.TB) string {
 	t.Helper()
 	var state strings.Builder
@@ -118,7 +119,7 @@ func (db *Database) State(t testing.TB) string {
 	return state.String()
 }
 
-// SetActive changes the state of a user; nil is NULL.
+// SetActive changes is_active of a user; nil is NULL.
 func (db *Database) SetActive(t testing.TB, p Person, active *bool) {
 	t.Helper()
 	db.exec(t, `UPDATE users SET is_active = $1 WHERE id = $2`, active, p.ID)
@@ -130,31 +131,31 @@ func (db *Database) SetRole(t testing.TB, p Person, role directory.Role) {
 	db.exec(t, `UPDATE users SET role = $1 WHERE id = $2`, role, p.ID)
 }
 
-// SetEnterprise moves a user to another enterprise. The role stays.
+// SetEnterprise moves a user to another enterprise and keeps the role.
 func (db *Database) SetEnterprise(t testing.TB, p Person, enterprise string) {
 	t.Helper()
 	db.exec(t, `UPDATE users SET enterprise_id = $1 WHERE id = $2`, enterprise, p.ID)
 }
 
-// SetContact changes how a user can be reached.
+// SetContact changes the phone and the e-mail address of a user.
 func (db *Database) SetContact(t testing.TB, p Person, phone, email string) {
 	t.Helper()
 	db.exec(t, `UPDATE users SET phone = $1, email = $2 WHERE id = $3`, phone, email, p.ID)
 }
 
-// SetPasswordHash changes the hash of a user's password; "" is for no password.
+// SetPasswordHash changes the password of a user; "" is NULL.
 func (db *Database) SetPasswordHash(t testing.TB, p Person, hash string) {
 	t.Helper()
 	db.exec(t, `UPDATE users SET password_hash = NULLIF($1, '') WHERE id = $2`, hash, p.ID)
 }
 
-// RaiseVersion changes nothing of a user but the version.
+// RaiseVersion adds 1 to the version of a user.
 func (db *Database) RaiseVersion(t testing.TB, p Person) {
 	t.Helper()
 	db.exec(t, `UPDATE users SET version = version + 1 WHERE id = $1`, p.ID)
 }
 
-// DeleteUser deletes a user with the user's tokens.
+// DeleteUser deletes a user and the user's tokens.
 func (db *Database) DeleteUser(t testing.TB, p Person) {
 	t.Helper()
 	db.exec(t, `DELETE FROM users WHERE id = $1`, p.ID)
@@ -166,19 +167,19 @@ func (db *Database) DeleteTokens(t testing.TB, p Person) {
 	db.exec(t, `DELETE FROM tokens WHERE user_id = $1`, p.ID)
 }
 
-// ExpireTokens ends the life of all tokens of a user in 1970.
+// ExpireTokens sets the expiry of all tokens of a user to 1970.
 func (db *Database) ExpireTokens(t testing.TB, p Person) {
 	t.Helper()
 	db.exec(t, `UPDATE tokens SET expires = 1 WHERE user_id = $1`, p.ID)
 }
 
-// SetTokenKind changes the kind of all tokens of a user, and dates them back to 1970.
+// SetTokenKind changes the kind of all tokens of a user and sets their creation to 1970.
 func (db *Database) SetTokenKind(t testing.TB, p Person, kind directory.TokenKind) {
 	t.Helper()
 	db.exec(t, `UPDATE tokens SET kind = $1, created = 0 WHERE user_id = $2`, kind, p.ID)
 }
 
-// readRows reads rows.
+// readRows runs a query and calls read for each row.
 func readRows[Row any](t testing.TB, db *Database, read func(*sql.Rows) (Row, error), statement string, args ...any) []Row {
 	t.Helper()
 	rows, err := db.sql.QueryContext(t.Context(), statement, args...)
@@ -194,7 +195,7 @@ func readRows[Row any](t testing.TB, db *Database, read func(*sql.Rows) (Row, er
 	return all
 }
 
-// readText reads a row of any columns as text.
+// readText returns the names and the values of the columns of a row.
 func readText(rows *sql.Rows) (string, error) {
 	columns, err := rows.Columns()
 	if err != nil {
@@ -208,13 +209,13 @@ func readText(rows *sql.Rows) (string, error) {
 	return fmt.Sprintf("%q %#v", columns, values), err
 }
 
-// exec runs one statement.
+// exec runs a statement in a transaction of its own.
 func (db *Database) exec(t testing.TB, statement string, args ...any) {
 	t.Helper()
 	db.write(t, func(exec func(statement string, args ...any)) { exec(statement, args...) })
 }
 
-// write runs statements in one transaction.
+// write runs statements in one transaction, and lets the server see it.
 func (db *Database) write(t testing.TB, statements func(exec func(statement string, args ...any))) {
 	t.Helper()
 	tx, err := db.sql.BeginTx(t.Context(), nil)
@@ -225,7 +226,7 @@ func (db *Database) write(t testing.TB, statements func(exec func(statement stri
 		require.NoError(t, err)
 	})
 	require.NoError(t, tx.Commit())
-	// The server would see it within a second; a unit of its own lets it look at once.
+	// The server looks for changes of others once in a while, and when it writes: this write is empty.
 	_, err = db.store.Change(t.Context(), directory.Operator(), 0, func(directory.Facts) (directory.Change, error) {
 		return directory.Change{}, nil
 	})

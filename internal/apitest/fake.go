@@ -12,13 +12,13 @@ import (
 	"userapi/internal/password"
 )
 
-// HeldHasher holds each request that hashes or compares a password until Release.
+// HeldHasher holds every request that hashes or verifies a password until Release.
 type HeldHasher struct {
 	directory.Hasher
-	waiting   chan struct{} // receives when a request comes to hash
-	abandoned chan struct{} // receives when the context of a held request ends
+	waiting   chan struct{} // receives a value when a request is held
+	abandoned chan struct{} // receives a value when the context of a held request ends
 	released  chan struct{}
-	release   func() // closes released, once
+	release   func() // closes released; may be called again
 }
 
 // NewHeldHasher returns a hasher that holds up to eight requests.
@@ -30,16 +30,17 @@ func NewHeldHasher() *HeldHasher {
 	}
 }
 
-// Wait returns when one more request has come to hash.
+// Wait returns when one more request is held.
 func (h *HeldHasher) Wait() { <-h.waiting }
 
 // WaitAbandoned returns when the context of one more held request has ended.
 func (h *HeldHasher) WaitAbandoned() { <-h.abandoned }
 
-// Release lets all requests go on.
+// Release lets all held requests go on, and holds no more.
 func (h *HeldHasher) Release() { h.release() }
 
-// Meanwhile sends a request and returns its answer. It calls do while the request is held.
+// Meanwhile calls send, calls do while the request is held, and returns the answer. It
+// fails the test if the request is answered without being held.
 func (h *HeldHasher) Meanwhile(t testing.TB, send func() Answer, do func()) Answer {
 	t.Helper()
 	defer h.Release()
@@ -81,7 +82,7 @@ func (h *HeldHasher) Verify(ctx context.Context, password, hash string) (bool, e
 	return h.Hasher.Verify(ctx, password, hash)
 }
 
-// PanickingHasher panics with the password as the value.
+// PanickingHasher panics with the password as its value.
 type PanickingHasher struct{}
 
 // Hash implements directory.Hasher.
@@ -90,16 +91,16 @@ func (PanickingHasher) Hash(_ context.Context, password string) (string, error) 
 // Verify implements directory.Hasher.
 func (PanickingHasher) Verify(_ context.Context, password, _ string) (bool, error) { panic(password) }
 
-// FullHasher has no place to hash: every request waits in it until it times out.
+// FullHasher never has a free place: every request waits until it times out.
 type FullHasher struct {
 	gate    *password.Gate
 	entered atomic.Int64
 }
 
-// NewFullHasher returns a hasher without a place.
+// NewFullHasher returns a FullHasher that no request has entered.
 func NewFullHasher() *FullHasher { return &FullHasher{gate: password.NewGate(password.Params(), 0)} }
 
-// Entered is how many requests have come to hash or to compare.
+// Entered returns how many requests have waited so far.
 func (h *FullHasher) Entered() int { return int(h.entered.Load()) }
 
 // Hash implements directory.Hasher.

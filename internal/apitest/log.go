@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Log keeps what is written to it.
+// Log keeps what is written to it. It is safe for concurrent use.
 type Log struct {
 	mutex  sync.Mutex
 	buffer bytes.Buffer
@@ -27,7 +27,7 @@ func (l *Log) String() string {
 	return l.buffer.String()
 }
 
-// LineWith returns the first line that has this text.
+// LineWith returns the first line that contains the text.
 func (l *Log) LineWith(t testing.TB, text string) string {
 	t.Helper()
 	for line := range strings.Lines(l.String()) {
@@ -35,6 +35,6 @@ func (l *Log) LineWith(t testing.TB, text string) string {
 			return line
 		}
 	}
-	require.Fail(t, "no line of the log has "+text)
+	require.Fail(t, "no line of the log contains "+text)
 	return ""
 }

@@ -19,10 +19,10 @@ type Person struct {
 	Role       directory.Role
 	Enterprise string
 
-	token string // "": this person has none from the start
+	token string // "" if InsertPeople does not insert this person
 }
 
-// Token is the token that InsertPeople gives this person.
+// Token returns the token that InsertPeople gives this person. It panics for anyone else.
 func (p Person) Token() string {
 	if p.token == "" {
 		panic("InsertPeople gives no token to " + p.Name)
@@ -30,28 +30,28 @@ func (p Person) Token() string {
 	return p.token
 }
 
-// Auth is the header that sends this person's token.
+// Auth returns the header that sends the person's Token.
 func (p Person) Auth() string { return Auth(p.Token()) }
 
-// Auth is the header that sends a token.
+// Auth returns the header that sends a token.
 func Auth(token string) string { return "Authorization: " + token }
 
-// NoAuth leaves out the header that sends a token.
+// NoAuth makes Send leave out the header Authorization.
 const NoAuth = "Authorization:"
 
-// Path is the path of this person in the API.
+// Path returns the path of this person in the API.
 func (p Person) Path() string { return fmt.Sprintf("/openapi/v1/users/%d", p.ID) }
 
-// AdministratorPath is the path of this person among the administrators.
+// AdministratorPath returns the path of this person among the administrators.
 func (p Person) AdministratorPath() string { return fmt.Sprintf("/openapi/v1/administrators/%d", p.ID) }
 
-// Username is a name that this person logs in with.
+// Username returns the name that this person logs in with.
 func (p Person) Username() string { return p.Enterprise + "/" + p.Name }
 
-// Cast is everyone whom tests know by name. Each enterprise has two administrators, so
-// that neither of them is the last one.
+// Cast is everyone whom a test can name without creating them. Each enterprise has two
+// administrators, so that neither of them is the last one.
 type Cast struct {
-	First   Person // whom the first start of a server creates; Server.Token is theirs
+	First   Person // created by the first start of a server; the owner of Server.Token
 	Missing Person // does not exist
 
 	// In the enterprise default:
@@ -60,7 +60,7 @@ type Cast struct {
 	ForeignUser, ForeignAdmin, OtherForeignAdmin, ForeignSystem Person
 }
 
-// People returns everyone whom tests know by name.
+// People returns the Cast.
 func People() Cast {
 	person := func(id directory.UserID, name string, role directory.Role, enterprise string) Person {
 		return Person{id, name, role, enterprise, fmt.Sprint("token-of-", id)}
@@ -80,7 +80,7 @@ func People() Cast {
 	}
 }
 
-// Inserted returns the people whom InsertPeople inserts, by number.
+// Inserted returns the people whom InsertPeople inserts, in the order of their numbers.
 func (c Cast) Inserted() []Person {
 	return []Person{
 		c.User, c.OtherUser, c.Admin, c.OtherAdmin, c.System,
@@ -88,14 +88,14 @@ func (c Cast) Inserted() []Person {
 	}
 }
 
-// InsertPeople deletes all users except the first one and inserts the people of a Cast:
-// each is active and has one token, and none has a password.
+// InsertPeople deletes all users except the first one and inserts the people of the Cast.
+// Each of them is active and has one token, made in 1970, but no password.
 func (db *Database) InsertPeople(t testing.TB) {
 	t.Helper()
 	db.insertPeople(t, nil)
 }
 
-// InsertPeopleWhoLogIn is InsertPeople with Password as everyone's password.
+// InsertPeopleWhoLogIn is InsertPeople, but everyone's password is Password.
 func (db *Database) InsertPeopleWhoLogIn(t testing.TB) {
 	t.Helper()
 	hash, err := passwordHash()
@@ -108,7 +108,7 @@ var passwordHash = sync.OnceValues(func() (string, error) {
 	return CheapGate().Hash(context.Background(), Password)
 })
 
-// insertPeople takes nil for no password.
+// insertPeople gives everyone this hash of a password; nil is NULL.
 func (db *Database) insertPeople(t testing.TB, passwordHash any) {
 	t.Helper()
 	db.write(t, func(exec func(statement string, args ...any)) {

@@ -23,10 +23,10 @@ import (
 	"userapi/internal/telemetry"
 )
 
-// Config is what a test may want other than usual. The zero Config is the usual.
+// Config is what a test can change about a server. Most tests want the zero Config.
 type Config struct {
-	Hasher         directory.Hasher                      // nil: argon2id at the lowest cost
-	Store          func(directory.Store) directory.Store // nil: as it is
+	Hasher         directory.Hasher                      // nil: CheapGate
+	Store          func(directory.Store) directory.Store // replaces the store; nil: keeps it
 	TrustedProxies []string
 	Clock          *Clock        // nil: time.Now
 	LogInLimit     int           // 0: none
@@ -34,13 +34,13 @@ type Config struct {
 	RequestTimeout time.Duration // 0: an hour
 }
 
-// TokenLife is how long a log-in token lives.
+// TokenLife is how long a log-in token is valid.
 const TokenLife = time.Hour
 
-// Server is a running server.
+// Server is a server that runs until the test ends.
 type Server struct {
 	URL     string
-	Token   string // of user 1, a system administrator
+	Token   string // of the first user, a system administrator
 	Service *directory.Service
 	Handler http.Handler // what is served at URL
 	Log     *Log
@@ -51,10 +51,10 @@ type Server struct {
 	client  *http.Client
 }
 
-// Start starts a server on an empty database; it ends with the test.
+// Start starts a server on an empty database. It stops when the test ends.
 func Start(t testing.TB, config Config) *Server {
 	t.Helper()
-	s := &Server{Log: &Log{}, started: time.Now().Truncate(time.Microsecond)} // as times are stored
+	s := &Server{Log: &Log{}, started: time.Now().Truncate(time.Microsecond)} // the precision of stored times
 	db := s.openDatabase(t)
 	if config.Hasher == nil {
 		config.Hasher = CheapGate()
@@ -94,7 +94,7 @@ func Start(t testing.TB, config Config) *Server {
 	return s
 }
 
-// openDatabase opens an empty database until the end of the test.
+// openDatabase opens an empty database and closes it when the test ends.
 func (s *Server) openDatabase(t testing.TB) *store.Store {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "userapi.db")
@@ -112,8 +112,8 @@ func (s *Server) openDatabase(t testing.TB) *store.Store {
 	return db
 }
 
-// serve listens on a free port until the end of the test. The server does without its
-// limits of time: an answer that waits for a body which never arrives never comes.
+// serve serves on a free port until the test ends. It turns off the timeouts of the
+// server: if the server waits for a body that is never sent, it waits for ever.
 func (s *Server) serve(t testing.TB, server *http.Server) {
 	t.Helper()
 	server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout = 0, 0, 0
@@ -132,12 +132,12 @@ func (s *Server) serve(t testing.TB, server *http.Server) {
 	})
 }
 
-// CheapGate hashes as the server does, at a cost that tests can pay.
+// CheapGate returns a hasher like the real one, at the lowest cost of argon2id.
 func CheapGate() *password.Gate {
 	return password.NewGate(&argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16}, 8)
 }
 
-// Client is the generated client with this token.
+// Client returns the generated client, which sends this token.
 func (s *Server) Client(t testing.TB, token string) *client.ClientWithResponses {
 	t.Helper()
 	c, err := client.NewClientWithResponses(s.URL, client.WithHTTPClient(s.client),
@@ -149,7 +149,7 @@ func (s *Server) Client(t testing.TB, token string) *client.ClientWithResponses 
 	return c
 }
 
-// For returns the server for a part of a test, which is told what is not in the contract.
+// For returns the server for a part of a test: t fails if an exchange is not in the contract.
 func (s *Server) For(t testing.TB) *Server {
 	t.Helper()
 	part := *s
@@ -157,13 +157,13 @@ func (s *Server) For(t testing.TB) *Server {
 	return &part
 }
 
-// RequireRecent fails unless the time is between the start of the server and now.
+// RequireRecent fails unless the time is between the call of Start and now.
 func (s *Server) RequireRecent(t testing.TB, at time.Time) {
 	t.Helper()
 	require.WithinRange(t, at, s.started, time.Now())
 }
 
-// Metrics is what the operator reads.
+// Metrics returns the metrics in the text format of Prometheus.
 func (s *Server) Metrics(t testing.TB) string {
 	t.Helper()
 	recorder := httptest.NewRecorder()

@@ -14,15 +14,15 @@ import (
 	"userapi/internal/directory"
 )
 
-// openSQLite opens a file next to the server whose store this is. It waits for the
-// server's transactions as long as the test may.
+// openSQLite opens the file of a store a second time. It waits for the locks of the store
+// for an hour.
 func openSQLite(path string, store directory.Store) (*Database, error) {
 	db, err := sql.Open("sqlite3", fmt.Sprintf("file:%s?_txlock=immediate&_foreign_keys=1&_synchronous=OFF&_busy_timeout=%d",
 		path, time.Hour.Milliseconds()))
 	return &Database{path: path, sql: db, store: store}, err
 }
 
-// Contents returns the files of the database, byte for byte.
+// Contents returns the bytes of the database file and of its log.
 func (db *Database) Contents(t testing.TB) string {
 	t.Helper()
 	var contents strings.Builder
@@ -35,7 +35,7 @@ func (db *Database) Contents(t testing.TB) string {
 	return contents.String()
 }
 
-// Lock keeps everyone else from writing until unlock.
+// Lock takes the lock for writing until unlock is called.
 func (db *Database) Lock(t testing.TB) (unlock func()) {
 	t.Helper()
 	tx, err := db.sql.BeginTx(t.Context(), nil)
@@ -46,25 +46,28 @@ func (db *Database) Lock(t testing.TB) (unlock func()) {
 	}
 }
 
-// Break takes the table of users away: every request that needs it fails.
+// Break renames the table of users, so that every request that needs it fails.
 func (db *Database) Break(t testing.TB) {
 	t.Helper()
 	db.exec(t, `ALTER TABLE users RENAME TO gone`)
 }
 
-// FailInserts makes each insert into a table fail until repair. The error says "injected".
+// FailInserts makes every insert into a table fail until repair is called. The error has
+// the word "injected".
 func (db *Database) FailInserts(t testing.TB, table string) (repair func()) {
 	t.Helper()
 	return db.fail(t, `CREATE TRIGGER fault BEFORE INSERT ON `+table+` BEGIN SELECT RAISE(ABORT, 'injected'); END`)
 }
 
-// FailDeletes makes each deletion from a table fail until repair. The error says "injected".
+// FailDeletes makes every delete from a table fail until repair is called. The error has
+// the word "injected".
 func (db *Database) FailDeletes(t testing.TB, table string) (repair func()) {
 	t.Helper()
 	return db.fail(t, `CREATE TRIGGER fault BEFORE DELETE ON `+table+` BEGIN SELECT RAISE(ABORT, 'injected'); END`)
 }
 
-// FailCommits makes each commit of a change fail until repair: it violates a foreign key.
+// FailCommits makes every commit that has an event fail until repair is called, because
+// it violates a foreign key.
 func (db *Database) FailCommits(t testing.TB) (repair func()) {
 	t.Helper()
 	db.exec(t, `CREATE TABLE injected (id INTEGER REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED)`)
@@ -80,9 +83,8 @@ func (db *Database) fail(t testing.TB, trigger string) (repair func()) {
 	}
 }
 
-// WatchUpdates returns the columns of the table of users, and a function that returns
-// those that updates have named since it was called last, by name: the database itself
-// says which they are.
+// WatchUpdates returns the columns of the table of users, and a function that returns the
+// columns that updates have named since its last call, sorted. Triggers record them.
 func (db *Database) WatchUpdates(t testing.TB) (columns []string, named func() []string) {
 	t.Helper()
 	columns = readRows(t, db, readName, `SELECT name FROM pragma_table_info('users')`)
