@@ -10,7 +10,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// appoint asks for an appointment. The number is any text.
+// appoint sends createAdministrator. The id can be any text.
 func appoint(t *testing.T, s *apitest.Server, id, enterprise string, headers ...string) apitest.Answer {
 	t.Helper()
 	return s.Send(t, "POST", "/openapi/v1/administrators", fmt.Sprintf(`{"user_id":%q,"eid":%q}`, id, enterprise), headers...)
@@ -24,11 +24,11 @@ func TestAppointAndDismiss(t *testing.T) {
 	require.JSONEq(t, `{"user_id":"2","eid":"default"}`, answer.Body)
 	require.EqualValues(t, 2, s.DB.Row(t, ada).Version)
 	before := s.DB.State(t)
-	require.Equal(t, 201, appoint(t, s, "2", "default").Status, "who is one stays one")
+	require.Equal(t, 201, appoint(t, s, "2", "default").Status, "appointing an administrator again changes nothing")
 	require.Equal(t, before, s.DB.State(t))
 
 	as := apitest.Auth(s.CreateToken(t, ada))
-	require.Equal(t, 201, appoint(t, s, "3", "default", as).Status, "an administrator appoints in the own enterprise")
+	require.Equal(t, 201, appoint(t, s, "3", "default", as).Status, "administrators appoint in their own enterprise")
 	for _, c := range []struct {
 		id, eid string
 		status  int
@@ -66,7 +66,7 @@ func TestAppointAndDismiss(t *testing.T) {
 		answer := s.Send(t, "DELETE", "/openapi/v1/administrators/"+path, "", as)
 		require.Equal(t, status, answer.Status, path)
 	}
-	require.Equal(t, 409, s.Send(t, "DELETE", people.First.AdministratorPath(), "").Status, "oneself")
+	require.Equal(t, 409, s.Send(t, "DELETE", people.First.AdministratorPath(), "").Status, "you cannot dismiss yourself")
 	dismissed := s.Send(t, "DELETE", bob.AdministratorPath(), "", as)
 	require.Equal(t, 204, dismissed.Status)
 	require.Empty(t, dismissed.Body)
@@ -76,12 +76,12 @@ func TestAppointAndDismiss(t *testing.T) {
 	require.Equal(t, 403, s.Send(t, "GET", "/openapi/v1/users", "", apitest.Auth(s.CreateToken(t, bob))).Status)
 	stranger := apitest.Auth(s.CreateToken(t, cy))
 	for _, id := range []string{"2", "99", "abc"} {
-		require.Equal(t, 403, s.Send(t, "DELETE", "/openapi/v1/administrators/"+id, "", stranger).Status, "403 comes first for who never may")
+		require.Equal(t, 403, s.Send(t, "DELETE", "/openapi/v1/administrators/"+id, "", stranger).Status, "403 comes before 404 if the role never allows it")
 		require.Equal(t, 403, appoint(t, s, id, "default", stranger).Status)
 	}
 }
 
-// The last active administrator of an enterprise stays, whichever way one tries.
+// Nobody can remove the last active administrator of an enterprise, in any of five ways.
 func TestLastAdministratorStays(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	type way struct{ name, method, path, body, pointer string }
@@ -108,12 +108,12 @@ func TestLastAdministratorStays(t *testing.T) {
 		}
 	}
 	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
-	s.Appoint(t, s.CreateUserIn(t, "other", "eve")) // does not count in the enterprise of the others
+	s.Appoint(t, s.CreateUserIn(t, "other", "eve")) // an administrator of another enterprise does not count
 	s.Appoint(t, ada)
 	requireToStay(ada)
 	s.Appoint(t, bob)
 	require.Equal(t, 200, s.Send(t, "PUT", bob.Path(), `{"is_active":null}`).Status)
-	requireToStay(ada) // bob is not active
+	requireToStay(ada) // bob does not count because he is not active
 	for i := range waysToRemove(ada) {
 		another := s.CreateUser(t, fmt.Sprint("another", i))
 		s.Appoint(t, another)
@@ -123,13 +123,13 @@ func TestLastAdministratorStays(t *testing.T) {
 	}
 	requireToStay(ada)
 	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"default","is_active":true,"phone":"2"}`).Status,
-		"neither moved nor deactivated")
+		"an update that leaves enterprise and state as they are is allowed")
 	require.Equal(t, directory.RoleAdministrator, s.DB.Row(t, ada).Role)
 	s.DB.SetActive(t, ada, new(false))
-	require.Equal(t, 204, s.Send(t, "DELETE", ada.AdministratorPath(), "").Status, "who is not active is not the last active one")
+	require.Equal(t, 204, s.Send(t, "DELETE", ada.AdministratorPath(), "").Status, "an administrator who is not active can be dismissed")
 }
 
-// Two administrators who dismiss each other at the same moment do not both succeed.
+// If two administrators dismiss each other at the same moment, only one of them succeeds.
 func TestAdministratorsDismissEachOther(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
@@ -145,7 +145,7 @@ func TestAdministratorsDismissEachOther(t *testing.T) {
 	}
 }
 
-// An administrator who moves is none in the new enterprise, and the audit says so.
+// An administrator who moves to another enterprise loses the role, and the audit says so.
 func TestMoveDropsTheRole(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
@@ -163,7 +163,7 @@ func TestMoveDropsTheRole(t *testing.T) {
 	require.Equal(t, directory.RoleSystemAdministrator, s.DB.Row(t, people.First).Role)
 }
 
-// A role that is lost while a request hashes its password no longer counts.
+// If the actor loses the role while the request hashes a password, the request is refused.
 func TestDismissedWhileHashing(t *testing.T) {
 	for body, c := range map[string]struct {
 		method, path string

@@ -11,7 +11,7 @@ import (
 	"userapi/internal/apitest"
 )
 
-// The audit has one row for a change, in the words of the contract, without values.
+// The audit has one row for each change. It has the names of the contract and no values.
 func TestAudit(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
@@ -60,7 +60,7 @@ func listEvents(t *testing.T, s *apitest.Server, path string, headers ...string)
 	}, headers...)
 }
 
-// Every way to change a user is in the audit of the user, once; what changes nothing is not.
+// The audit of a user has every change once, whichever operation made it, and nothing else.
 func TestEveryChangeIsAudited(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	bob, ada := s.CreateUser(t, "bob"), s.CreateUser(t, "ada")
@@ -95,7 +95,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		"1 first start deleteUser",
 	}
 	lines, total := listEvents(t, s, path+"/audit?page_size=100")
-	require.Equal(t, want, lines, "also of a user who was deleted")
+	require.Equal(t, want, lines, "the audit outlives the user")
 	require.EqualValues(t, len(want), total)
 	lines, total = listEvents(t, s, path+"/audit?page=2&page_size=3")
 	require.Equal(t, want[3:6], lines)
@@ -110,13 +110,13 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	notFound := s.Send(t, "GET", people.Missing.Path(), "").WithoutRequestID(t)
 	for _, id := range []string{"99", "abc", "0"} {
 		answer := s.Send(t, "GET", "/openapi/v1/users/"+id+"/audit", "")
-		require.Equal(t, 404, answer.Status, "who never was")
+		require.Equal(t, 404, answer.Status, "a user who never existed has no audit")
 		require.Equal(t, notFound, answer.WithoutRequestID(t))
 	}
 }
 
-// An administrator reads what was changed in the own enterprise, and nothing from
-// before a user came or after one left.
+// Administrators read the changes that were made while a user was in their enterprise, and
+// no others.
 func TestAuditOfAnotherEnterprise(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
@@ -134,5 +134,5 @@ func TestAuditOfAnotherEnterprise(t *testing.T) {
 	lines, _ = listEvents(t, s, bob.Path()+"/audit")
 	require.Len(t, lines, 5)
 	lines, _ = listEvents(t, s, people.First.Path()+"/audit")
-	require.Equal(t, []string{"0  createUser nick_name,enterprise_id,is_active,role", "0  createToken"}, lines, "by the server itself")
+	require.Equal(t, []string{"0  createUser nick_name,enterprise_id,is_active,role", "0  createToken"}, lines, "the server itself is actor 0 in these lines")
 }

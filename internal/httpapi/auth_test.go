@@ -44,7 +44,7 @@ func TestAuthorizationHeader(t *testing.T) {
 	require.Equal(t, 401, s.Send(t, "PUT", people.First.Path(), "not read", apitest.NoAuth, "Content-Type: x").Status)
 }
 
-// A token counts only while it lives and its owner is active.
+// A token is valid until it expires or is ended, and only while its owner is active.
 func TestTokensEnd(t *testing.T) {
 	clock := apitest.NewClock()
 	s := apitest.Start(t, apitest.Config{Clock: clock})
@@ -70,27 +70,27 @@ func TestTokensEnd(t *testing.T) {
 		put(`{"is_active":` + state + `}`)
 		require.Equal(t, 401, status(token))
 		inactive := s.CreateToken(t, ada)
-		require.Equal(t, 401, status(inactive), "made for a user who may not use it")
+		require.Equal(t, 401, status(inactive), "the owner is not active")
 		put(`{"is_active":true}`)
-		require.Equal(t, 401, status(token), "ended for good")
+		require.Equal(t, 401, status(token), "it stays ended when the owner is active again")
 	}
 
 	put(`{"is_active":null}`)
 	waiting := s.CreateToken(t, ada)
 	put(`{"phone":"1"}`)
 	put(`{"is_active":true}`)
-	require.Equal(t, 200, status(waiting), "made while its owner was not active")
+	require.Equal(t, 200, status(waiting), "it was made while its owner was not active")
 
 	token := s.CreateToken(t, ada)
 	put(`{"email":"ada@example.com","phone":"1","enterprise_id":"other","is_active":true}`)
 	require.Equal(t, 200, status(token))
 	put(`{"password":"new password"}`)
-	require.Equal(t, 401, status(token), "another changed the password")
+	require.Equal(t, 401, status(token), "somebody else changed the password")
 
 	own, sibling := s.CreateToken(t, ada), s.CreateToken(t, ada)
 	answer := s.Send(t, "PUT", ada.Path(), `{"password":"new password"}`, apitest.Auth(own))
 	require.Equal(t, 200, answer.Status)
-	require.Equal(t, 200, status(own), "the token that was used stays")
+	require.Equal(t, 200, status(own), "the token that changed the password stays")
 	require.Equal(t, 401, status(sibling))
 
 	s.RevokeToken(t, ada)
@@ -98,7 +98,7 @@ func TestTokensEnd(t *testing.T) {
 	require.Equal(t, 200, s.Send(t, "GET", people.First.Path(), "").Status)
 }
 
-// Tokens are stored as SHA-256, passwords as argon2id.
+// The database holds the SHA-256 of a token and the argon2id hash of a password.
 func TestTokensAndPasswordsAreHashed(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	hash := sha256.Sum256([]byte(s.Token))
@@ -108,7 +108,7 @@ func TestTokensAndPasswordsAreHashed(t *testing.T) {
 	require.Regexp(t, `^ua_[A-Za-z0-9_-]{43}$`, s.Token)
 }
 
-// A token that is given to the server in its settings is the operator's, whatever it was.
+// A token in the settings of a server becomes the operator's, even if it was another's.
 func TestKnownTokenBecomesTheOperators(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	status := func() int { return s.Send(t, "GET", people.First.Path(), "").Status }
@@ -132,5 +132,5 @@ func TestKnownTokenBecomesTheOperators(t *testing.T) {
 	require.Equal(t, "operator", operators[0].Name)
 	require.Zero(t, operators[0].Expires)
 	require.Equal(t, 200, s.Send(t, "PUT", people.First.Path(), `{"password":"new password"}`).Status)
-	require.Equal(t, 200, s.Send(t, "GET", people.First.Path(), "", apitest.Auth(anothers)).Status, "a password does not end it")
+	require.Equal(t, 200, s.Send(t, "GET", people.First.Path(), "", apitest.Auth(anothers)).Status, "a new password does not end the operator's token")
 }

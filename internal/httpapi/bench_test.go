@@ -15,7 +15,7 @@ import (
 	"userapi/internal/password"
 )
 
-// timedRequest is one request and how long its answers have taken.
+// timedRequest is a request and the times that its answers took.
 type timedRequest struct {
 	method, path, body, token string
 	status                    int
@@ -39,7 +39,7 @@ func (r *timedRequest) send(b *testing.B, url string) {
 	require.Equal(b, r.status, response.StatusCode)
 }
 
-// compareTimes sends both by turns and reports the medians of their times and the ratio.
+// compareTimes sends both requests in turn and reports their median times and the ratio.
 func compareTimes(b *testing.B, url string, one, other *timedRequest) {
 	for i := range b.N {
 		if i%2 == 0 {
@@ -59,7 +59,7 @@ func compareTimes(b *testing.B, url string, one, other *timedRequest) {
 	b.ReportMetric(median(one)/median(other), "one/other")
 }
 
-// The time of an answer does not tell a user who is hidden (one) from none (other).
+// A hidden user (one) takes as long as a user who does not exist (other).
 func BenchmarkHiddenAndMissing(b *testing.B) {
 	s := apitest.Start(b, apitest.Config{})
 	s.DB.InsertPeople(b)
@@ -89,7 +89,7 @@ func BenchmarkHiddenAndMissing(b *testing.B) {
 	}
 }
 
-// The time of a refused log-in does not tell a name that is known (one) from one that is not (other).
+// A refused log-in takes as long for a known name (one) as for an unknown one (other).
 func BenchmarkKnownAndUnknownName(b *testing.B) {
 	s := apitest.Start(b, apitest.Config{Hasher: password.NewGate(password.Params(), 1)})
 	ada := s.CreateUser(b, "ada")
@@ -111,8 +111,7 @@ func BenchmarkKnownAndUnknownName(b *testing.B) {
 	}
 }
 
-// The path of a request through the server, without the network: what it costs to
-// answer, to write, and to refuse.
+// How long the server takes to read, to write and to refuse, without the network.
 func BenchmarkRequest(b *testing.B) {
 	s := apitest.Start(b, apitest.Config{})
 	ada := s.CreateUser(b, "ada")

@@ -9,7 +9,7 @@ import (
 	"userapi/internal/apitest"
 )
 
-// The generated client reads versions, sets conditions and receives errors as problems.
+// The generated client reads versions, sends conditions and returns errors as problems.
 func TestGeneratedClient(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.CreateUser(t, "ada")
@@ -52,8 +52,8 @@ func TestGeneratedClient(t *testing.T) {
 	require.Equal(t, client.ProblemCodeUnauthenticated, stranger.ApplicationProblemJSON401.Code)
 }
 
-// The other operations, as the generated client does them for an administrator and for
-// a user, with tokens that both have logged in for.
+// An administrator and a user log in with the generated client and call the other
+// operations with it.
 func TestGeneratedClientLooksAfterUsers(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.Appoint(t, s.CreateUser(t, "ada"))
@@ -110,16 +110,16 @@ func TestGeneratedClientLooksAfterUsers(t *testing.T) {
 	require.Equal(t, 204, deleted.StatusCode())
 }
 
-// What the client of the field, generated for another server in 2020, sends and expects:
-// the token alone, no Accept, a media type also without a body, members that are absent
-// and never null, numbers of 32 bits, JSON in each 2xx but 204.
+// A client that was generated for another server in 2020 works. It sends the token without
+// a scheme, no Accept, a media type even without a body, and no nulls. It expects numbers
+// of 32 bits, and JSON in every 2xx except 204.
 func TestFieldClient(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.Appoint(t, s.CreateUser(t, "other"))
 	for _, c := range []struct {
 		method, path, body string
 		status             int
-		answer             string // a part of it
+		answer             string // what it contains
 	}{
 		{"POST", "/users", `{"nick_name":"ada","password":"stringst","enterprise_id":"default","origion":"import"}`, 201, `"user_id":3`},
 		{"GET", "/users/3", "", 200, `"user_id":3`},

@@ -14,7 +14,7 @@ func TestConditions(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
 	path := ada.Path()
-	require.Equal(t, 200, s.Send(t, "PUT", path, `{"phone":"1"}`).Status) // version 2
+	require.Equal(t, 200, s.Send(t, "PUT", path, `{"phone":"1"}`).Status) // raises the version to 2
 	for header, status := range map[string]int{
 		`If-None-Match: "2"`:                    304,
 		`If-None-Match: W/"2"`:                  304,
@@ -40,7 +40,7 @@ func TestConditions(t *testing.T) {
 		}
 		require.Equal(t, status, s.Send(t, "HEAD", path, "", header).Status, header)
 	}
-	require.Equal(t, 304, s.Send(t, "GET", path, "", `If-None-Match: "1"`, `If-None-Match: "2"`).Status, "two lines are one list")
+	require.Equal(t, 304, s.Send(t, "GET", path, "", `If-None-Match: "1"`, `If-None-Match: "2"`).Status, "two lines of a header are one list")
 
 	for header, status := range map[string]int{
 		`If-Match: "1"`:                    412,
@@ -77,7 +77,7 @@ func TestConditions(t *testing.T) {
 
 func longTags(n int) string { return strings.TrimSuffix(strings.Repeat(`"1",`, n/4), ",") }
 
-// One writer of eight with the same If-Match wins.
+// If eight writers send the same If-Match at once, one of them succeeds.
 func TestIfMatchHasOneWinner(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")

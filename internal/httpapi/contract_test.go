@@ -131,7 +131,7 @@ func requireBounds(t *testing.T, name string, schema *openapi3.Schema) {
 	}
 }
 
-// No operation answers without a token, and none passes a body that its schema refuses.
+// Every operation refuses a request without a token or with a body that its schema refuses.
 func TestEveryOperationIsGuarded(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
@@ -165,8 +165,8 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 	})
 }
 
-// Each example of a request, sent to a server of its own with the examples of the
-// parameters, is answered with success, and as the example of the answer says.
+// Each example of a request succeeds on a server of its own, together with the examples of
+// the parameters, and its answer is the example of the answer.
 func TestExamplesWork(t *testing.T) {
 	examples := func(path, method string) openapi3.Examples {
 		return apitest.Contract().Paths.Value(path).GetOperation(method).RequestBody.Value.Content["application/json"].Examples
@@ -177,7 +177,7 @@ func TestExamplesWork(t *testing.T) {
 		require.NoError(t, err)
 		return string(text)
 	}
-	// What has to be there before an example is sent, beside user 2.
+	// before prepares the server for an operation. All except createUser also have user 2.
 	before := map[string]func(*testing.T, *apitest.Server){
 		"listAdministrators": func(t *testing.T, s *apitest.Server) {
 			require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/administrators", body(t, examples("/openapi/v1/administrators", "POST")["ada"])).Status)
@@ -207,7 +207,7 @@ func TestExamplesWork(t *testing.T) {
 				created := examples("/openapi/v1/users", "POST")
 				first := created["active"]
 				if method == "GET" && created[name] != nil {
-					first = created[name] // what is read was created by the example of that name
+					first = created[name] // the user who is read is the one of the example with the same name
 				}
 				require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users", body(t, first)).Status)
 			}
@@ -220,7 +220,7 @@ func TestExamplesWork(t *testing.T) {
 			}
 			answer := s.Send(t, method, pathWithExamples(path, op), content)
 			require.Equal(t, status, answer.Status, answer.Body)
-			if location := op.Responses.Status(status).Value.Headers["Location"]; location != nil && name == "active" { // the first user who is created
+			if location := op.Responses.Status(status).Value.Headers["Location"]; location != nil && name == "active" { // Location has the example of this body
 				require.Equal(t, location.Value.Example, answer.Header.Get("Location"))
 			}
 			if answers[name] == nil {
@@ -237,7 +237,7 @@ func TestExamplesWork(t *testing.T) {
 	})
 }
 
-// pathWithExamples fills a path and its query with the examples of the parameters.
+// pathWithExamples returns the path and the query with the examples of the parameters.
 func pathWithExamples(path string, op *openapi3.Operation) string {
 	query := url.Values{}
 	for _, p := range op.Parameters {
@@ -252,7 +252,7 @@ func pathWithExamples(path string, op *openapi3.Operation) string {
 	return path + "?" + query.Encode()
 }
 
-// maskServerValues returns the value with what differs each time masked.
+// maskServerValues replaces the values that differ each time with their types.
 func maskServerValues(value any) any {
 	switch v := value.(type) {
 	case []any:

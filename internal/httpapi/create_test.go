@@ -44,7 +44,7 @@ func TestCreateUser(t *testing.T) {
 	require.Contains(t, minimal.Body, `"client_ip":"127.0.0.1"`)
 }
 
-// A name is taken in its enterprise in any letter case and composition, nowhere else.
+// A name is taken in any letter case and Unicode composition, but only in its enterprise.
 func TestNickNames(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	create := func(name, enterprise string) int {
@@ -62,13 +62,13 @@ func TestNickNames(t *testing.T) {
 	}
 	require.Equal(t, 201, create("strasse", "default"))
 	require.Equal(t, 201, create("\u1f84", "default"))
-	require.Equal(t, 409, create("\u03b1\u0345\u0313\u0301", "default"), "canonically equivalent")
+	require.Equal(t, 409, create("\u03b1\u0345\u0313\u0301", "default"), "the name is canonically equivalent to one that is taken")
 	require.Equal(t, 201, create("strasse\u00e9", "Default"))
 	require.Equal(t, 409, create("ADMIN", "default"))
 	require.Equal(t, 201, create(strings.Repeat("\u00e9", 64), "default"))
 }
 
-// The number of a user who is gone is not given again, and user 1 is not made anew.
+// The number of a deleted user is not used again, and a start does not create user 1 again.
 func TestNumbersAreNeverUsedAgain(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")

@@ -9,8 +9,8 @@ import (
 	"userapi/internal/directory"
 )
 
-// Deletion is real: the user, the tokens and the log-in are gone, name and address are
-// free, the number is not; the audit stays.
+// Deleting a user ends the tokens and the log-in, and frees the name and the e-mail
+// address, but not the number. The audit stays.
 func TestDeleteUser(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	const email = `"email":"ada@example.com"`
@@ -40,7 +40,7 @@ func TestDeleteUser(t *testing.T) {
 	require.Equal(t, ada.ID+1, s.CreateUser(t, "ada", email).ID)
 }
 
-// Nobody deletes oneself: 409 for who may delete, 403 for who may not.
+// You cannot delete yourself: 409 if your role can delete users, otherwise 403.
 func TestNobodyDeletesOneself(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.DB.InsertPeople(t)
@@ -55,10 +55,10 @@ func TestNobodyDeletesOneself(t *testing.T) {
 		}
 		require.Equal(t, 412, s.Send(t, "DELETE", people.First.Path(), "", `If-Match: "9"`).Status, "412 comes before 409")
 	}
-	require.Equal(t, 204, s.Send(t, "DELETE", people.System.Path(), "").Status, "another system administrator")
+	require.Equal(t, 204, s.Send(t, "DELETE", people.System.Path(), "").Status, "a system administrator deletes another one")
 }
 
-// A deletion whose audit fails leaves the user and the tokens.
+// If the event of a change cannot be stored, the request changes nothing.
 func TestFailedDeletionLeavesTheUser(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")

@@ -11,7 +11,7 @@ import (
 	"userapi/internal/apitest"
 )
 
-// Everyone reads the page. It has all that it needs, and its policy allows that only.
+// Everyone can read the page. The server has all that it loads, and its policy allows no more.
 func TestDocsPage(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	page := s.Send(t, "GET", "/docs", "", apitest.NoAuth)

@@ -20,7 +20,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// failingStore fails whatever is asked of it, once it is known who asks.
+// failingStore authenticates, but fails whatever is asked of it afterwards.
 type failingStore struct {
 	directory.Store
 	err error
@@ -50,13 +50,13 @@ func (f failingStore) Change(context.Context, directory.Principal, directory.Use
 	return directory.User{}, f.err
 }
 
-// failWith is a server whose store fails.
+// failWith returns the Config of a server whose store fails with err.
 func failWith(err error) apitest.Config {
 	return apitest.Config{Store: func(s directory.Store) directory.Store { return failingStore{s, err} }}
 }
 
-// Each operation answers each status that the contract gives it. A status for which
-// no way is known here fails the test.
+// Each operation answers with each status that the contract lists for it. The test fails if
+// it does not know how to provoke a status.
 func TestEveryStatusIsReached(t *testing.T) {
 	configs := map[string]apitest.Config{
 		"429": {RateLimit: 1, LogInLimit: 1, Clock: apitest.NewClock()},
@@ -83,7 +83,7 @@ func TestEveryStatusIsReached(t *testing.T) {
 				}
 				begin, answer := time.Now(), ask()
 				for tries := 1; status == 429 && answer.Status != 429; tries++ {
-					require.LessOrEqual(t, float64(tries), time.Since(begin).Seconds(), "each try took less than a second")
+					require.LessOrEqual(t, float64(tries), time.Since(begin).Seconds(), "two requests of one token succeeded within a second")
 					answer = ask()
 				}
 				require.Equal(t, status, answer.Status, answer.Body)
@@ -95,7 +95,7 @@ func TestEveryStatusIsReached(t *testing.T) {
 	})
 }
 
-// The examples that depend on what is sent; TestEveryStatusIsReached has the others.
+// The examples of 403 and 409 are right. TestEveryStatusIsReached compares the others.
 func TestExamplesOfProblems(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada, bob, administrator := s.CreateUser(t, "ada"), s.CreateUser(t, "bob"), s.CreateUser(t, "administrator")
@@ -128,11 +128,11 @@ func TestExamplesOfProblems(t *testing.T) {
 	}
 }
 
-// hasOneExample reports whether what TestEveryStatusIsReached does for this status has one
-// and the same answer in all operations.
+// hasOneExample reports whether every operation answers the status with the same problem in
+// TestEveryStatusIsReached.
 func hasOneExample(status int) bool { return status != 403 && status != 409 }
 
-// example is a request that succeeds, after the examples in the contract.
+// example returns a request that succeeds, made from the examples of the contract.
 func (f fuzzed) example() generated {
 	g := generated{method: f.method, path: f.path, query: url.Values{}, headers: map[string]string{}}
 	g.path = strings.ReplaceAll(g.path, "{user_id}", f.target().ID.String())
@@ -149,7 +149,7 @@ func (f fuzzed) example() generated {
 	return g
 }
 
-// provoke changes a request, and what it meets, so that it is answered with a status.
+// provoke changes a request, or the server, so that the request is answered with a status.
 func provoke(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated) {
 	t.Helper()
 	reads := func(place string) bool {
@@ -204,11 +204,11 @@ func provoke(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated
 			g.send(t, s)
 		}
 	default:
-		require.Fail(t, "no way is known", status)
+		require.Fail(t, "the test does not know how to provoke this status", status)
 	}
 }
 
-// provokeForbidden lets a user without a role ask, or one whose log-in is old.
+// provokeForbidden sends the request as a user without rights, or with an old log-in.
 func provokeForbidden(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	t.Helper()
 	g.headers["Authorization"] = people.User.Token()
@@ -220,7 +220,7 @@ func provokeForbidden(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	}
 }
 
-// provokeConflict lets a user do it to themselves, or with what is taken.
+// provokeConflict sends the request about the actor, or with a value that is taken.
 func provokeConflict(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	t.Helper()
 	switch f.op.OperationID {
@@ -238,7 +238,7 @@ func provokeConflict(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	}
 }
 
-// Each parameter of a query changes the answer, and its default is what holds without it.
+// Each parameter of a query changes the answer, except if its value is the default.
 func TestEveryParameterMatters(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.DB.InsertPeople(t)
@@ -263,7 +263,7 @@ func TestEveryParameterMatters(t *testing.T) {
 	})
 }
 
-// Each code of the contract is sent by some request here, and no other.
+// The requests here are answered with every code of the contract, and with no other.
 func TestEveryCodeIsSent(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{LogInLimit: 1, Clock: apitest.NewClock()})
 	s.DB.InsertPeople(t)
@@ -312,7 +312,7 @@ func TestEveryCodeIsSent(t *testing.T) {
 	require.ElementsMatch(t, schemas["FaultCode"].Value.Enum, slices.Collect(maps.Keys(faults)))
 }
 
-// The longest values that are taken are answered within the bounds of the answers.
+// The longest values that requests can have fit into the answers.
 func TestLongestValuesAreAnswered(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.1"}})
 	token := s.CreateTokenWith(t, people.First, strings.Repeat("t", 64), 0)

@@ -15,7 +15,7 @@ func TestPanicIsAnInternalError(t *testing.T) {
 	require.Equal(t, "internal_error", string(answer.Problem(t).Code))
 	log := s.Log.String()
 	require.Contains(t, log, "panic: string")
-	require.Contains(t, log, "apitest.PanickingHasher.Hash", "the stack")
+	require.Contains(t, log, "apitest.PanickingHasher.Hash", "the log has the stack")
 	require.Contains(t, log, answer.Problem(t).RequestID)
 	require.NotContains(t, log, "canary")
 	require.Equal(t, 200, s.Send(t, "GET", people.First.Path(), "").Status)
@@ -32,7 +32,7 @@ func TestBrokenDatabaseIsAnInternalError(t *testing.T) {
 	require.Contains(t, s.Log.String(), "no such table")
 }
 
-// Another process that writes for longer than the server waits makes it busy, not broken.
+// If another process holds the lock for longer than the server waits, writes are 503.
 func TestBusyDatabaseIsUnavailable(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
@@ -41,8 +41,8 @@ func TestBusyDatabaseIsUnavailable(t *testing.T) {
 	require.Equal(t, 503, answer.Status)
 	require.Equal(t, "1", answer.Header.Get("Retry-After"))
 	require.Equal(t, "unavailable", string(answer.Problem(t).Code))
-	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "").Status, "reading goes on")
-	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{}`).Status, "there is nothing to write")
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "").Status, "reads are answered")
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{}`).Status, "an update of nothing writes nothing")
 	unlock()
 	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"phone":"1"}`).Status)
 }

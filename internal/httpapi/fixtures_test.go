@@ -21,10 +21,10 @@ import (
 	"userapi/internal/apitest"
 )
 
-// people are those whom InsertPeople makes, by name.
+// people are those whom InsertPeople inserts, and two others.
 var people = apitest.People()
 
-// eachOperation calls do for every operation, by method and path.
+// eachOperation calls do for every operation of the contract, in a subtest of its own.
 func eachOperation(t *testing.T, do func(t *testing.T, method, path string, op *openapi3.Operation)) {
 	t.Helper()
 	for path, item := range apitest.Contract().Paths.Map() {
@@ -34,7 +34,7 @@ func eachOperation(t *testing.T, do func(t *testing.T, method, path string, op *
 	}
 }
 
-// requireExample wants a problem to be the example in the contract.
+// requireExample requires the problem to be the example of this response in the contract.
 func requireExample(t *testing.T, documented *openapi3.Response, answer apitest.Answer) {
 	t.Helper()
 	want, err := json.Marshal(documented.Content["application/problem+json"].Example)
@@ -43,7 +43,7 @@ func requireExample(t *testing.T, documented *openapi3.Response, answer apitest.
 	require.JSONEq(t, example.WithoutRequestID(t), answer.WithoutRequestID(t))
 }
 
-// readPage reads a page of a list: a line for each of its members, and the total.
+// readPage reads a page of a list. It returns the line of each of its members, and the total.
 func readPage[Member any](t *testing.T, s *apitest.Server, path string, line func(Member) string, headers ...string) (lines []string, total int64) {
 	t.Helper()
 	answer := s.Send(t, "GET", path, "", headers...)
@@ -52,11 +52,11 @@ func readPage[Member any](t *testing.T, s *apitest.Server, path string, line fun
 	require.NoError(t, json.Unmarshal([]byte(answer.Body), &page))
 	require.NoError(t, json.Unmarshal(page["total"], &total))
 	delete(page, "total")
-	require.Len(t, page, 1, "a page is one list and a total")
+	require.Len(t, page, 1, "a page has one list and a total")
 	var members []Member
 	for name, list := range page {
 		require.NoError(t, json.Unmarshal(list, &members))
-		require.NotNil(t, members, "%s is [] and never null", name)
+		require.NotNil(t, members, "%s is null and not []", name)
 	}
 	lines = []string{}
 	for _, member := range members {
@@ -65,8 +65,8 @@ func readPage[Member any](t *testing.T, s *apitest.Server, path string, line fun
 	return lines, total
 }
 
-// bodyStates are what a client may want to say, in the order of the table in README, and
-// the one body that says it.
+// bodyStates are the states of a member that a client can send, in the order of the table
+// in README, each with the only body that sends it.
 var bodyStates = []struct{ name, body string }{
 	{"absent", `{}`},
 	{"null", `{"is_active":null}`},
@@ -76,7 +76,8 @@ var bodyStates = []struct{ name, body string }{
 
 var userPath = regexp.MustCompile(`^/openapi/v1/users/[0-9]+$`)
 
-// requireStates wants a client to have sent the states that README says it can, and no others.
+// requireStates requires a client to have sent the states that README lists for it, and no
+// others.
 func requireStates(t *testing.T, client string, sent []apitest.Sent) {
 	t.Helper()
 	updates := map[string]bool{}
@@ -103,10 +104,10 @@ func readREADME(t *testing.T) string {
 	return string(text)
 }
 
-// longestAddress has 254 characters, and as many in each part as fit.
+// longestAddress has 254 characters: 64 before the @, and labels of up to 63 after it.
 var longestAddress = strings.Repeat("a", 64) + "@" + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." + strings.Repeat("d", 61)
 
-// fuzzed generates requests for one operation from the contract.
+// fuzzed is an operation of the contract for which it generates requests.
 type fuzzed struct {
 	method, path string
 	op           *openapi3.Operation
@@ -114,13 +115,13 @@ type fuzzed struct {
 	body         *openapi3.Schema // nil: none
 }
 
-// generated is a request that the fuzzer has made.
+// generated is a request that was generated.
 type generated struct {
 	method, path string
 	query        url.Values
 	headers      map[string]string
-	members      map[string]any // of the body
-	body         string         // is sent if there are no members
+	members      map[string]any // of the body; nil: body is sent
+	body         string
 }
 
 func newFuzzed(method, path string, op *openapi3.Operation) fuzzed {
@@ -145,10 +146,10 @@ func (g generated) send(t testing.TB, s *apitest.Server) apitest.Answer {
 	return s.Send(t, g.method, g.path+"?"+g.query.Encode(), g.body, headers...)
 }
 
-// drawBool falls on true every other time.
+// drawBool draws true in one of two cases.
 func drawBool(rt *rapid.T, label string) bool { return rapid.Bool().Draw(rt, label) }
 
-// drawRarely is true every sixteenth time.
+// drawRarely draws true in one of 16 cases.
 func drawRarely(rt *rapid.T, label string) bool {
 	for range 4 {
 		if !drawBool(rt, label) {
@@ -158,8 +159,8 @@ func drawRarely(rt *rapid.T, label string) bool {
 	return true
 }
 
-// generate makes a request that the contract allows. Most of them succeed; if succeeding
-// is asked for, all but those do that send a condition.
+// generate draws a request that the contract allows. Most of them succeed. If succeeding
+// is set, all of them do, except those that send a condition.
 func (f fuzzed) generate(rt *rapid.T, succeeding bool) generated {
 	actor, target := people.System, f.target()
 	if !succeeding && drawRarely(rt, "another actor") {
@@ -204,7 +205,7 @@ func (f fuzzed) generate(rt *rapid.T, succeeding bool) generated {
 	return g
 }
 
-// target is the user whom the operation succeeds with.
+// target returns the user for whom the operation succeeds.
 func (f fuzzed) target() apitest.Person {
 	if f.op.OperationID == "deleteAdministrator" {
 		return people.Admin
@@ -212,7 +213,7 @@ func (f fuzzed) target() apitest.Person {
 	return people.User
 }
 
-// keepRules changes members as the descriptions of the operations ask.
+// keepRules changes members so that they keep the rules in the description of the operation.
 func (f fuzzed) keepRules(members map[string]any, target apitest.Person) {
 	switch f.op.OperationID {
 	case "changePassword":
@@ -226,10 +227,10 @@ func (f fuzzed) keepRules(members map[string]any, target apitest.Person) {
 	}
 }
 
-// characterClass is a pattern of one class of characters, any number of them.
+// characterClass matches patterns of any number of characters of one class.
 var characterClass = regexp.MustCompile(`^\^(\[.*\])[*+]\$$`)
 
-// valuesOf generates what a schema allows.
+// valuesOf generates values that a schema allows.
 func valuesOf(schema *openapi3.Schema) *rapid.Generator[any] {
 	switch {
 	case schema.Nullable:
@@ -246,13 +247,13 @@ func valuesOf(schema *openapi3.Schema) *rapid.Generator[any] {
 	return textsOf(schema, int(schema.MinLength), int(*schema.MaxLength)).AsAny()
 }
 
-// textsOf generates strings that fit the pattern of a schema, between two lengths, and
-// often of just these.
+// textsOf generates strings that match the pattern of a schema. Their lengths are between
+// shortest and longest, and often one of these.
 func textsOf(schema *openapi3.Schema, shortest, longest int) *rapid.Generator[string] {
 	pattern := regexp.MustCompile(`\\u([0-9A-F]{4})`).ReplaceAllString(schema.Pattern, `\x{$1}`)
 	if match := characterClass.FindStringSubmatch(pattern); match != nil {
 		between := func(a, b int) *rapid.Generator[string] {
-			return rapid.StringMatching(fmt.Sprintf("^%s{%d,%d}$", match[1], a, min(b, 1000))) // regexp repeats no more
+			return rapid.StringMatching(fmt.Sprintf("^%s{%d,%d}$", match[1], a, min(b, 1000))) // the most that regexp allows
 		}
 		return rapid.OneOf(between(shortest, longest), between(shortest, longest), between(shortest, shortest), between(longest, longest))
 	}

@@ -18,7 +18,8 @@ import (
 	"userapi/internal/apitest"
 )
 
-// What is broken in one place is refused as the contract says for that place.
+// A request that is broken in one place is refused with the status and the code that the
+// contract has for that place.
 func TestFuzzBrokenRequests(t *testing.T) {
 	eachFuzzed(t, func(t *testing.T, f fuzzed, send func(*rapid.T, generated) apitest.Answer) {
 		broken, sent := f.breakages(), 0
@@ -49,19 +50,19 @@ func TestFuzzBrokenRequests(t *testing.T) {
 	})
 }
 
-// userNumber is a path segment that may name a user.
+// userNumber matches path segments that may be the number of a user.
 var userNumber = regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
 
-// breakage breaks a request in one place.
+// breakage is a way to break a request in one place.
 type breakage struct {
-	place, code string // of the fault: a pointer, or ? and a parameter
+	place, code string // of the fault; the place is a pointer, or ? and the name of a parameter
 	status      int
 	apply       func(rt *rapid.T, g *generated)
 }
 
 func (b breakage) String() string { return fmt.Sprintf("%d %s %s", b.status, b.place, b.code) }
 
-// of makes a breakage that sets what it draws.
+// newBreakage completes a breakage that draws a wrong value and sets it.
 func newBreakage[T any](b breakage, wrong *rapid.Generator[T], set func(g *generated, value T)) breakage {
 	b.apply = func(rt *rapid.T, g *generated) { set(g, wrong.Draw(rt, "wrong")) }
 	return b
@@ -107,7 +108,7 @@ func (f fuzzed) breakages() []breakage {
 	return all
 }
 
-// wrongValues makes a breakage of each kind that the schema refuses.
+// wrongValues returns a breakage for each code that the schema can refuse a value with.
 func wrongValues(place string, schema *openapi3.Schema, set func(g *generated, value any)) []breakage {
 	var all []breakage
 	add := func(code string, values *rapid.Generator[any]) {
@@ -146,7 +147,7 @@ func wrongValues(place string, schema *openapi3.Schema, set func(g *generated, v
 	return all
 }
 
-// brokenBodies breaks the body: its members, its text, its size and its media type.
+// brokenBodies returns the breakages of the body: members, text, size and media type.
 func (f fuzzed) brokenBodies() []breakage {
 	var all []breakage
 	for _, name := range slices.Sorted(maps.Keys(f.body.Properties)) {
@@ -167,7 +168,7 @@ func (f fuzzed) brokenBodies() []breakage {
 	return append(all, f.brokenTexts()...)
 }
 
-// brokenTexts breaks what is no JSON, or not sent as JSON.
+// brokenTexts returns the breakages of bodies that are not JSON, or not sent as JSON.
 func (f fuzzed) brokenTexts() []breakage {
 	text := func(status int, change func(rt *rapid.T, text string) string) breakage {
 		return breakage{status: status, apply: func(rt *rapid.T, g *generated) {

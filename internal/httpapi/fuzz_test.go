@@ -13,8 +13,8 @@ import (
 	"userapi/internal/apitest"
 )
 
-// eachFuzzed calls do for every operation with a server of its own, on which InsertPeople
-// has made everyone anew for every case.
+// eachFuzzed calls do for every operation. Each has a server of its own, and send inserts
+// the people again before each request.
 func eachFuzzed(t *testing.T, do func(t *testing.T, f fuzzed, send func(*rapid.T, generated) apitest.Answer)) {
 	t.Helper()
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
@@ -30,7 +30,7 @@ func eachFuzzed(t *testing.T, do func(t *testing.T, f fuzzed, send func(*rapid.T
 	})
 }
 
-// recorder keeps what a part of a test finds wrong, for rapid to repeat and to shrink.
+// recorder keeps the errors of one request, so that rapid can repeat and shrink it.
 type recorder struct {
 	testing.TB
 	errors []string
@@ -44,7 +44,7 @@ func (r *recorder) FailNow() { r.Fatal(strings.Join(r.errors, "\n")) }
 
 func (r *recorder) Error(args ...any) { r.errors = append(r.errors, fmt.Sprint(args...)) }
 
-// What the contract allows succeeds, or meets what the contract gives a status of its own.
+// A request that the contract allows succeeds, or gets a status that the contract has for it.
 func TestFuzzValidRequests(t *testing.T) {
 	eachFuzzed(t, func(t *testing.T, f fuzzed, send func(*rapid.T, generated) apitest.Answer) {
 		sent, succeeded := 0, 0
@@ -72,8 +72,8 @@ func TestFuzzValidRequests(t *testing.T) {
 	})
 }
 
-// requireAnswered wants the members that an answer has in common with its request to be
-// as they were sent.
+// requireAnswered requires the members that an answer shares with its request to have the
+// values that were sent.
 func requireAnswered(rt *rapid.T, g generated, answer apitest.Answer) {
 	var got map[string]any
 	if g.members == nil || answer.Status == 204 {

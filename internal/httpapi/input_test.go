@@ -11,7 +11,7 @@ import (
 	"userapi/internal/apitest"
 )
 
-// JSON that is not what the schema asks for is 422, with every fault.
+// JSON that the schema refuses is 422, and the answer has every fault.
 func TestInvalidUpdate(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
@@ -123,7 +123,7 @@ func TestInvalidCreate(t *testing.T) {
 	require.Equal(t, before, s.DB.State(t))
 }
 
-// quoteASCII writes a JSON string in ASCII.
+// quoteASCII returns a string in JSON that is all ASCII.
 func quoteASCII(s string) string {
 	var text bytes.Buffer
 	text.WriteByte('"')
@@ -154,7 +154,7 @@ func TestLimitsOfValues(t *testing.T) {
 	require.Equal(t, 422, s.Send(t, "PUT", ada.Path(), `{"password":"`+strings.Repeat("😀", 7)+`"}`).Status)
 }
 
-// Where several things are wrong, the first of the documented order is answered.
+// If several things are wrong, the answer has the status that comes first in the contract.
 func TestOrderOfStatuses(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")

@@ -13,9 +13,9 @@ import (
 	"userapi/internal/apitest"
 )
 
-// Who waits in vain to hash is told so before the connection would be cut.
+// A request that waits too long for a place to hash is answered 503.
 func TestRequestTimeout(t *testing.T) {
-	for timeout, entered := 20*time.Millisecond, 0; entered == 0; timeout *= 2 { // a busy machine needs more
+	for timeout, entered := 20*time.Millisecond, 0; entered == 0; timeout *= 2 { // a busy machine takes longer to begin hashing
 		full := apitest.NewFullHasher()
 		s := apitest.Start(t, apitest.Config{Hasher: full, RequestTimeout: timeout})
 		before := s.DB.State(t)
@@ -27,7 +27,7 @@ func TestRequestTimeout(t *testing.T) {
 	}
 }
 
-// A client that leaves before its unit begins changes nothing, and is no failure of ours.
+// If a client leaves before its change is written, nothing changes and no failure is logged.
 func TestClientThatLeaves(t *testing.T) {
 	held := apitest.NewHeldHasher()
 	s := apitest.Start(t, apitest.Config{Hasher: held})
@@ -55,7 +55,7 @@ func TestClientThatLeaves(t *testing.T) {
 	require.Equal(t, before, s.DB.State(t))
 }
 
-// A refusal does not wait for a body that it does not need.
+// An answer that does not depend on the body is sent before the body arrives.
 func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for head, status := range map[string]int{
@@ -108,7 +108,7 @@ func TestLongBodies(t *testing.T) {
 	require.Equal(t, 200, s.SendRaw(t, line+"application/json", chunked(limit)).Status)
 	require.Equal(t, 413, s.SendRaw(t, line+"application/json", chunked(limit+1)).Status)
 	require.Equal(t, 415, s.SendRaw(t, line+"text/plain", chunked(limit+1)).Status)
-	require.Equal(t, 400, s.SendRaw(t, line+"application/json", "zz\r\n{}").Status, "malformed chunks")
-	require.Equal(t, 400, s.SendCut(t, line+"application/json", "2\r\n{").Status, "cut chunks")
-	require.Equal(t, 400, s.SendCut(t, line+"application/json", "2\r\n{}\r\n").Status, "no last chunk")
+	require.Equal(t, 400, s.SendRaw(t, line+"application/json", "zz\r\n{}").Status, "the chunks are malformed")
+	require.Equal(t, 400, s.SendCut(t, line+"application/json", "2\r\n{").Status, "a chunk is cut off")
+	require.Equal(t, 400, s.SendCut(t, line+"application/json", "2\r\n{}\r\n").Status, "the last chunk is missing")
 }

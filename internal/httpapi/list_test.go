@@ -13,7 +13,7 @@ import (
 	"userapi/internal/apitest"
 )
 
-// listNames reads a list of users as their nick names.
+// listNames reads a page of users and returns their nick names.
 func listNames(t *testing.T, s *apitest.Server, path string, headers ...string) (names []string, total int64) {
 	t.Helper()
 	return readPage(t, s, path, func(user client.UserInfo) string { return user.NickName }, headers...)
@@ -29,7 +29,7 @@ func TestListUsers(t *testing.T) {
 		s.CreateUser(t, fmt.Sprintf("n%02d", i+1))
 	}
 	names, total = listNames(t, s, "/openapi/v1/users")
-	require.Len(t, names, 10, "the contract's default")
+	require.Len(t, names, 10, "page_size is 10 by default")
 	require.Equal(t, "admin", names[0])
 	require.EqualValues(t, 25, total)
 	names, total = listNames(t, s, "/openapi/v1/users?page=3")
@@ -46,10 +46,10 @@ func TestListUsers(t *testing.T) {
 	}
 	second := s.Send(t, "GET", "/openapi/v1/users?page_size=1&page=2", "")
 	read := s.Send(t, "GET", first.Path(), "")
-	require.JSONEq(t, `{"users":[`+read.Body+`],"total":25}`, second.Body, "a user in a list is as alone")
+	require.JSONEq(t, `{"users":[`+read.Body+`],"total":25}`, second.Body, "a list shows the same members as getUser")
 }
 
-// The query is a part of a name, an address or a phone, and plain text.
+// A query finds its text in names, e-mail addresses and phones. It has no special characters.
 func TestListUsersWithQuery(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.CreateUser(t, "Stra\u00dfe", `"email":"Upper.Case@Example.com"`, `"phone":"+44 B\u00dcro"`)
@@ -86,7 +86,7 @@ func TestListUsersWithQuery(t *testing.T) {
 	require.Equal(t, []string{"100%"}, names)
 	names, total := listNames(t, s, "/openapi/v1/users?query=a&page_size=1&page=2")
 	require.Equal(t, []string{"Stra\u00dfe"}, names)
-	require.EqualValues(t, 4, total, "all that match, not those on the page")
+	require.EqualValues(t, 4, total, "the total counts all matches, not only those on the page")
 }
 
 // namesOf returns the nick names of these people.
@@ -97,7 +97,7 @@ func namesOf(people ...apitest.Person) (names []string) {
 	return names
 }
 
-// Administrators see their enterprise without system administrators, in lists too.
+// Lists show administrators their own enterprise, without system administrators.
 func TestListsShowWhatIsSeen(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.DB.InsertPeople(t)
@@ -108,10 +108,10 @@ func TestListsShowWhatIsSeen(t *testing.T) {
 	require.Equal(t, own, names)
 	require.EqualValues(t, 4, total)
 	names, total = listNames(t, s, "/openapi/v1/users?query="+people.System.Name, as)
-	require.Empty(t, names, "a system administrator")
+	require.Empty(t, names, "administrators do not see system administrators")
 	require.Zero(t, total)
 	names, _ = listNames(t, s, "/openapi/v1/users?query="+people.ForeignUser.Name, as)
-	require.Empty(t, names, "another enterprise")
+	require.Empty(t, names, "administrators do not see other enterprises")
 	for _, path := range []string{"/openapi/v1/administrators", "/openapi/v1/administrators?eid=default"} {
 		names, total = listNames(t, s, path, as)
 		require.Equal(t, administrators, names)
@@ -128,13 +128,13 @@ func TestListsShowWhatIsSeen(t *testing.T) {
 	require.EqualValues(t, 2, total)
 	s.Appoint(t, s.CreateUserIn(t, "another", "last"))
 	names, _ = listNames(t, s, "/openapi/v1/administrators")
-	require.Equal(t, slices.Concat(administrators, foreign, []string{"last"}), names, "by creation, not by enterprise")
+	require.Equal(t, slices.Concat(administrators, foreign, []string{"last"}), names, "users are sorted by number, not by enterprise")
 	names, total = listNames(t, s, "/openapi/v1/administrators?eid=nowhere")
 	require.Empty(t, names)
 	require.Zero(t, total)
 }
 
-// What is no page, and a query that is no text, is refused with the parameter's name.
+// A parameter that its schema refuses is 422, and the fault names it.
 func TestQueryParametersAreChecked(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for query, fault := range map[string]string{
@@ -177,13 +177,13 @@ func TestQueryParametersAreChecked(t *testing.T) {
 	for _, fault := range all.Problem(t).Errors {
 		named = append(named, *fault.Parameter)
 	}
-	require.Equal(t, []string{"page", "page_size", "query"}, named, "all faults at once, in one order")
+	require.Equal(t, []string{"page", "page_size", "query"}, named, "the answer has all faults in a fixed order")
 	require.Equal(t, 422, s.Send(t, "GET", "/openapi/v1/administrators?eid=a/b", "").Status)
 	require.Equal(t, 422, s.Send(t, "GET", people.First.Path()+"/audit?page=0", "").Status)
 	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users?unknown=1&unknown=2", "", "Content-Type: text/plain").Status)
 }
 
-// Paging while others insert and delete never shows a user twice.
+// Reading page after page while others insert users shows no user twice.
 func TestPagingWhileOthersInsert(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for i := range 20 {
@@ -219,7 +219,7 @@ func TestPagingWhileOthersInsert(t *testing.T) {
 				seen[name] = true
 			}
 			if page > 12 {
-				break // the others may insert as fast as this reads
+				break // users may be inserted as fast as pages are read
 			}
 		}
 		for i := range 20 {

@@ -14,8 +14,8 @@ import (
 	"userapi/internal/directory"
 )
 
-// Passwords and tokens, right and wrong, sent wherever a request of any operation has
-// room, stand in no answer, log, metric or file; other values in no error, log or metric.
+// Passwords and tokens, right or wrong, get into no answer, log, metric or file, wherever a
+// request has them. Other values get into no error, log or metric.
 func TestNothingLeaks(t *testing.T) {
 	const secret, value = "canary-secret-1234", "canary-value-1234"
 	operator := "operator-" + secret + "-of-32-characters"
@@ -38,7 +38,7 @@ func TestNothingLeaks(t *testing.T) {
 		return answer
 	}
 	user := ""
-	// prepare makes the user that requests are about, with the secret as password.
+	// prepare creates the user whom the requests are about; the password is the secret.
 	prepare := func() {
 		created := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"`+value+`","password":"`+secret+`","enterprise_id":"default"}`)
 		if created.Status == 201 {
@@ -75,7 +75,7 @@ func TestNothingLeaks(t *testing.T) {
 	fmt.Fprintln(&all, s.SendRaw(t, "GET /healthz HTTP/1.1\nHost: "+secret, ""))
 	op = string(directory.OperationDeleteAuthToken)
 	send("DELETE", "/openapi/v1/auth-token", "", apitest.Auth(s.CreateToken(t, people.First)))
-	require.Len(t, succeeded, 13, "each operation has been done")
+	require.Len(t, succeeded, 13, "each operation has succeeded once")
 	for name, text := range map[string]string{"answers": all.String(), "log": s.Log.String(), "metrics": s.Metrics(t)} {
 		require.NotEmpty(t, text, name)
 		require.NotContains(t, strings.ToLower(text), secret, name)
@@ -84,7 +84,7 @@ func TestNothingLeaks(t *testing.T) {
 	for name, text := range map[string]string{"errors": errors.String(), "log": s.Log.String(), "metrics": s.Metrics(t)} {
 		require.NotContains(t, strings.ToLower(text), value, name)
 	}
-	require.Contains(t, all.String(), value, "it was stored and read")
+	require.Contains(t, all.String(), value, "the value is readable in answers")
 	require.Contains(t, s.Metrics(t), `http_requests_total{code="422"`)
 	contents := s.DB.Contents(t)
 	for _, text := range []string{secret, made} {
@@ -92,8 +92,8 @@ func TestNothingLeaks(t *testing.T) {
 	}
 }
 
-// canaryBodies are bodies for an operation: what it takes, with the canaries as
-// password and as every other string, and with each member broken by them.
+// canaryBodies returns bodies for an operation. The first one is valid: its passwords are
+// the secret, and its other strings the value. The others are broken with one of the two.
 func canaryBodies(op *openapi3.Operation, user, secret, value string) []string {
 	if op.RequestBody == nil {
 		return []string{"", secret}
@@ -151,7 +151,7 @@ func canaryBodies(op *openapi3.Operation, user, secret, value string) []string {
 	return append(bodies, whole[:len(whole)-1], whole+whole, `"`+secret+`"`, `["`+secret+`"]`, secret)
 }
 
-// Every request has a line with its id, its route and who asked; never its path.
+// The log has a line for every request with its id, its route and its user, but not its path.
 func TestLogLine(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	forged := strings.Repeat("A", 26)
@@ -162,6 +162,6 @@ func TestLogLine(t *testing.T) {
 	require.Contains(t, log, `"address":"127.0.0.1","user_id":1}`)
 	ada := s.CreateUser(t, "ada")
 	entered := s.LogIn(t, ada.Username(), apitest.Password)
-	require.Contains(t, s.Log.LineWith(t, entered.Header.Get("X-Request-Id")), `"user_id":2}`, "who has logged in")
+	require.Contains(t, s.Log.LineWith(t, entered.Header.Get("X-Request-Id")), `"user_id":2}`, "the line of a log-in has the user")
 	require.NotContains(t, s.Log.String(), "x=y")
 }

@@ -11,7 +11,7 @@ import (
 	"userapi/internal/apitest"
 )
 
-// stranger is a client at an address of its own.
+// stranger is a client without a token, at an address of its own.
 type stranger struct {
 	s       *apitest.Server
 	address string
@@ -22,7 +22,7 @@ func (c stranger) logIn(t *testing.T, name, password string) apitest.Answer {
 	return c.s.LogIn(t, name, password, "X-Forwarded-For: "+c.address)
 }
 
-// startLimited starts a server that lets 3 log-ins a minute fail, at a clock of the test's.
+// startLimited starts a server that allows 3 failed log-ins a minute, and returns its clock.
 func startLimited(t *testing.T) (at func(address string) stranger, clock *apitest.Clock) {
 	t.Helper()
 	clock = apitest.NewClock()
@@ -33,8 +33,8 @@ func startLimited(t *testing.T) (at func(address string) stranger, clock *apites
 	return func(address string) stranger { return stranger{s, address} }, clock
 }
 
-// Failures are counted for an account from an address, however its name is spelt, also
-// for one that does not exist, and end a minute after the first of them.
+// Failed log-ins are counted for an account and an address, in any spelling of the name and
+// even if it does not exist. The count ends a minute after the first failure.
 func TestFailedLogInsAreLimited(t *testing.T) {
 	at, clock := startLimited(t)
 	here, there := at("192.0.2.1"), at("192.0.2.2")
@@ -50,28 +50,28 @@ func TestFailedLogInsAreLimited(t *testing.T) {
 				require.Equal(t, 401, here.logIn(t, name, "wrong").Status, "%s %d", name, i)
 			}
 			refused := here.logIn(t, names[3], apitest.Password)
-			require.Equal(t, 429, refused.Status, "the right password, too")
+			require.Equal(t, 429, refused.Status, "even with the right password")
 			require.Equal(t, "60", refused.Header.Get("Retry-After"))
 			require.Equal(t, "too_many_requests", string(refused.Problem(t).Code))
 			clock.Advance(59 * time.Second)
 			refused = here.logIn(t, names[0], apitest.Password)
 			require.Equal(t, 429, refused.Status)
 			require.Equal(t, "1", refused.Header.Get("Retry-After"))
-			require.Equal(t, 401, there.logIn(t, names[0], "wrong").Status, "from elsewhere it is another matter")
+			require.Equal(t, 401, there.logIn(t, names[0], "wrong").Status, "another address has a count of its own")
 			clock.Advance(time.Second)
 		}
 	}
 	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
 	for range 9 {
-		require.Equal(t, 200, here.logIn(t, "default/ada", apitest.Password).Status, "what succeeds is not counted")
+		require.Equal(t, 200, here.logIn(t, "default/ada", apitest.Password).Status, "log-ins that succeed are not counted")
 	}
 	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
 	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
 	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status)
 }
 
-// The two names of a user share their failures, but nobody learns from that which two
-// names are one user's: what is too much for the user is as if the password were wrong.
+// The two names of a user share their failures. If they have too many together, the answer
+// is that of a wrong password, so that nobody learns which two names are one user's.
 func TestFailuresByTheOtherName(t *testing.T) {
 	at, clock := startLimited(t)
 	here := at("192.0.2.1")
@@ -82,9 +82,9 @@ func TestFailuresByTheOtherName(t *testing.T) {
 	}
 	for range 3 {
 		refused := here.logIn(t, "default/ada", apitest.Password)
-		require.Equal(t, wrong.WithoutRequestID(t), refused.WithoutRequestID(t), "the right password, by the other name")
+		require.Equal(t, wrong.WithoutRequestID(t), refused.WithoutRequestID(t), "even with the right password for the other name")
 	}
-	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status, "as any name that has failed three times")
+	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status, "this name itself has failed three times")
 	require.Equal(t, 200, at("192.0.2.2").logIn(t, "default/ada", apitest.Password).Status)
 	clock.Advance(time.Minute)
 	require.Equal(t, 200, here.logIn(t, "default/ada", apitest.Password).Status)
@@ -97,8 +97,8 @@ func TestFailuresByTheOtherName(t *testing.T) {
 	require.Equal(t, 401, there.logIn(t, "ada@example.com", apitest.Password).Status)
 }
 
-// Names that only look alike are counted apart: an address is folded as ASCII, whether
-// it exists or not, and an enterprise not at all.
+// Names that only look alike have counts of their own: only ASCII is folded in an e-mail
+// address, whether it exists or not, and nothing in an enterprise.
 func TestNamesAreCountedApart(t *testing.T) {
 	at, _ := startLimited(t)
 	for _, address := range []string{
@@ -112,7 +112,7 @@ func TestNamesAreCountedApart(t *testing.T) {
 	}
 }
 
-// The minute is the first failure's, not the last one's.
+// The minute begins with the first failure, not with the last.
 func TestMinuteOfFailures(t *testing.T) {
 	at, clock := startLimited(t)
 	here := at("192.0.2.1")
@@ -125,7 +125,8 @@ func TestMinuteOfFailures(t *testing.T) {
 	require.Equal(t, 200, here.logIn(t, "ada@example.com", apitest.Password).Status)
 }
 
-// An address may fail ten times as often as an account from it. An IPv6 address is its /64.
+// An address can fail ten times as often as an account from it. All addresses of an IPv6 /64
+// count as one.
 func TestFailedLogInsOfAnAddress(t *testing.T) {
 	for name, addresses := range map[string][]string{
 		"IPv4": {"192.0.2.1", "::ffff:192.0.2.1"}, "IPv6": {"2001:db8::1", "2001:db8::ffff:1"},
@@ -145,7 +146,7 @@ func TestFailedLogInsOfAnAddress(t *testing.T) {
 	}
 }
 
-// An account may fail ten times as often from everywhere as from an address.
+// An account can fail ten times as often from all addresses as from one.
 func TestFailedLogInsOfAnAccount(t *testing.T) {
 	for _, name := range []string{"ada@example.com", "nobody@example.com"} {
 		at, clock := startLimited(t)
@@ -159,7 +160,7 @@ func TestFailedLogInsOfAnAccount(t *testing.T) {
 	}
 }
 
-// Nobody gets more tries by sending them at once: they are counted before they are hashed.
+// Log-ins that are sent at once get no more tries, because they are counted before hashing.
 func TestLogInsAtOnceAreCounted(t *testing.T) {
 	held := apitest.NewHeldHasher()
 	s := apitest.Start(t, apitest.Config{Hasher: held, LogInLimit: 3, Clock: apitest.NewClock()})
@@ -174,7 +175,7 @@ func TestLogInsAtOnceAreCounted(t *testing.T) {
 	for range 5 {
 		answer := s.LogIn(t, people.User.Username(), "wrong")
 		require.Equal(t, 429, answer.Status)
-		require.Equal(t, "1", answer.Header.Get("Retry-After"), "nothing has failed yet")
+		require.Equal(t, "1", answer.Header.Get("Retry-After"), "no log-in has failed yet")
 	}
 	held.Release()
 	for range 3 {
@@ -183,9 +184,9 @@ func TestLogInsAtOnceAreCounted(t *testing.T) {
 	require.Equal(t, "60", s.LogIn(t, people.User.Username(), "wrong").Header.Get("Retry-After"))
 }
 
-// A log-in that nobody has decided on does not count as failed.
+// A log-in that times out does not count as failed.
 func TestUndecidedLogInsAreNotCounted(t *testing.T) {
-	for timeout, entered := 20*time.Millisecond, 0; entered < 3; timeout *= 2 { // a busy machine needs more
+	for timeout, entered := 20*time.Millisecond, 0; entered < 3; timeout *= 2 { // a busy machine takes longer to begin hashing
 		full := apitest.NewFullHasher()
 		s := apitest.Start(t, apitest.Config{Hasher: full, LogInLimit: 1, RequestTimeout: timeout})
 		for range 3 {
@@ -195,7 +196,7 @@ func TestUndecidedLogInsAreNotCounted(t *testing.T) {
 	}
 }
 
-// Without a trusted proxy, nobody chooses an address.
+// Without a trusted proxy, X-Forwarded-For does not change the address that is counted.
 func TestForwardedForIsNotBelieved(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{LogInLimit: 1, Clock: apitest.NewClock()})
 	for i, status := range []int{401, 429, 429} {
@@ -204,7 +205,7 @@ func TestForwardedForIsNotBelieved(t *testing.T) {
 	}
 }
 
-// A refusal is a line of the log, with the request's id, the address and the reason.
+// The log has a line for each refusal with the request id, the address and the code.
 func TestRefusalsAreLogged(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{LogInLimit: 1, Clock: apitest.NewClock()})
 	ada := s.CreateUser(t, "ada")
@@ -227,7 +228,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 	}
 }
 
-// A token sends only so many requests a second, whatever they ask for; others are not held up.
+// A token can send only so many requests in a second. Other tokens are not slowed down.
 func TestRateLimit(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{RateLimit: 5})
 	ada := s.CreateUser(t, "ada")
@@ -237,7 +238,7 @@ func TestRateLimit(t *testing.T) {
 		for _, answer := range apitest.AtOnce(20, func(int) apitest.Answer {
 			return s.Send(t, "PUT", ada.Path(), "[", "Content-Type: text/plain", as)
 		}) {
-			if answer.Status == 429 { // before the body is looked at
+			if answer.Status == 429 { // the limit comes before the checks of the body
 				refused = answer
 				continue
 			}
@@ -249,11 +250,11 @@ func TestRateLimit(t *testing.T) {
 	}
 	require.Equal(t, "1", refused.Header.Get("Retry-After"))
 	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", as).Status)
-	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "").Status, "another token")
-	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", apitest.Auth(s.CreateToken(t, ada))).Status, "of the same user, too")
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "").Status, "another token has a limit of its own")
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", apitest.Auth(s.CreateToken(t, ada))).Status, "even if it is the same user's")
 	require.Equal(t, 404, s.Send(t, "GET", "/nowhere", "", as).Status)
 	for range 20 {
-		require.Equal(t, 401, s.LogIn(t, ada.Username(), "wrong").Status, "who has no token is not counted")
+		require.Equal(t, 401, s.LogIn(t, ada.Username(), "wrong").Status, "requests without a token are not limited")
 	}
 	apitest.WaitFor(func() bool { return s.Send(t, "GET", ada.Path(), "", as).Status == 200 })
 }

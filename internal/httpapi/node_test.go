@@ -1,6 +1,6 @@
 //go:build node
 
-// What needs Node, and what 'make clients' and 'make docs' have made ready.
+// These tests need Node and the files that 'make clients' and 'make docs' prepare.
 
 package httpapi_test
 
@@ -17,11 +17,11 @@ import (
 	"userapi/internal/apitest"
 )
 
-// Each client says what README says it can, byte for byte, and does the whole job.
+// Each client sends exactly the states that README lists for it, and its other requests work.
 func TestClients(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		version []string // a file and what it has to say
+		version []string // a file, and the text in it that pins the version
 		command []string
 	}{
 		{"`gen/typescript`", nil, []string{"npm", "test", "--prefix", "../../gen/typescript"}},
@@ -52,7 +52,7 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// A person opens /docs, authorizes, and tries to update a user with null.
+// In a browser, /docs lets a person authorize and send an update with null.
 func TestDocsInABrowser(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
@@ -66,7 +66,7 @@ func TestDocsInABrowser(t *testing.T) {
 	require.FileExists(t, picture)
 }
 
-// runProgram runs a program that has to succeed.
+// runProgram runs a program and requires it to succeed.
 func runProgram(t *testing.T, url, token string, command ...string) {
 	t.Helper()
 	program := exec.CommandContext(t.Context(), command[0], command[1:]...)

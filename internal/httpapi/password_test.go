@@ -18,7 +18,7 @@ func TestChangePassword(t *testing.T) {
 	answer := s.Send(t, "PUT", ada.Path()+"/changepwd", ada.NewPassword("new password"))
 	require.Equal(t, 200, answer.Status, answer.Body)
 	require.JSONEq(t, `{"user_id":2}`, answer.Body)
-	require.Equal(t, 401, s.Send(t, "GET", ada.Path(), "", apitest.Auth(token)).Status, "another changed it")
+	require.Equal(t, 401, s.Send(t, "GET", ada.Path(), "", apitest.Auth(token)).Status, "somebody else changed the password")
 	require.Equal(t, 401, s.LogIn(t, ada.Username(), apitest.Password).Status)
 	require.Equal(t, 200, s.LogIn(t, ada.Username(), "new password").Status)
 	require.Equal(t, `"2"`, s.Send(t, "GET", ada.Path(), "").Header.Get("ETag"))
@@ -28,7 +28,7 @@ func TestChangePassword(t *testing.T) {
 	require.Equal(t, 200, answer.Status, answer.Body)
 	require.Equal(t, "{}\n", answer.Body)
 	require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
-	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", apitest.Auth(stays)).Status, "the token that was used")
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", apitest.Auth(stays)).Status, "the token that changed the password stays")
 	require.Equal(t, 401, s.Send(t, "GET", ada.Path(), "", apitest.Auth(ends)).Status)
 	require.Equal(t, 200, s.LogIn(t, ada.Username(), "newer password").Status)
 
@@ -60,14 +60,14 @@ func TestChangePassword(t *testing.T) {
 		}
 	}
 	composed := s.Send(t, "PUT", ada.Path()+"/changepwd", `{"user_id":2,"password":"p\u00e4ssword","password1":"pa\u0308ssword"}`)
-	require.Equal(t, 200, composed.Status, "they log in alike")
-	for _, id := range []string{"9", "x", "09"} { // a path that is no number is no other number
+	require.Equal(t, 200, composed.Status, "both are the same password")
+	for _, id := range []string{"9", "x", "09"} { // a path that names no user is 404, not a mismatch with user_id
 		answer := s.Send(t, "PUT", "/openapi/v1/users/"+id+"/changepwd", `{"user_id":9,"password":"password A","password1":"password A"}`)
 		require.Equal(t, 404, answer.Status, id)
 	}
 }
 
-// 128 characters of any script are a password, in any way to set one; 129 are not.
+// A password can have 128 characters of any script, but not 129, however it is set.
 // Composed and decomposed letters are the same.
 func TestPasswordsOfAnyScript(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
@@ -97,11 +97,11 @@ func TestPasswordsOfAnyScript(t *testing.T) {
 	require.Equal(t, 200, set["update"]("caf\u00e9 cr\u00e8me"))
 	require.Equal(t, 200, s.LogIn(t, ada.Username(), "cafe\u0301 cre\u0300me").Status)
 	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"email":"ada@example.com","phone":"1","enterprise_id":"other","is_active":true}`).Status)
-	require.Equal(t, 200, s.LogIn(t, "ada@example.com", "caf\u00e9 cr\u00e8me").Status, "other members do not break the password")
+	require.Equal(t, 200, s.LogIn(t, "ada@example.com", "caf\u00e9 cr\u00e8me").Status, "an update of other members keeps the password")
 }
 
-// A log-in of more than 15 minutes ago changes neither the own password nor the own
-// address; a token that was made does.
+// A log-in that is older than 15 minutes cannot change the own password or e-mail address.
+// A token that an operator made can.
 func TestReauthentication(t *testing.T) {
 	clock := apitest.NewClock()
 	s := apitest.Start(t, apitest.Config{Clock: clock})
@@ -120,7 +120,7 @@ func TestReauthentication(t *testing.T) {
 	}
 	clock.Advance(15 * time.Minute)
 	for _, c := range own {
-		require.Equal(t, 200, send(c.path, c.body, token).Status, "15 minutes are not more than 15 minutes")
+		require.Equal(t, 200, send(c.path, c.body, token).Status, "a log-in of exactly 15 minutes ago is fresh")
 	}
 	made := s.CreateToken(t, ada)
 	clock.Advance(time.Second)
@@ -129,12 +129,12 @@ func TestReauthentication(t *testing.T) {
 		require.Equal(t, 403, answer.Status)
 		require.Equal(t, "reauthentication_required", string(answer.Problem(t).Code))
 	}
-	require.Equal(t, 403, send(ada.Path(), `{"email":"ada@example.com"}`, token, `If-Match: "99"`).Status, "before 412")
-	require.Equal(t, 200, send(ada.Path(), `{"phone":"2"}`, token).Status, "another member")
-	require.Equal(t, 200, send(bob.Path(), `{"email":"bob@example.com","password":"correct horse"}`, token).Status, "another user")
+	require.Equal(t, 403, send(ada.Path(), `{"email":"ada@example.com"}`, token, `If-Match: "99"`).Status, "403 comes before 412")
+	require.Equal(t, 200, send(ada.Path(), `{"phone":"2"}`, token).Status, "an old log-in can change other members")
+	require.Equal(t, 200, send(bob.Path(), `{"email":"bob@example.com","password":"correct horse"}`, token).Status, "an old log-in can change other users")
 	for _, c := range own {
-		require.Equal(t, 200, send(c.path, c.body, made).Status, "a token that was made")
+		require.Equal(t, 200, send(c.path, c.body, made).Status, "a token that was made is always fresh")
 	}
-	require.Equal(t, 401, send(ada.Path(), `{}`, token).Status, "ended by the password that the other token changed")
+	require.Equal(t, 401, send(ada.Path(), `{}`, token).Status, "it has ended because the other token changed the password")
 	require.Equal(t, 200, send("/openapi/v1/changepwd", ownPassword, s.LogIn(t, ada.Username(), apitest.Password).Token(t)).Status)
 }

@@ -41,11 +41,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 		require.Equal(t, 403, answer.Status, "403 comes before 412")
 		require.Equal(t, faults, answer.Faults(t))
 	}
-	require.JSONEq(t, own.Body, s.Send(t, "PUT", ada.Path(), "{}", as).Body, "one forbidden member refuses all")
+	require.JSONEq(t, own.Body, s.Send(t, "PUT", ada.Path(), "{}", as).Body, "one forbidden member refuses the whole update")
 
 	created := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), as)
 	require.Equal(t, 403, created.Status)
-	require.Empty(t, created.Faults(t), "it is not about a member")
+	require.Empty(t, created.Faults(t), "the role is at fault, not a member")
 	require.Equal(t, 422, s.Send(t, "POST", "/openapi/v1/users", `{}`, as).Status, "422 comes before 403")
 }
 
@@ -63,7 +63,7 @@ func TestNobodyDeactivatesOneself(t *testing.T) {
 	require.JSONEq(t, `{"enterprise_id":"moved","phone":"","is_active":true}`, answer.Body)
 }
 
-// What the actor was when the request came in no longer counts when it is carried out.
+// A change is decided on what is stored when it is written, not when the request came in.
 func TestRightsAreReadInTheUnit(t *testing.T) {
 	actor, target := people.System, people.User
 	for name, c := range map[string]struct {
@@ -103,7 +103,7 @@ func TestRightsAreReadInTheUnit(t *testing.T) {
 	}
 }
 
-// A token that expires while its request waits no longer counts.
+// A token that expires while its request waits is refused.
 func TestClockIsReadInTheUnit(t *testing.T) {
 	held := apitest.NewHeldHasher()
 	clock := apitest.NewClock()
@@ -115,7 +115,7 @@ func TestClockIsReadInTheUnit(t *testing.T) {
 	require.Equal(t, 401, answer.Status)
 }
 
-// Nobody makes the server hash a password for an update that is refused anyway.
+// The server hashes no password for an update that it refuses.
 func TestRefusedUpdatesAreNotHashed(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{Hasher: apitest.PanickingHasher{}})
 	s.DB.InsertPeople(t)
@@ -128,7 +128,7 @@ func TestRefusedUpdatesAreNotHashed(t *testing.T) {
 	require.Equal(t, 403, s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), as).Status)
 }
 
-// What ends while a body is on its way no longer counts, also where nothing is written.
+// Rights that end while a body arrives no longer count, even if nothing is written.
 func TestRightsThatEndWhileTheBodyArrives(t *testing.T) {
 	newPassword := apitest.NewPassword("new password")
 	deleted := func(db *apitest.Database) { db.DeleteUser(t, people.Admin) }

@@ -11,8 +11,8 @@ import (
 	"userapi/internal/apitest"
 )
 
-// Eight users claim an address at once, each in letter cases of their own: one has it,
-// the others learn that it is taken and nothing of who has it.
+// Eight users claim an address at once, each in another letter case. One of them gets it.
+// The others learn that it is taken, but not by whom.
 func TestClaimsOfOneAddress(t *testing.T) {
 	const clients, rounds = 8, 1000
 	s := apitest.Start(t, apitest.Config{})
@@ -50,10 +50,10 @@ func TestClaimsOfOneAddress(t *testing.T) {
 			addresses[strings.ToLower(row.Email)] = true
 		}
 	}
-	require.EqualValues(t, rounds, changes, "only who has won was changed")
+	require.EqualValues(t, rounds, changes, "only the winner of each round was changed")
 }
 
-// Eight writers with one If-Match, by any operation that takes it: one wins.
+// If eight updates and deletions have the same If-Match, one of them succeeds.
 func TestOneVersionIsWonOnce(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for range 20 {
@@ -79,7 +79,7 @@ func TestOneVersionIsWonOnce(t *testing.T) {
 	}
 }
 
-// A name is given once, whoever else wants it at the same moment.
+// If eight users are created with one name at the same moment, one of them gets it.
 func TestClaimsOfOneName(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for round := range 20 {

@@ -10,7 +10,7 @@ import (
 	"userapi/internal/apitest"
 )
 
-// Ids that name nobody, of any spelling, are 404: 1 is a user, but not in another spelling.
+// Any id that is not the number of a user is 404, even another spelling of 1.
 func TestUnknownIDs(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	notFound := s.Send(t, "GET", people.Missing.Path(), "").WithoutRequestID(t)
@@ -28,10 +28,10 @@ func TestUnknownIDs(t *testing.T) {
 		}
 	}
 	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/1", "").Status)
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/%31", "").Status, "RFC 3986 §2.3: the same path")
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/%31", "").Status, "it is the same path (RFC 3986 §2.3)")
 }
 
-// Unknown routes are 404 and unknown methods 405, before any token is asked for.
+// Unknown routes are 404 and unknown methods are 405, even without a token.
 func TestUnknownRoutes(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	const none = apitest.NoAuth
@@ -98,7 +98,7 @@ func TestProbes(t *testing.T) {
 	answer := s.Send(t, "GET", "/openapi.yaml", "", none)
 	require.Equal(t, 200, answer.Status)
 	require.Equal(t, "application/yaml", answer.Header.Get("Content-Type"))
-	require.Equal(t, string(contract), answer.Body, "byte for byte")
+	require.Equal(t, string(contract), answer.Body, "it is openapi.yaml byte for byte")
 
 	answer = s.Send(t, "GET", "/openapi.json", "", none)
 	require.Equal(t, 200, answer.Status)

@@ -12,7 +12,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// isInScope reads the policy's scopes once more, in other words.
+// isInScope reports whether a scope has the target. It is written apart from the policy.
 func isInScope(scope directory.Scope, actor, target apitest.Person) bool {
 	switch scope {
 	case directory.ScopeEveryone:
@@ -26,7 +26,7 @@ func isInScope(scope directory.Scope, actor, target apitest.Person) bool {
 	}
 }
 
-// isVisible says likewise whom a role sees.
+// isVisible reports whether the actor can know of the target.
 func isVisible(actor, target apitest.Person) bool {
 	return isInScope(map[directory.Role]directory.Scope{
 		directory.RoleUser:                directory.ScopeOneself,
@@ -35,15 +35,15 @@ func isVisible(actor, target apitest.Person) bool {
 	}[actor.Role], actor, target)
 }
 
-// attempt is one request about a target.
+// attempt is a request about a target.
 type attempt struct {
 	op                 directory.Operation
 	method, path, body string
 	fields             []directory.Field
-	allowed            int // what is answered if the policy allows it
+	allowed            int // the status if the policy allows it
 }
 
-// attemptsOn are all requests that an actor can send about a target.
+// attemptsOn returns the requests about a target: every operation, and every member.
 func attemptsOn(actor, target apitest.Person) []attempt {
 	path := target.Path()
 	all := []attempt{
@@ -92,9 +92,8 @@ func attemptsOn(actor, target apitest.Person) []attempt {
 	return append(all, deleted, appointed, dismissed)
 }
 
-// Every rule of the policy, for every kind of actor and target and every member, asked
-// through the front door. What is refused has changed nothing, and a hidden user is as
-// a missing one.
+// The API keeps every rule of the policy, for every kind of actor and target and for every
+// member. A refused request changes nothing, and a hidden user looks like a missing one.
 func TestPolicyTable(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.DB.InsertPeople(t)
@@ -133,14 +132,14 @@ func TestPolicyTable(t *testing.T) {
 	}
 }
 
-// The rules about enterprises and about oneself.
+// The API keeps the rules that are about an enterprise or about the actor.
 func TestPolicyOfEnterprises(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for _, actor := range []apitest.Person{people.User, people.Admin, people.System} {
 		for _, c := range []struct {
 			op                 directory.Operation
 			method, path, body string
-			enterprise         string // "": none is named
+			enterprise         string // "": the request names none
 			allowed            int
 		}{
 			{directory.OperationListUsers, "GET", "/openapi/v1/users", "", "", 200},

@@ -43,7 +43,7 @@ func TestLogIn(t *testing.T) {
 			require.Equal(t, wrong.WithoutRequestID(t), s.LogIn(t, "ada@example.com", password).WithoutRequestID(t))
 		}
 		if active == nil || !*active {
-			require.Equal(t, wrong.WithoutRequestID(t), s.LogIn(t, "ada@example.com", apitest.Password).WithoutRequestID(t), "not active")
+			require.Equal(t, wrong.WithoutRequestID(t), s.LogIn(t, "ada@example.com", apitest.Password).WithoutRequestID(t), "the user is not active")
 		}
 	}
 	for _, body := range []string{
@@ -53,10 +53,11 @@ func TestLogIn(t *testing.T) {
 	} {
 		require.Equal(t, 422, s.Send(t, "POST", "/openapi/v1/auth-token", body, apitest.NoAuth).Status, body)
 	}
-	require.Equal(t, 401, s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"a@b","password":"x"}`).Status, "a token is not needed and does not help")
+	require.Equal(t, 401, s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"a@b","password":"x"}`).Status, "a token makes no difference")
 }
 
-// Log-in tokens end by themselves, by logging out, and the oldest one beyond fifty.
+// A log-in token ends when it expires, when its owner logs out, and when its owner has fifty
+// newer ones.
 func TestLogInTokensEnd(t *testing.T) {
 	clock := apitest.NewClock()
 	s := apitest.Start(t, apitest.Config{Clock: clock})
@@ -76,23 +77,23 @@ func TestLogInTokensEnd(t *testing.T) {
 	require.Equal(t, 401, status(first))
 
 	logIn(ada)
-	require.Len(t, s.DB.TokensOf(t, ada, directory.TokenLogIn), 1, "the one that has expired is gone")
+	require.Len(t, s.DB.TokensOf(t, ada, directory.TokenLogIn), 1, "the expired token was deleted")
 	for range 51 {
 		s.CreateToken(t, bob)
 	}
-	require.Len(t, s.DB.TokensOf(t, bob), 51, "tokens that are made have no such end")
+	require.Len(t, s.DB.TokensOf(t, bob), 51, "the number of tokens that were made is not limited")
 
 	tokens := make([]string, 51)
 	for i := range 50 {
 		tokens[i] = logIn(ada)
 	}
-	require.Equal(t, 200, status(tokens[0]), "fifty live")
+	require.Equal(t, 200, status(tokens[0]), "fifty log-in tokens are valid")
 	require.Len(t, s.DB.TokensOf(t, ada, directory.TokenLogIn), 50)
 	other := logIn(bob)
 	tokens[50] = logIn(ada)
 	require.Equal(t, 401, status(tokens[0]))
 	require.Equal(t, 200, status(tokens[1]))
-	require.Equal(t, 200, status(made), "tokens that were made do not count")
+	require.Equal(t, 200, status(made), "tokens that were made are not counted")
 	require.Equal(t, 200, s.Send(t, "GET", bob.Path(), "", apitest.Auth(other)).Status)
 
 	out := s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(tokens[50]))
@@ -101,7 +102,7 @@ func TestLogInTokensEnd(t *testing.T) {
 	require.Equal(t, 401, status(tokens[50]))
 	require.Equal(t, 401, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(tokens[50])).Status)
 	require.Equal(t, 200, status(tokens[49]))
-	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(made)).Status, "one that was made, too")
+	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(made)).Status, "a token that was made can log out, too")
 	require.Equal(t, 401, status(made))
 
 	for body, want := range map[string]int{
@@ -114,11 +115,11 @@ func TestLogInTokensEnd(t *testing.T) {
 		require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), body).Status)
 		require.Equal(t, want, status(token), body)
 		require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"is_active":true}`).Status)
-		require.Equal(t, want, status(token), "for good")
+		require.Equal(t, want, status(token), "it stays as it is when the owner is active again")
 	}
 }
 
-// The operator's token is not ended by logging out, with whatever it came.
+// The operator's token cannot log out.
 func TestOperatorsTokenDoesNotLogOut(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	operator := strings.Repeat("operator", 4)
@@ -130,8 +131,8 @@ func TestOperatorsTokenDoesNotLogOut(t *testing.T) {
 	require.Equal(t, 200, s.Send(t, "GET", people.First.Path(), "", apitest.Auth(operator)).Status)
 }
 
-// A password that changes, a state that is left and a user who goes while a log-in is
-// compared give no token.
+// A log-in gives no token if, while its password is verified, the password or the state
+// changes or the user is deleted.
 func TestLogInIsDecidedInTheUnit(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile func(t testing.TB, db *apitest.Database)
@@ -156,13 +157,13 @@ func TestLogInIsDecidedInTheUnit(t *testing.T) {
 			require.Equal(t, c.status, answer.Status)
 			require.Len(t, s.DB.TokensOf(t, people.User, directory.TokenLogIn), map[int]int{200: 1, 401: 0}[c.status])
 			if c.status == 401 && name != "deleted" {
-				require.Equal(t, 429, s.LogIn(t, people.User.Username(), apitest.Password).Status, "it has failed")
+				require.Equal(t, 429, s.LogIn(t, people.User.Username(), apitest.Password).Status, "the log-in counts as failed")
 			}
 		})
 	}
 }
 
-// A user without a password does not log in, with none and with the hash of nobody.
+// A user without a password cannot log in, whatever password is sent.
 func TestNoPasswordNoLogIn(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for _, password := range []string{"correct horse", "\u0000", " "} {

@@ -12,8 +12,8 @@ import (
 	"userapi/internal/apitest"
 )
 
-// The members of the body and the version are the only columns of the statement, in all
-// 32 combinations. SQLite itself says which columns it was told to write.
+// An update names only the columns of the members that were sent, and the version, in all
+// 32 combinations of members. The database itself tells which columns were named.
 func TestOnlyNamedColumnsAreWritten(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
@@ -75,7 +75,7 @@ func TestConcurrentUpdatesOfDifferentMembersBothWin(t *testing.T) {
 	require.Equal(t, fmt.Sprintf(`"%d"`, 1+2*rounds), s.Send(t, "GET", ada.Path(), "").Header.Get("ETag"))
 }
 
-// All or nothing: with a fault in one of its writes, an update leaves nothing behind.
+// If one write of an update fails, the update changes nothing.
 func TestFailedUnitLeavesNothing(t *testing.T) {
 	for name, inject := range map[string]func(t testing.TB, db *apitest.Database) (repair func()){
 		"audit":  func(t testing.TB, db *apitest.Database) func() { return db.FailInserts(t, "events") },
@@ -91,7 +91,7 @@ func TestFailedUnitLeavesNothing(t *testing.T) {
 			body := `{"password":"new password","phone":"1","is_active":null}`
 			answer := s.Send(t, "PUT", ada.Path(), body)
 			require.Equal(t, 500, answer.Status)
-			require.NotContains(t, answer.Body, "injected", "an answer says nothing of the inside")
+			require.NotContains(t, answer.Body, "injected", "the answer does not show the error of the database")
 			require.Regexp(t, "injected|FOREIGN KEY", s.Log.String())
 			require.Equal(t, before, s.DB.State(t))
 			require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", apitest.Auth(token)).Status)
@@ -123,7 +123,7 @@ func TestTakenValues(t *testing.T) {
 		require.Equal(t, []string{"/email taken"}, created.Faults(t))
 	}
 	require.JSONEq(t, `{"enterprise_id":"default","phone":"","is_active":true}`, s.Send(t, "PUT", bob.Path(), "").Body)
-	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"email":"ada@example.com"}`).Status, "one's own in another letter case")
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"email":"ada@example.com"}`).Status, "users can change the letter case of their own address")
 
 	foreign := s.CreateUserIn(t, "other", "ADA")
 	answer := s.Send(t, "PUT", foreign.Path(), `{"enterprise_id":"default","phone":"1"}`)

@@ -13,7 +13,7 @@ import (
 	"userapi/internal/apitest"
 )
 
-// seedBody is the example of the page that the operation comes from, letter for letter.
+// seedBody is the example from the page that first described the operation, unchanged.
 const seedBody = `{
   "password": "stringst",
   "enterprise_id": "string",
@@ -41,8 +41,8 @@ func TestSeedExample(t *testing.T) {
 	require.Equal(t, `"2"`, read.Header.Get("ETag"))
 }
 
-// is_active through all transitions among true, false and null, and absent leaving each
-// alone, read from the file by a second connection.
+// is_active can change from each of true, false and null to each of them, and an update
+// without it keeps it. A second connection reads what is stored.
 func TestIsActiveHasThreeStates(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
@@ -80,7 +80,8 @@ func TestIsActiveHasThreeStates(t *testing.T) {
 	}
 }
 
-// The truth table of the contract: 5 members × absent, null, "", a value, other types.
+// Each of the 5 members takes or refuses absent, null, "", a value and other types as the
+// contract says.
 func TestTruthTable(t *testing.T) {
 	const before = `{"enterprise_id":"default","email":"old@example.com","phone":"1","is_active":true}`
 	answers := func(member, value string) string {
@@ -94,7 +95,7 @@ func TestTruthTable(t *testing.T) {
 	type row struct {
 		member, null, empty, value string
 		valueAnswer                string
-		others                     map[string]string // another type and its fault
+		others                     map[string]string // values of other types, with the codes of their faults
 	}
 	strs := map[string]string{`1`: "type", `true`: "type", `[]`: "type", `{}`: "type", `["x"]`: "type", `1e400`: "type"}
 	for _, r := range []row{
@@ -172,7 +173,7 @@ func TestTruthTable(t *testing.T) {
 	}
 }
 
-// No body in any spelling is an update of nothing.
+// An update without a body, or with an empty one, changes nothing.
 func TestNoBodyChangesNothing(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
