@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"userapi/internal/apitest"
 )
 
 // Acknowledged changes are there after SIGTERM and a new start.
@@ -57,42 +58,20 @@ func TestStopFinishesAcceptedRequests(t *testing.T) {
 	dir := t.TempDir()
 	s := startServer(t, dir, nil)
 	token := readToken(t, filepath.Join(dir, "userapi.token"))
-	body, sending := io.Pipe()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.url+"/openapi/v1/users/1", body)
-	require.NoError(t, err)
-	request.Header.Set("Authorization", token)
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Expect", "100-continue")
-	status := make(chan int)
-	patient := &http.Transport{ExpectContinueTimeout: time.Hour} // by default, the body is sent after one second without being asked for
-	go func() {
-		response, err := (&http.Client{Transport: patient}).Do(request)
-		if err != nil {
-			t.Error(err)
-			status <- 0
-			return
+	answer := apitest.SendInTwoParts(t, "PUT", s.url+"/openapi/v1/users/1", token, `{"phone":"1"}`, func() {
+		require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+		for {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/healthz", nil)
+			require.NoError(t, err)
+			request.Close = true
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				break // it no longer accepts
+			}
+			require.NoError(t, response.Body.Close())
 		}
-		_ = response.Body.Close()
-		status <- response.StatusCode
-	}()
-	// This returns when the client reads the first byte, after the server has asked for the body.
-	_, err = io.WriteString(sending, "{")
-	require.NoError(t, err)
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	for {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/healthz", nil)
-		require.NoError(t, err)
-		request.Close = true
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			break // it no longer accepts
-		}
-		require.NoError(t, response.Body.Close())
-	}
-	_, err = io.WriteString(sending, `"phone":"1"}`)
-	require.NoError(t, err)
-	require.NoError(t, sending.Close())
-	require.Equal(t, 200, <-status)
+	})
+	require.Equal(t, 200, answer.Status)
 	<-s.logEnded
 	require.NoError(t, s.cmd.Wait())
 }

@@ -5,23 +5,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 func TestForwardedAddressIsBelievedOnlyFromProxies(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	answer := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: 192.0.2.7", "X-Real-Ip: 192.0.2.7")
+	answer := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), "X-Forwarded-For: 192.0.2.7", "X-Real-Ip: 192.0.2.7")
 	require.Contains(t, answer.Body, `"client_ip":"127.0.0.1"`)
 	elsewhere := apitest.Start(t, apitest.Config{TrustedProxies: []string{"192.0.2.0/24"}})
-	answer = elsewhere.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: 192.0.2.7")
-	require.Contains(t, answer.Body, `"client_ip":"127.0.0.1"`, "neither loopback nor private addresses are proxies by themselves")
+	answer = elsewhere.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), "X-Forwarded-For: 192.0.2.7")
+	require.Contains(t, answer.Body, `"client_ip":"127.0.0.1"`, "loopback and private addresses are not trusted unless they are named")
 	mapped := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.1"}})
-	answer = mapped.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: ::ffff:192.0.2.7")
+	answer = mapped.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), "X-Forwarded-For: ::ffff:192.0.2.7")
 	require.Contains(t, answer.Body, `"client_ip":"192.0.2.7"`)
-	answer = mapped.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"cy","password":"correct horse","enterprise_id":"default"}`, "X-Forwarded-For: 198.51.100.1, 10.0.0.9")
-	require.Contains(t, answer.Body, `"client_ip":"10.0.0.9"`, "a private address is no proxy by itself")
+	answer = mapped.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "cy"), "X-Forwarded-For: 198.51.100.1, 10.0.0.9")
+	require.Contains(t, answer.Body, `"client_ip":"10.0.0.9"`, "a private address is not trusted unless it is named")
 	trusting := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.0/8", "2001:db8::/32"}})
-	answer = trusting.Send(t, "POST", "/openapi/v1/users", newUser+`}`, "X-Forwarded-For: 198.51.100.1, 2001:db9::1, 2001:db8::1")
-	require.Contains(t, answer.Body, `"client_ip":"2001:db9::1"`, "the last one that is no proxy")
-	require.Equal(t, 200, trusting.Send(t, "GET", "/openapi/v1/users/1", "", "X-Forwarded-For: nonsense").Status)
+	answer = trusting.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), "X-Forwarded-For: 198.51.100.1, 2001:db9::1, 2001:db8::1")
+	require.Contains(t, answer.Body, `"client_ip":"2001:db9::1"`, "the last address that is not a trusted proxy")
+	require.Equal(t, 200, trusting.Send(t, "GET", people.First.Path(), "", "X-Forwarded-For: nonsense").Status)
 }

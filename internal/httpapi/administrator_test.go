@@ -6,30 +6,29 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
-func appoint(t *testing.T, s *apitest.Server, id, eid string, headers ...string) apitest.Answer {
+// appoint sends createAdministrator. The id can be any text.
+func appoint(t *testing.T, s *apitest.Server, id, enterprise string, headers ...string) apitest.Answer {
 	t.Helper()
-	return s.Send(t, "POST", "/openapi/v1/administrators", fmt.Sprintf(`{"user_id":%q,"eid":%q}`, id, eid), headers...)
+	return s.Send(t, "POST", "/openapi/v1/administrators", fmt.Sprintf(`{"user_id":%q,"eid":%q}`, id, enterprise), headers...)
 }
 
 func TestAppointAndDismiss(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	db := s.SQL(t)
-	for _, name := range []string{"ada", "bob", "cy"} {
-		s.CreateUser(t, name)
-	}
+	ada, bob, cy := s.CreateUser(t, "ada"), s.CreateUser(t, "bob"), s.CreateUser(t, "cy")
 	answer := appoint(t, s, "2", "default")
 	require.Equal(t, 201, answer.Status)
 	require.JSONEq(t, `{"user_id":"2","eid":"default"}`, answer.Body)
-	before := apitest.Value(t, db, `SELECT version || (SELECT '|' || count(*) FROM events) FROM users WHERE id = 2`)
-	require.Equal(t, "2", apitest.Value(t, db, `SELECT version FROM users WHERE id = 2`))
-	require.Equal(t, 201, appoint(t, s, "2", "default").Status, "who is one stays one")
-	require.Equal(t, before, apitest.Value(t, db, `SELECT version || (SELECT '|' || count(*) FROM events) FROM users WHERE id = 2`))
+	require.EqualValues(t, 2, s.DB.Row(t, ada).Version)
+	before := s.DB.State(t)
+	require.Equal(t, 201, appoint(t, s, "2", "default").Status, "appointing an administrator again changes nothing")
+	require.Equal(t, before, s.DB.State(t))
 
-	as := "Authorization: " + s.TokenOf(t, 2)
-	require.Equal(t, 201, appoint(t, s, "3", "default", as).Status, "an administrator appoints in the own enterprise")
+	as := apitest.Auth(s.CreateToken(t, ada))
+	require.Equal(t, 201, appoint(t, s, "3", "default", as).Status, "administrators appoint in their own enterprise")
 	for _, c := range []struct {
 		id, eid string
 		status  int
@@ -67,135 +66,124 @@ func TestAppointAndDismiss(t *testing.T) {
 		answer := s.Send(t, "DELETE", "/openapi/v1/administrators/"+path, "", as)
 		require.Equal(t, status, answer.Status, path)
 	}
-	require.Equal(t, 409, s.Send(t, "DELETE", "/openapi/v1/administrators/1", "").Status, "oneself")
-	dismissed := s.Send(t, "DELETE", "/openapi/v1/administrators/3", "", as)
+	require.Equal(t, 409, s.Send(t, "DELETE", people.First.AdministratorPath(), "").Status, "you cannot dismiss yourself")
+	dismissed := s.Send(t, "DELETE", bob.AdministratorPath(), "", as)
 	require.Equal(t, 204, dismissed.Status)
 	require.Empty(t, dismissed.Body)
 	require.Empty(t, dismissed.Header.Get("Content-Type"))
-	require.Equal(t, `"3"`, s.Send(t, "GET", "/openapi/v1/users/3", "").Header.Get("ETag"))
-	require.Equal(t, 404, s.Send(t, "DELETE", "/openapi/v1/administrators/3", "", as).Status)
-	require.Equal(t, 403, s.Send(t, "GET", "/openapi/v1/users", "", "Authorization: "+s.TokenOf(t, 3)).Status)
-	stranger := "Authorization: " + s.TokenOf(t, 4)
+	require.Equal(t, `"3"`, s.Send(t, "GET", bob.Path(), "").Header.Get("ETag"))
+	require.Equal(t, 404, s.Send(t, "DELETE", bob.AdministratorPath(), "", as).Status)
+	require.Equal(t, 403, s.Send(t, "GET", "/openapi/v1/users", "", apitest.Auth(s.CreateToken(t, bob))).Status)
+	stranger := apitest.Auth(s.CreateToken(t, cy))
 	for _, id := range []string{"2", "99", "abc"} {
-		require.Equal(t, 403, s.Send(t, "DELETE", "/openapi/v1/administrators/"+id, "", stranger).Status, "403 comes first for who never may")
+		require.Equal(t, 403, s.Send(t, "DELETE", "/openapi/v1/administrators/"+id, "", stranger).Status, "403 comes before 404 if the role never allows it")
 		require.Equal(t, 403, appoint(t, s, id, "default", stranger).Status)
 	}
 }
 
-// The last active administrator of an enterprise stays, whichever way one tries.
+// Nobody can remove the last active administrator of an enterprise, in any of five ways.
 func TestLastAdministratorStays(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	for _, name := range []string{"ada", "bob", "cy"} {
-		s.CreateUser(t, name)
+	type way struct{ name, method, path, body, pointer string }
+	waysToRemove := func(p apitest.Person) []way {
+		return []way{
+			{"dismiss", "DELETE", p.AdministratorPath(), "", ""},
+			{"delete", "DELETE", p.Path(), "", ""},
+			{"move", "PUT", p.Path(), `{"phone":"1","enterprise_id":"other"}`, "/enterprise_id not_allowed"},
+			{"deactivate", "PUT", p.Path(), `{"phone":"1","is_active":false}`, "/is_active not_allowed"},
+			{"undecide", "PUT", p.Path(), `{"phone":"1","is_active":null}`, "/is_active not_allowed"},
+		}
 	}
-	ways := []struct{ name, method, path, body, pointer string }{
-		{"dismiss", "DELETE", "/openapi/v1/administrators/%d", "", ""},
-		{"delete", "DELETE", "/openapi/v1/users/%d", "", ""},
-		{"move", "PUT", "/openapi/v1/users/%d", `{"phone":"1","enterprise_id":"other"}`, "/enterprise_id not_allowed"},
-		{"deactivate", "PUT", "/openapi/v1/users/%d", `{"phone":"1","is_active":false}`, "/is_active not_allowed"},
-		{"undecide", "PUT", "/openapi/v1/users/%d", `{"phone":"1","is_active":null}`, "/is_active not_allowed"},
-	}
-	db := s.SQL(t)
-	state := func() string {
-		return apitest.Value(t, db, `SELECT group_concat(concat_ws('|', id, version, phone, role, is_active)) FROM users`)
-	}
-	apitest.Exec(t, db, `INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, is_active, create_time)
-		VALUES (9, 1, 'eve', 'eve', 'other', 'administrator', '', 1, 0)`) // elsewhere
-	s.Appoint(t, 2)
-	try := func(id int, status int) {
+	requireToStay := func(p apitest.Person) {
 		t.Helper()
-		for _, way := range ways {
-			before := state()
-			answer := s.Send(t, way.method, fmt.Sprintf(way.path, id), way.body)
-			require.Equal(t, status, answer.Status, way.name)
-			if status == 409 {
-				require.Equal(t, "last_administrator", string(answer.Problem(t).Code), way.name)
-				require.Equal(t, before, state())
-				if way.pointer != "" {
-					require.Equal(t, []string{way.pointer}, answer.Faults(t))
-				}
+		for _, way := range waysToRemove(p) {
+			before := s.DB.State(t)
+			answer := s.Send(t, way.method, way.path, way.body)
+			require.Equal(t, 409, answer.Status, way.name)
+			require.Equal(t, "last_administrator", string(answer.Problem(t).Code), way.name)
+			require.Equal(t, before, s.DB.State(t))
+			if way.pointer != "" {
+				require.Equal(t, []string{way.pointer}, answer.Faults(t))
 			}
 		}
 	}
-	try(2, 409)
-	s.Appoint(t, 3)
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/3", `{"is_active":null}`).Status)
-	try(2, 409) // the other one is not active
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/3", `{"is_active":true}`).Status)
-	for _, way := range ways {
-		apitest.Exec(t, db, `UPDATE users SET role = 'administrator', is_active = 1, enterprise_id = 'default' WHERE id = 3;
-			INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, is_active, create_time)
-			VALUES (3, 1, 'bob', 'bob', 'default', 'administrator', '', 1, 0) ON CONFLICT DO NOTHING`)
-		answer := s.Send(t, way.method, fmt.Sprintf(way.path, 3), way.body)
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	s.Appoint(t, s.CreateUserIn(t, "other", "eve")) // an administrator of another enterprise does not count
+	s.Appoint(t, ada)
+	requireToStay(ada)
+	s.Appoint(t, bob)
+	require.Equal(t, 200, s.Send(t, "PUT", bob.Path(), `{"is_active":null}`).Status)
+	requireToStay(ada) // bob does not count because he is not active
+	for i := range waysToRemove(ada) {
+		another := s.CreateUser(t, fmt.Sprint("another", i))
+		s.Appoint(t, another)
+		way := waysToRemove(another)[i]
+		answer := s.Send(t, way.method, way.path, way.body)
 		require.Less(t, answer.Status, 300, "%s: %s", way.name, answer.Body)
 	}
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"default","is_active":true,"phone":"2"}`).Status,
-		"neither moved nor deactivated")
-	require.Equal(t, "administrator", apitest.Value(t, db, `SELECT role FROM users WHERE id = 2`))
-	apitest.Exec(t, db, `UPDATE users SET is_active = 0 WHERE id = 2`)
-	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/administrators/2", "").Status, "who is not active is not the last active one")
+	requireToStay(ada)
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"default","is_active":true,"phone":"2"}`).Status,
+		"an update that leaves enterprise and state as they are is allowed")
+	require.Equal(t, directory.RoleAdministrator, s.DB.Row(t, ada).Role)
+	s.DB.SetActive(t, ada, new(false))
+	require.Equal(t, 204, s.Send(t, "DELETE", ada.AdministratorPath(), "").Status, "an administrator who is not active can be dismissed")
 }
 
-// Two administrators who dismiss each other at the same moment do not both succeed.
+// If two administrators dismiss each other at the same moment, only one of them succeeds.
 func TestAdministratorsDismissEachOther(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
-	tokens := []string{s.TokenOf(t, 2), s.TokenOf(t, 3)}
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	tokens := []string{s.CreateToken(t, ada), s.CreateToken(t, bob)}
+	others := []apitest.Person{bob, ada}
 	for range 20 {
-		s.Appoint(t, 2)
-		s.Appoint(t, 3)
-		statuses := make(chan int)
-		for i, token := range tokens {
-			go func() {
-				statuses <- s.Send(t, "DELETE", fmt.Sprintf("/openapi/v1/administrators/%d", 3-i), "", "Authorization: "+token).Status
-			}()
-		}
-		require.ElementsMatch(t, []int{204, 403}, []int{<-statuses, <-statuses})
+		s.Appoint(t, ada)
+		s.Appoint(t, bob)
+		statuses := apitest.AtOnce(2, func(i int) int {
+			return s.Send(t, "DELETE", others[i].AdministratorPath(), "", apitest.Auth(tokens[i])).Status
+		})
+		require.ElementsMatch(t, []int{204, 403}, statuses)
 	}
 }
 
-// An administrator who moves is none in the new enterprise, and the audit says so.
+// An administrator who moves to another enterprise loses the role, and the audit says so.
 func TestMoveDropsTheRole(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
-	s.Appoint(t, 2)
-	s.Appoint(t, 3)
-	db := s.SQL(t)
-	as := "Authorization: " + s.TokenOf(t, 2)
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"other"}`).Status)
-	require.Equal(t, "user", apitest.Value(t, db, `SELECT role FROM users WHERE id = 2`))
-	require.Equal(t, "enterprise_id,role", apitest.Value(t, db, `SELECT fields FROM events WHERE operation = 'updateUser'`))
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	s.Appoint(t, ada)
+	s.Appoint(t, bob)
+	as := apitest.Auth(s.CreateToken(t, ada))
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"other"}`).Status)
+	require.Equal(t, directory.RoleUser, s.DB.Row(t, ada).Role)
+	events := s.DB.Events(t)
+	require.Equal(t, directory.OperationUpdateUser, events[len(events)-1].Operation)
+	require.Equal(t, []directory.Field{directory.FieldEnterpriseID, directory.FieldRole}, events[len(events)-1].Fields)
 	require.Equal(t, 403, s.Send(t, "GET", "/openapi/v1/users", "", as).Status)
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", as).Status)
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/1", `{"enterprise_id":"other"}`).Status)
-	require.Equal(t, "system_administrator", apitest.Value(t, db, `SELECT role FROM users WHERE id = 1`))
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", as).Status)
+	require.Equal(t, 200, s.Send(t, "PUT", people.First.Path(), `{"enterprise_id":"other"}`).Status)
+	require.Equal(t, directory.RoleSystemAdministrator, s.DB.Row(t, people.First).Role)
 }
 
-// A role that is lost while a request hashes its password no longer counts.
+// If the actor loses the role while the request hashes a password, the request is refused.
 func TestDismissedWhileHashing(t *testing.T) {
 	for body, c := range map[string]struct {
 		method, path string
 		status       int
 	}{
-		`{"password":"new password","phone":"1"}`:                                 {"PUT", "/openapi/v1/users/2", 404},
-		`{"user_id":2,"password":"new password","password1":"new password"}`:      {"PUT", "/openapi/v1/users/2/changepwd", 404},
+		`{"password":"new password","phone":"1"}`:                                 {"PUT", people.User.Path(), 404},
+		people.User.NewPassword("new password"):                                   {"PUT", people.User.Path() + "/changepwd", 404},
 		`{"nick_name":"new","password":"new password","enterprise_id":"default"}`: {"POST", "/openapi/v1/users", 403},
 	} {
-		held := newHeldHasher()
+		held := apitest.NewHeldHasher()
 		s := apitest.Start(t, apitest.Config{Hasher: held})
-		db := s.SQL(t)
-		insertPeople(t, db)
-		events := apitest.Value(t, db, `SELECT count(*) FROM events`)
-		actor := people[2]
-		answered := make(chan apitest.Answer)
-		go func() { answered <- s.Send(t, c.method, c.path, body, "Authorization: "+actor.token()) }()
-		held.wait(t)
-		require.Equal(t, 204, s.Send(t, "DELETE", fmt.Sprintf("/openapi/v1/administrators/%d", actor.id), "").Status)
-		close(held.release)
-		require.Equal(t, c.status, (<-answered).Status)
-		require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM users WHERE password_hash IS NOT NULL OR phone <> '' OR id > 10`))
-		require.Equal(t, events+"+1", apitest.Value(t, db, `SELECT (count(*) - 1) || '+1' FROM events`))
+		s.DB.InsertPeople(t)
+		var before string
+		answer := held.Meanwhile(t,
+			func() apitest.Answer { return s.Send(t, c.method, c.path, body, people.Admin.Auth()) },
+			func() {
+				require.Equal(t, 204, s.Send(t, "DELETE", people.Admin.AdministratorPath(), "").Status)
+				before = s.DB.State(t)
+			})
+		require.Equal(t, c.status, answer.Status)
+		require.Equal(t, before, s.DB.State(t))
 	}
 }

@@ -1,56 +1,53 @@
 package httpapi_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
-// The audit has one row for a change, in the words of the contract, without values.
+// The audit has one row for each change. It has the names of the contract and no values.
 func TestAudit(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	changed := s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"other","phone":"1","is_active":null}`)
+	ada := s.CreateUser(t, "ada")
+	changed := s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"other","phone":"1","is_active":null}`)
 	require.Equal(t, 200, changed.Status)
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{}`).Status)
-	require.Equal(t, 422, s.Send(t, "PUT", "/openapi/v1/users/2", `[]`).Status)
-	require.Equal(t, 412, s.Send(t, "PUT", "/openapi/v1/users/2", `{"phone":"2"}`, `If-Match: "1"`).Status)
-	s.TokenOf(t, 2)
-	require.NoError(t, s.Service.RevokeToken(t.Context(), tokenID(t, s, 2)))
-	db := s.SQL(t)
-	row := `SELECT concat_ws('|', coalesce(actor_id, '-'), token_name, target_id, enterprise_id, operation, fields, request_id)
-		FROM events ORDER BY id LIMIT 1 OFFSET ?`
-	require.Equal(t, "-||1|default|createUser|nick_name,enterprise_id,is_active,role|", apitest.Value(t, db, row, 0))
-	require.Equal(t, "-||1|default|createToken||", apitest.Value(t, db, row, 1))
-	require.Regexp(t, `^1\|first start\|2\|default\|createUser\|nick_name,password,enterprise_id,is_active\|[A-Z2-7]{26}$`, apitest.Value(t, db, row, 2))
-	require.Equal(t, "1|first start|2|default|updateUser|enterprise_id,phone,is_active|"+changed.Header.Get("X-Request-Id"), apitest.Value(t, db, row, 3))
-	require.Equal(t, "-||2|other|createToken||", apitest.Value(t, db, row, 4))
-	require.Equal(t, "-||2|other|revokeToken||", apitest.Value(t, db, row, 5))
-	require.Equal(t, "6", apitest.Value(t, db, `SELECT count(*) FROM events`))
-	require.Equal(t, "6", apitest.Value(t, db, `SELECT count(*) FROM events WHERE at / 1000000 BETWEEN unixepoch() - 60 AND unixepoch()`))
-
-	full := s.Send(t, "POST", "/openapi/v1/users", newUser+`,"email":"bob@example.com","phone":"1","is_active":false,"origion":"x"}`)
+	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{}`).Status)
+	require.Equal(t, 422, s.Send(t, "PUT", ada.Path(), `[]`).Status)
+	require.Equal(t, 412, s.Send(t, "PUT", ada.Path(), `{"phone":"2"}`, `If-Match: "1"`).Status)
+	s.CreateToken(t, ada)
+	s.RevokeToken(t, ada)
+	full := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob",
+		`"email":"bob@example.com"`, `"phone":"1"`, `"is_active":false`, `"origion":"x"`))
 	require.Equal(t, 201, full.Status)
-	require.Contains(t, apitest.Value(t, db, row, 6), "|createUser|nick_name,password,enterprise_id,email,phone,is_active,origion|")
+
+	events := s.DB.Events(t)
+	lines := make([]string, len(events))
+	for i, e := range events {
+		s.RequireRecent(t, e.At)
+		lines[i] = fmt.Sprintf("%d|%s|%d|%s|%s|%s|%s", e.ActorID, e.TokenName, e.TargetID, e.EnterpriseID, e.Operation, e.Fields, e.RequestID)
+	}
+	require.Regexp(t, `^[A-Z2-7]{26}$`, events[2].RequestID)
+	require.Equal(t, []string{
+		"0||1|default|createUser|[nick_name enterprise_id is_active role]|",
+		"0||1|default|createToken|[]|",
+		"1|first start|2|default|createUser|[nick_name password enterprise_id is_active]|" + events[2].RequestID,
+		"1|first start|2|default|updateUser|[enterprise_id phone is_active]|" + changed.Header.Get("X-Request-Id"),
+		"0||2|other|createToken|[]|",
+		"0||2|other|revokeToken|[]|",
+		"1|first start|3|default|createUser|[nick_name password enterprise_id email phone is_active origion]|" + full.Header.Get("X-Request-Id"),
+	}, lines)
 }
 
-// events reads the audit of a user as "actor token operation fields request".
-func events(t *testing.T, s *apitest.Server, path string, headers ...string) (lines []string, total int64) {
+// listEvents reads the audit of a user as lines of "actor token operation fields".
+func listEvents(t *testing.T, s *apitest.Server, path string, headers ...string) (lines []string, total int64) {
 	t.Helper()
-	answer := s.Send(t, "GET", path, "", headers...)
-	require.Equal(t, 200, answer.Status, answer.Body)
-	var page client.EventList
-	require.NoError(t, json.Unmarshal([]byte(answer.Body), &page))
-	require.NotNil(t, page.Events, "[] and never null")
-	lines = []string{}
-	for _, e := range page.Events {
+	return readPage(t, s, path, func(e client.Event) string {
 		actor, err := e.ActorID.Get()
 		if err != nil {
 			actor = 0
@@ -58,34 +55,32 @@ func events(t *testing.T, s *apitest.Server, path string, headers ...string) (li
 		request, err := e.RequestID.Get()
 		require.Equal(t, err == nil, len(request) == 26)
 		require.NotNil(t, e.Fields)
-		require.WithinDuration(t, time.Now(), e.Time, time.Minute)
-		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%d %s %s %s", actor, e.TokenName, e.Operation, strings.Join(e.Fields, ","))))
-	}
-	return lines, page.Total
+		s.RequireRecent(t, e.Time)
+		return strings.TrimSpace(fmt.Sprintf("%d %s %s %s", actor, e.TokenName, e.Operation, strings.Join(e.Fields, ",")))
+	}, headers...)
 }
 
-// Every way to change a user is in the audit of the user, once; what changes nothing is not.
+// The audit of a user has every change once, whichever operation made it, and nothing else.
 func TestEveryChangeIsAudited(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "bob")
-	s.CreateUser(t, "ada")
-	s.Appoint(t, 2)
-	const path = "/openapi/v1/users/3"
+	bob, ada := s.CreateUser(t, "bob"), s.CreateUser(t, "ada")
+	s.Appoint(t, bob)
+	path := ada.Path()
 	do := func(method, path, body string, status int, headers ...string) {
 		t.Helper()
 		require.Equal(t, status, s.Send(t, method, path, body, headers...).Status)
 	}
-	s.Appoint(t, 3)
-	s.Appoint(t, 3)
-	token := "Authorization: " + s.LogIn(t, "ada")
+	s.Appoint(t, ada)
+	s.Appoint(t, ada)
+	token := apitest.Auth(s.LogIn(t, ada.Username(), apitest.Password).Token(t))
 	do("PUT", path, `{"phone":"1"}`, 200, token)
 	do("PUT", path, `{}`, 200, token)
-	do("PUT", "/openapi/v1/changepwd", `{"password":"correct horse","password1":"correct horse"}`, 200, token)
+	do("PUT", "/openapi/v1/changepwd", apitest.NewPassword(apitest.Password), 200, token)
 	do("DELETE", "/openapi/v1/auth-token", "", 204, token)
-	do("PUT", path+"/changepwd", `{"user_id":3,"password":"new password","password1":"new password"}`, 200)
+	do("PUT", path+"/changepwd", ada.NewPassword("new password"), 200)
 	do("PUT", path, `{"email":"bob@example.com","is_active":null}`, 200)
-	require.Equal(t, 401, logIn(t, s, "default/ada", "new password").Status)
-	do("DELETE", "/openapi/v1/administrators/3", "", 204)
+	require.Equal(t, 401, s.LogIn(t, ada.Username(), "new password").Status)
+	do("DELETE", ada.AdministratorPath(), "", 204)
 	do("DELETE", path, "", 204, `If-Match: *`)
 	want := []string{
 		"1 first start createUser nick_name,password,enterprise_id,is_active",
@@ -99,45 +94,45 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		"1 first start deleteAdministrator role",
 		"1 first start deleteUser",
 	}
-	lines, total := events(t, s, path+"/audit?page_size=100")
-	require.Equal(t, want, lines, "also of a user who was deleted")
+	lines, total := listEvents(t, s, path+"/audit?page_size=100")
+	require.Equal(t, want, lines, "the audit outlives the user")
 	require.EqualValues(t, len(want), total)
-	lines, total = events(t, s, path+"/audit?page=2&page_size=3")
+	lines, total = listEvents(t, s, path+"/audit?page=2&page_size=3")
 	require.Equal(t, want[3:6], lines)
 	require.EqualValues(t, len(want), total)
-	lines, _ = events(t, s, path+"/audit?page=9")
+	lines, _ = listEvents(t, s, path+"/audit?page=9")
 	require.Empty(t, lines)
 
-	as := "Authorization: " + s.TokenOf(t, 2)
+	as := apitest.Auth(s.CreateToken(t, bob))
 	for _, id := range []string{"3", "99", "abc", "1"} {
 		require.Equal(t, 404, s.Send(t, "GET", "/openapi/v1/users/"+id+"/audit", "", as).Status, id)
 	}
+	notFound := s.Send(t, "GET", people.Missing.Path(), "").WithoutRequestID(t)
 	for _, id := range []string{"99", "abc", "0"} {
 		answer := s.Send(t, "GET", "/openapi/v1/users/"+id+"/audit", "")
-		require.Equal(t, 404, answer.Status, "who never was")
-		require.Equal(t, hidden, withoutID(t, answer))
+		require.Equal(t, 404, answer.Status, "a user who never existed has no audit")
+		require.Equal(t, notFound, answer.WithoutRequestID(t))
 	}
 }
 
-// An administrator reads what was changed in the own enterprise, and nothing from
-// before a user came or after one left.
+// Administrators read the changes that were made while a user was in their enterprise, and
+// no others.
 func TestAuditOfAnotherEnterprise(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
-	s.Appoint(t, 2)
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	s.Appoint(t, ada)
 	for _, body := range []string{`{"enterprise_id":"other"}`, `{"phone":"1"}`, `{"enterprise_id":"default"}`, `{"phone":"2"}`} {
-		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/3", body).Status)
+		require.Equal(t, 200, s.Send(t, "PUT", bob.Path(), body).Status)
 	}
-	lines, total := events(t, s, "/openapi/v1/users/3/audit", "Authorization: "+s.TokenOf(t, 2))
+	lines, total := listEvents(t, s, bob.Path()+"/audit", apitest.Auth(s.CreateToken(t, ada)))
 	require.Equal(t, []string{
 		"1 first start createUser nick_name,password,enterprise_id,is_active",
 		"1 first start updateUser enterprise_id",
 		"1 first start updateUser phone",
 	}, lines)
 	require.EqualValues(t, 3, total)
-	lines, _ = events(t, s, "/openapi/v1/users/3/audit")
+	lines, _ = listEvents(t, s, bob.Path()+"/audit")
 	require.Len(t, lines, 5)
-	lines, _ = events(t, s, "/openapi/v1/users/1/audit")
-	require.Equal(t, []string{"0  createUser nick_name,enterprise_id,is_active,role", "0  createToken"}, lines, "by the server itself")
+	lines, _ = listEvents(t, s, people.First.Path()+"/audit")
+	require.Equal(t, []string{"0  createUser nick_name,enterprise_id,is_active,role", "0  createToken"}, lines, "the server itself is actor 0 in these lines")
 }

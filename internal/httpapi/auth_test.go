@@ -1,21 +1,21 @@
 package httpapi_test
 
 import (
+	"crypto/sha256"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"userapi/internal/apitest"
 	"userapi/internal/directory"
-	"userapi/internal/httpapi/apitest"
 )
 
 func TestAuthorizationHeader(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for _, accepted := range []string{"TOKEN", "Bearer TOKEN", "bearer TOKEN", "BEARER   TOKEN"} {
-		answer := s.Send(t, "GET", "/openapi/v1/users/1", "", "Authorization: "+strings.Replace(accepted, "TOKEN", s.Token, 1))
+		answer := s.Send(t, "GET", people.First.Path(), "", apitest.Auth(strings.Replace(accepted, "TOKEN", s.Token, 1)))
 		require.Equal(t, 200, answer.Status, accepted)
 	}
 	for _, refused := range [][]string{
@@ -35,93 +35,83 @@ func TestAuthorizationHeader(t *testing.T) {
 		for i := range refused {
 			refused[i] = strings.ReplaceAll(refused[i], "TOKEN", s.Token)
 		}
-		answer := s.Send(t, "GET", "/openapi/v1/users/1", "", refused...)
+		answer := s.Send(t, "GET", people.First.Path(), "", refused...)
 		require.Equal(t, 401, answer.Status, refused)
 		require.Equal(t, "Bearer", answer.Header.Get("WWW-Authenticate"))
 		require.NotContains(t, answer.Body, s.Token)
 	}
-	require.Equal(t, 401, s.Send(t, "GET", "/openapi/v1/users/1?access_token="+s.Token, "", "Authorization:").Status)
-	require.Equal(t, 401, s.Send(t, "PUT", "/openapi/v1/users/1", "not read", "Authorization:", "Content-Type: x").Status)
+	require.Equal(t, 401, s.Send(t, "GET", people.First.Path()+"?access_token="+s.Token, "", apitest.NoAuth).Status)
+	require.Equal(t, 401, s.Send(t, "PUT", people.First.Path(), "not read", apitest.NoAuth, "Content-Type: x").Status)
 }
 
-// A token counts only while it lives and its owner is active.
+// A token is valid until it expires or is ended, and only while its owner is active.
 func TestTokensEnd(t *testing.T) {
-	var now atomic.Int64
-	now.Store(time.Now().Unix())
-	s := apitest.Start(t, apitest.Config{Now: func() time.Time { return time.Unix(now.Load(), 0) }})
-	s.CreateUser(t, "ada")
+	clock := apitest.NewClock()
+	s := apitest.Start(t, apitest.Config{Clock: clock})
+	ada := s.CreateUser(t, "ada")
 	status := func(token string) int {
-		return s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+token).Status
+		return s.Send(t, "GET", ada.Path(), "", apitest.Auth(token)).Status
 	}
 	put := func(body string) {
 		t.Helper()
-		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", body).Status)
+		require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), body).Status)
 	}
 
-	short, _, err := s.Service.CreateToken(t.Context(), 2, "short", time.Minute)
-	require.NoError(t, err)
+	short := s.CreateTokenWith(t, ada, "short", time.Minute)
 	require.Equal(t, 200, status(short))
-	now.Add(59)
+	clock.Advance(59 * time.Second)
 	require.Equal(t, 200, status(short))
-	now.Add(1)
+	clock.Advance(time.Second)
 	require.Equal(t, 401, status(short))
 
 	for _, state := range []string{"false", "null"} {
-		token := s.TokenOf(t, 2)
+		token := s.CreateToken(t, ada)
 		require.Equal(t, 200, status(token))
 		put(`{"is_active":` + state + `}`)
 		require.Equal(t, 401, status(token))
-		inactive := s.TokenOf(t, 2)
-		require.Equal(t, 401, status(inactive), "made for a user who may not use it")
+		inactive := s.CreateToken(t, ada)
+		require.Equal(t, 401, status(inactive), "the owner is not active")
 		put(`{"is_active":true}`)
-		require.Equal(t, 401, status(token), "ended for good")
+		require.Equal(t, 401, status(token), "it stays ended when the owner is active again")
 	}
 
 	put(`{"is_active":null}`)
-	waiting := s.TokenOf(t, 2)
+	waiting := s.CreateToken(t, ada)
 	put(`{"phone":"1"}`)
 	put(`{"is_active":true}`)
-	require.Equal(t, 200, status(waiting), "made while its owner was not active")
+	require.Equal(t, 200, status(waiting), "it was made while its owner was not active")
 
-	token := s.TokenOf(t, 2)
+	token := s.CreateToken(t, ada)
 	put(`{"email":"ada@example.com","phone":"1","enterprise_id":"other","is_active":true}`)
 	require.Equal(t, 200, status(token))
 	put(`{"password":"new password"}`)
-	require.Equal(t, 401, status(token), "another changed the password")
+	require.Equal(t, 401, status(token), "somebody else changed the password")
 
-	own, sibling := s.TokenOf(t, 2), s.TokenOf(t, 2)
-	answer := s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password"}`, "Authorization: "+own)
+	own, sibling := s.CreateToken(t, ada), s.CreateToken(t, ada)
+	answer := s.Send(t, "PUT", ada.Path(), `{"password":"new password"}`, apitest.Auth(own))
 	require.Equal(t, 200, answer.Status)
-	require.Equal(t, 200, status(own), "the token that was used stays")
+	require.Equal(t, 200, status(own), "the token that changed the password stays")
 	require.Equal(t, 401, status(sibling))
 
-	require.NoError(t, s.Service.RevokeToken(t.Context(), tokenID(t, s, 2)))
+	s.RevokeToken(t, ada)
 	require.Equal(t, 401, status(own))
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/1", "").Status)
+	require.Equal(t, 200, s.Send(t, "GET", people.First.Path(), "").Status)
 }
 
-func tokenID(t *testing.T, s *apitest.Server, user directory.UserID) int64 {
-	t.Helper()
-	tokens, err := s.Service.Store.Tokens(t.Context(), user)
-	require.NoError(t, err)
-	require.Len(t, tokens, 1)
-	return tokens[0].ID
-}
-
-// Tokens are stored as SHA-256, passwords as argon2id.
+// The database holds the SHA-256 of a token and the argon2id hash of a password.
 func TestTokensAndPasswordsAreHashed(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	db := s.SQL(t)
-	require.Equal(t, "blob 32", apitest.Value(t, db, `SELECT typeof(hash) || ' ' || length(hash) FROM tokens`))
-	s.CreateUser(t, "ada")
-	require.Regexp(t, `^\$argon2id\$`, apitest.Value(t, db, `SELECT password_hash FROM users WHERE id = 2`))
+	hash := sha256.Sum256([]byte(s.Token))
+	require.Equal(t, [][]byte{hash[:]}, s.DB.TokenHashes(t))
+	ada := s.CreateUser(t, "ada")
+	require.Regexp(t, `^\$argon2id\$`, s.DB.Row(t, ada).PasswordHash)
 	require.Regexp(t, `^ua_[A-Za-z0-9_-]{43}$`, s.Token)
 }
 
-// A token that is given to the server in its settings is the operator's, whatever it was.
+// A token in the settings of a server becomes the operator's, even if it was another's.
 func TestKnownTokenBecomesTheOperators(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	status := func() int { return s.Send(t, "GET", "/openapi/v1/users/1", "").Status }
+	status := func() int { return s.Send(t, "GET", people.First.Path(), "").Status }
 	for _, c := range []struct {
 		operator string
 		status   int
@@ -131,14 +121,16 @@ func TestKnownTokenBecomesTheOperators(t *testing.T) {
 		require.Equal(t, c.status, status())
 	}
 
-	s.Token = s.TokenOf(t, 1)
-	s.CreateUser(t, "ada")
-	anothers, _, err := s.Service.CreateToken(t.Context(), 2, "x", time.Hour)
+	s.Token = s.CreateToken(t, people.First)
+	ada := s.CreateUser(t, "ada")
+	anothers := s.CreateTokenWith(t, ada, "x", time.Hour)
+	_, err := s.Service.Start(t.Context(), anothers, nil)
 	require.NoError(t, err)
-	_, err = s.Service.Start(t.Context(), anothers, nil)
-	require.NoError(t, err)
-	require.Equal(t, "1|operator|operator|NULL", apitest.Value(t, s.SQL(t),
-		`SELECT concat_ws('|', user_id, name, kind, coalesce(expires, 'NULL')) FROM tokens WHERE kind = 'operator'`))
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/1", `{"password":"new password"}`).Status)
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/1", "", "Authorization: "+anothers).Status, "a password does not end it")
+	require.Empty(t, s.DB.TokensOf(t, ada))
+	operators := s.DB.TokensOf(t, people.First, directory.TokenOperator)
+	require.Len(t, operators, 1)
+	require.Equal(t, "operator", operators[0].Name)
+	require.Zero(t, operators[0].Expires)
+	require.Equal(t, 200, s.Send(t, "PUT", people.First.Path(), `{"password":"new password"}`).Status)
+	require.Equal(t, 200, s.Send(t, "GET", people.First.Path(), "", apitest.Auth(anothers)).Status, "a new password does not end the operator's token")
 }

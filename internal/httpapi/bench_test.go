@@ -11,18 +11,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 	"userapi/internal/password"
 )
 
-// timed is one request and how long its answers have taken.
-type timed struct {
+// timedRequest is a request and the times that its answers took.
+type timedRequest struct {
 	method, path, body, token string
 	status                    int
 	took                      []time.Duration
 }
 
-func (r *timed) send(b *testing.B, url string) {
+func (r *timedRequest) send(b *testing.B, url string) {
 	request, err := http.NewRequestWithContext(b.Context(), r.method, url+r.path, strings.NewReader(r.body))
 	require.NoError(b, err)
 	request.Header.Set("Authorization", r.token)
@@ -39,8 +39,8 @@ func (r *timed) send(b *testing.B, url string) {
 	require.Equal(b, r.status, response.StatusCode)
 }
 
-// compare sends both by turns and reports the medians of their times and the ratio.
-func compare(b *testing.B, url string, one, other *timed) {
+// compareTimes sends both requests in turn and reports their median times and the ratio.
+func compareTimes(b *testing.B, url string, one, other *timedRequest) {
 	for i := range b.N {
 		if i%2 == 0 {
 			one.send(b, url)
@@ -50,7 +50,7 @@ func compare(b *testing.B, url string, one, other *timed) {
 			one.send(b, url)
 		}
 	}
-	median := func(r *timed) float64 {
+	median := func(r *timedRequest) float64 {
 		slices.Sort(r.took)
 		return float64(r.took[len(r.took)/2])
 	}
@@ -59,62 +59,62 @@ func compare(b *testing.B, url string, one, other *timed) {
 	b.ReportMetric(median(one)/median(other), "one/other")
 }
 
-// The time of an answer does not tell a user who is hidden (one) from none (other).
+// A hidden user (one) takes as long as a user who does not exist (other).
 func BenchmarkHiddenAndMissing(b *testing.B) {
 	s := apitest.Start(b, apitest.Config{})
-	insertPeople(b, s.SQL(b))
+	s.DB.InsertPeople(b)
 	for _, c := range []struct {
 		name, method, path, body string
-		actor                    person
+		actor                    apitest.Person
 	}{
-		{"get/user", "GET", "/openapi/v1/users/ID", "", people[0]},
-		{"get/administrator", "GET", "/openapi/v1/users/ID", "", people[2]},
-		{"put", "PUT", "/openapi/v1/users/ID", `{"phone":"1"}`, people[2]},
-		{"put-password", "PUT", "/openapi/v1/users/ID", `{"password":"new password"}`, people[2]},
-		{"delete", "DELETE", "/openapi/v1/users/ID", "", people[2]},
-		{"changepwd", "PUT", "/openapi/v1/users/ID/changepwd", `{"user_id":ID,"password":"new password","password1":"new password"}`, people[2]},
-		{"audit", "GET", "/openapi/v1/users/ID/audit", "", people[2]},
-		{"dismiss", "DELETE", "/openapi/v1/administrators/ID", "", people[2]},
+		{"get/user", "GET", "/openapi/v1/users/ID", "", people.User},
+		{"get/administrator", "GET", "/openapi/v1/users/ID", "", people.Admin},
+		{"put", "PUT", "/openapi/v1/users/ID", `{"phone":"1"}`, people.Admin},
+		{"put-password", "PUT", "/openapi/v1/users/ID", `{"password":"new password"}`, people.Admin},
+		{"delete", "DELETE", "/openapi/v1/users/ID", "", people.Admin},
+		{"changepwd", "PUT", "/openapi/v1/users/ID/changepwd", `{"user_id":ID,"password":"new password","password1":"new password"}`, people.Admin},
+		{"audit", "GET", "/openapi/v1/users/ID/audit", "", people.Admin},
+		{"dismiss", "DELETE", "/openapi/v1/administrators/ID", "", people.Admin},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			about := func(id string) *timed {
-				return &timed{
+			about := func(target apitest.Person) *timedRequest {
+				id := target.ID.String()
+				return &timedRequest{
 					method: c.method, path: strings.ReplaceAll(c.path, "ID", id), body: strings.ReplaceAll(c.body, "ID", id),
-					token: c.actor.token(), status: 404,
+					token: c.actor.Token(), status: 404,
 				}
 			}
-			compare(b, s.URL, about("8"), about("99"))
+			compareTimes(b, s.URL, about(people.ForeignAdmin), about(people.Missing))
 		})
 	}
 }
 
-// The time of a refused log-in does not tell a name that is known (one) from one that is not (other).
+// A refused log-in takes as long for a known name (one) as for an unknown one (other).
 func BenchmarkKnownAndUnknownName(b *testing.B) {
 	s := apitest.Start(b, apitest.Config{Hasher: password.NewGate(password.Params(), 1)})
-	s.CreateUser(b, "ada")
-	require.Equal(b, 200, s.Send(b, "PUT", "/openapi/v1/users/2", `{"email":"ada@example.com"}`).Status)
+	ada := s.CreateUser(b, "ada")
+	require.Equal(b, 200, s.Send(b, "PUT", ada.Path(), `{"email":"ada@example.com"}`).Status)
 	for name, usernames := range map[string][2]string{
 		"address": {"ada@example.com", "nobody@example.com"},
 		"name":    {"default/ada", "default/nobody"},
 		"nothing": {"ada@example.com", "ada"},
 	} {
 		b.Run(name, func(b *testing.B) {
-			as := func(username string) *timed {
-				return &timed{
+			as := func(username string) *timedRequest {
+				return &timedRequest{
 					method: "POST", path: "/openapi/v1/auth-token", status: 401,
 					body: `{"username":"` + username + `","password":"wrong password"}`,
 				}
 			}
-			compare(b, s.URL, as(usernames[0]), as(usernames[1]))
+			compareTimes(b, s.URL, as(usernames[0]), as(usernames[1]))
 		})
 	}
 }
 
-// The path of a request through the server, without the network: what it costs to
-// answer, to write, and to refuse.
+// How long the server takes to read, to write and to refuse, without the network.
 func BenchmarkRequest(b *testing.B) {
 	s := apitest.Start(b, apitest.Config{})
-	s.CreateUser(b, "ada")
+	ada := s.CreateUser(b, "ada")
 	for _, c := range []struct {
 		name, method, body string
 		status             int
@@ -127,7 +127,7 @@ func BenchmarkRequest(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				request := httptest.NewRequestWithContext(b.Context(), c.method, "/openapi/v1/users/2", strings.NewReader(c.body))
+				request := httptest.NewRequestWithContext(b.Context(), c.method, ada.Path(), strings.NewReader(c.body))
 				request.Header.Set("Authorization", "Bearer "+s.Token)
 				request.Header.Set("Content-Type", "application/json")
 				answer := httptest.NewRecorder()

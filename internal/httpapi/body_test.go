@@ -6,14 +6,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 // What is not JSON is 400 in every operation with a body; nothing is stored, nothing repeated.
 func TestMalformedJSON(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.CreateUser(t, "ada")
-	before := users(t, s)
+	before := s.DB.State(t)
 	for name, c := range map[string]struct{ body, fault string }{
 		"empty object cut":          {`{`, " syntax"},
 		"cut in a member":           {`{"phone":"canary`, "/phone syntax"},
@@ -65,7 +65,7 @@ func TestMalformedJSON(t *testing.T) {
 			}
 		})
 	}
-	require.Equal(t, before, users(t, s))
+	require.Equal(t, before, s.DB.State(t))
 	require.NotContains(t, s.Log.String(), "canary")
 	require.Equal(t, 400, s.Send(t, "POST", "/openapi/v1/users", "").Status, "a body is required")
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
-// The generated client reads versions, sets conditions and receives errors as problems.
+// The generated client reads versions, sends conditions and returns errors as problems.
 func TestGeneratedClient(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.CreateUser(t, "ada")
@@ -52,13 +52,20 @@ func TestGeneratedClient(t *testing.T) {
 	require.Equal(t, client.ProblemCodeUnauthenticated, stranger.ApplicationProblemJSON401.Code)
 }
 
-// The other operations, as the generated client does them for an administrator and for
-// a user, with tokens that both have logged in for.
+// An administrator and a user log in with the generated client and call the other
+// operations with it.
 func TestGeneratedClientLooksAfterUsers(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	s.Appoint(t, 2)
-	ctx, ada := t.Context(), s.Client(t, s.LogIn(t, "ada"))
+	s.Appoint(t, s.CreateUser(t, "ada"))
+	ctx := t.Context()
+	logIn := func(username, password string) *client.ClientWithResponses {
+		t.Helper()
+		answer, err := s.Client(t, "").CreateAuthTokenWithResponse(ctx, client.LogIn{Username: username, Password: password})
+		require.NoError(t, err)
+		require.NotNil(t, answer.JSON200, string(answer.Body))
+		return s.Client(t, answer.JSON200.Token)
+	}
+	ada := logIn("default/ada", apitest.Password)
 	const password = "battery staple"
 
 	created, err := ada.CreateUserWithResponse(ctx, client.CreateUser{NickName: "bob", Password: apitest.Password, EnterpriseID: "default"})
@@ -81,7 +88,7 @@ func TestGeneratedClientLooksAfterUsers(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 204, dismissed.StatusCode())
 
-	bob := s.Client(t, s.LogInWith(t, "default/bob", password))
+	bob := logIn("default/bob", password)
 	own, err := bob.ChangeOwnPasswordWithResponse(ctx, client.ChangeOwnPassword{Password: password, Password1: password})
 	require.NoError(t, err)
 	require.NotNil(t, own.JSON200)
@@ -103,17 +110,16 @@ func TestGeneratedClientLooksAfterUsers(t *testing.T) {
 	require.Equal(t, 204, deleted.StatusCode())
 }
 
-// What the client of the field, generated for another server in 2020, sends and expects:
-// the token alone, no Accept, a media type also without a body, members that are absent
-// and never null, numbers of 32 bits, JSON in each 2xx but 204.
+// A client that was generated for another server in 2020 works. It sends the token without
+// a scheme, no Accept, a media type even without a body, and no nulls. It expects numbers
+// of 32 bits, and JSON in every 2xx except 204.
 func TestFieldClient(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "other")
-	s.Appoint(t, 2)
+	s.Appoint(t, s.CreateUser(t, "other"))
 	for _, c := range []struct {
 		method, path, body string
 		status             int
-		answer             string // a part of it
+		answer             string // what it contains
 	}{
 		{"POST", "/users", `{"nick_name":"ada","password":"stringst","enterprise_id":"default","origion":"import"}`, 201, `"user_id":3`},
 		{"GET", "/users/3", "", 200, `"user_id":3`},
@@ -128,7 +134,7 @@ func TestFieldClient(t *testing.T) {
 		{"DELETE", "/administrators/3", "", 204, ""},
 		{"DELETE", "/users/3", "", 204, ""},
 	} {
-		answer := s.Send(t, c.method, "/openapi/v1"+c.path, c.body, "Authorization: "+s.Token, "Content-Type: application/json", "Accept:")
+		answer := s.Send(t, c.method, "/openapi/v1"+c.path, c.body, apitest.Auth(s.Token), "Content-Type: application/json", "Accept:")
 		require.Equal(t, c.status, answer.Status, "%s %s: %s", c.method, c.path, answer.Body)
 		require.Contains(t, answer.Body, c.answer)
 		switch {

@@ -7,14 +7,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
 func TestConditions(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	const path = "/openapi/v1/users/2"
-	require.Equal(t, 200, s.Send(t, "PUT", path, `{"phone":"1"}`).Status) // version 2
+	ada := s.CreateUser(t, "ada")
+	path := ada.Path()
+	require.Equal(t, 200, s.Send(t, "PUT", path, `{"phone":"1"}`).Status) // raises the version to 2
 	for header, status := range map[string]int{
 		`If-None-Match: "2"`:                    304,
 		`If-None-Match: W/"2"`:                  304,
@@ -40,7 +40,7 @@ func TestConditions(t *testing.T) {
 		}
 		require.Equal(t, status, s.Send(t, "HEAD", path, "", header).Status, header)
 	}
-	require.Equal(t, 304, s.Send(t, "GET", path, "", `If-None-Match: "1"`, `If-None-Match: "2"`).Status, "two lines are one list")
+	require.Equal(t, 304, s.Send(t, "GET", path, "", `If-None-Match: "1"`, `If-None-Match: "2"`).Status, "two lines of a header are one list")
 
 	for header, status := range map[string]int{
 		`If-Match: "1"`:                    412,
@@ -72,26 +72,19 @@ func TestConditions(t *testing.T) {
 		require.Equal(t, 200, answer.Status, header)
 		require.Empty(t, answer.Header.Get("ETag"))
 	}
-	require.Equal(t, 404, s.Send(t, "PUT", "/openapi/v1/users/9", `{"phone":"2"}`, "If-Match: *").Status)
+	require.Equal(t, 404, s.Send(t, "PUT", people.Missing.Path(), `{"phone":"2"}`, "If-Match: *").Status)
 }
 
 func longTags(n int) string { return strings.TrimSuffix(strings.Repeat(`"1",`, n/4), ",") }
 
-// One writer of eight with the same If-Match wins.
+// If eight writers send the same If-Match at once, one of them succeeds.
 func TestIfMatchHasOneWinner(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
+	ada := s.CreateUser(t, "ada")
 	for round := 1; round <= 10; round++ {
-		statuses := make(chan int)
-		for range 8 {
-			go func() {
-				statuses <- s.Send(t, "PUT", "/openapi/v1/users/2", `{"phone":"1"}`, fmt.Sprintf(`If-Match: "%d"`, round)).Status
-			}()
-		}
-		counted := map[int]int{}
-		for range 8 {
-			counted[<-statuses]++
-		}
-		require.Equal(t, map[int]int{200: 1, 412: 7}, counted)
+		statuses := apitest.AtOnce(8, func(int) int {
+			return s.Send(t, "PUT", ada.Path(), `{"phone":"1"}`, fmt.Sprintf(`If-Match: "%d"`, round)).Status
+		})
+		require.ElementsMatch(t, []int{200, 412, 412, 412, 412, 412, 412, 412}, statuses)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -12,26 +11,16 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
-// eachOperation calls do for every operation, by method and path.
-func eachOperation(t *testing.T, do func(t *testing.T, method, path string, op *openapi3.Operation)) {
-	t.Helper()
-	for path, item := range apitest.Contract().Paths.Map() {
-		for method, op := range item.Operations() {
-			t.Run(op.OperationID, func(t *testing.T) { do(t, method, path, op) })
-		}
-	}
-}
-
-// No operation answers without a token, and none passes a body that its schema refuses.
+// Every operation refuses a request without a token or with a body that its schema refuses.
 func TestEveryOperationIsGuarded(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
 		path = strings.ReplaceAll(path, "{user_id}", "1")
 		if op.Security == nil {
-			require.Equal(t, 401, s.Send(t, method, path, "{}", "Authorization:").Status)
+			require.Equal(t, 401, s.Send(t, method, path, "{}", apitest.NoAuth).Status)
 			require.Equal(t, 401, s.Send(t, method, path, "{}", "Authorization: Bearer x").Status)
 		}
 		if op.RequestBody != nil {
@@ -59,8 +48,8 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 	})
 }
 
-// Each example of a request, sent to a server of its own with the examples of the
-// parameters, is answered with success, and as the example of the answer says.
+// Each example of a request succeeds on a server of its own, together with the examples of
+// the parameters, and its answer is the example of the answer.
 func TestExamplesWork(t *testing.T) {
 	examples := func(path, method string) openapi3.Examples {
 		return apitest.Contract().Paths.Value(path).GetOperation(method).RequestBody.Value.Content["application/json"].Examples
@@ -71,15 +60,14 @@ func TestExamplesWork(t *testing.T) {
 		require.NoError(t, err)
 		return string(text)
 	}
-	// What has to be there before an example is sent, beside user 2.
+	// before prepares the server for an operation. All except createUser also have user 2.
 	before := map[string]func(*testing.T, *apitest.Server){
 		"listAdministrators": func(t *testing.T, s *apitest.Server) {
 			require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/administrators", body(t, examples("/openapi/v1/administrators", "POST")["ada"])).Status)
 		},
 		"deleteAdministrator": func(t *testing.T, s *apitest.Server) {
-			s.CreateUser(t, "bob")
-			s.Appoint(t, 2)
-			s.Appoint(t, 3)
+			s.Appoint(t, apitest.Person{ID: 2, Enterprise: "default"})
+			s.Appoint(t, s.CreateUser(t, "bob"))
 		},
 	}
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
@@ -102,7 +90,7 @@ func TestExamplesWork(t *testing.T) {
 				created := examples("/openapi/v1/users", "POST")
 				first := created["active"]
 				if method == "GET" && created[name] != nil {
-					first = created[name] // what is read was created by the example of that name
+					first = created[name] // the user who is read is the one of the example with the same name
 				}
 				require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users", body(t, first)).Status)
 			}
@@ -113,9 +101,9 @@ func TestExamplesWork(t *testing.T) {
 			if op.RequestBody != nil {
 				content = body(t, example)
 			}
-			answer := s.Send(t, method, withExamples(path, op), content)
+			answer := s.Send(t, method, pathWithExamples(path, op), content)
 			require.Equal(t, status, answer.Status, answer.Body)
-			if location := op.Responses.Status(status).Value.Headers["Location"]; location != nil && name == "active" { // the first user who is created
+			if location := op.Responses.Status(status).Value.Headers["Location"]; location != nil && name == "active" { // Location has the example of this body
 				require.Equal(t, location.Value.Example, answer.Header.Get("Location"))
 			}
 			if answers[name] == nil {
@@ -123,17 +111,17 @@ func TestExamplesWork(t *testing.T) {
 			}
 			var got any
 			require.NoError(t, json.Unmarshal([]byte(answer.Body), &got))
-			want, err := json.Marshal(serversOwn(answers[name].Value.Value))
+			want, err := json.Marshal(maskServerValues(answers[name].Value.Value))
 			require.NoError(t, err)
-			masked, err := json.Marshal(serversOwn(got))
+			masked, err := json.Marshal(maskServerValues(got))
 			require.NoError(t, err)
 			require.JSONEq(t, string(want), string(masked), name)
 		}
 	})
 }
 
-// withExamples fills a path and its query with the examples of the parameters.
-func withExamples(path string, op *openapi3.Operation) string {
+// pathWithExamples returns the path and the query with the examples of the parameters.
+func pathWithExamples(path string, op *openapi3.Operation) string {
 	query := url.Values{}
 	for _, p := range op.Parameters {
 		if p.Value.In == "query" {
@@ -147,13 +135,13 @@ func withExamples(path string, op *openapi3.Operation) string {
 	return path + "?" + query.Encode()
 }
 
-// serversOwn returns the value with what differs each time masked.
-func serversOwn(value any) any {
+// maskServerValues replaces the values that differ each time with their types.
+func maskServerValues(value any) any {
 	switch v := value.(type) {
 	case []any:
 		masked := make([]any, len(v))
 		for i := range v {
-			masked[i] = serversOwn(v[i])
+			masked[i] = maskServerValues(v[i])
 		}
 		return masked
 	case map[string]any:
@@ -163,60 +151,10 @@ func serversOwn(value any) any {
 			case "create_time", "client_ip", "time", "token", "expires_at", "request_id":
 				masked[member] = fmt.Sprintf("%T", v[member])
 			default:
-				masked[member] = serversOwn(v[member])
+				masked[member] = maskServerValues(v[member])
 			}
 		}
 		return masked
 	}
 	return value
-}
-
-// The examples that depend on what is sent; TestEveryStatusIsReached has the others.
-func TestExamplesOfProblems(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
-	s.CreateUser(t, "administrator")
-	s.Appoint(t, 4)
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"email":"ada@example.com"}`).Status)
-	ada, administrator := "Authorization: "+s.TokenOf(t, 2), "Authorization: "+s.TokenOf(t, 4)
-	const newUser = `{"nick_name":"x","password":"correct horse","enterprise_id":"other","email":"ada@example.com"}`
-	const newPassword = `"password":"battery staple","password1":"battery staple"}`
-	answers := map[string]apitest.Answer{
-		"Forbidden":            s.Send(t, "GET", "/openapi/v1/users", "", ada),
-		"ForbiddenEnterprise":  s.Send(t, "POST", "/openapi/v1/users", newUser, administrator),
-		"ForbiddenAppointment": s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"2","eid":"other"}`, administrator),
-		"ForbiddenChange":      s.Send(t, "PUT", "/openapi/v1/users/2", `{"enterprise_id":"x"}`, ada),
-		"ForbiddenPassword":    s.Send(t, "PUT", "/openapi/v1/users/2/changepwd", `{"user_id":2,`+newPassword, ada),
-		"Conflict":             s.Send(t, "PUT", "/openapi/v1/users/3", `{"email":"ada@example.com"}`),
-		"Taken":                s.Send(t, "POST", "/openapi/v1/users", newUser),
-		"LastAdministrator":    s.Send(t, "DELETE", "/openapi/v1/users/4", "", administrator),
-		"NotAppointable":       s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"2","eid":"other"}`),
-	}
-	db := s.SQL(t)
-	apitest.Exec(t, db, `UPDATE tokens SET kind = 'operator' WHERE user_id = 1`)
-	answers["OperatorToken"] = s.Send(t, "DELETE", "/openapi/v1/auth-token", "")
-	apitest.Exec(t, db, `UPDATE tokens SET kind = 'login', created = 0`)
-	answers["ReauthenticationRequired"] = s.Send(t, "PUT", "/openapi/v1/changepwd", "{"+newPassword, ada)
-	for name, documented := range apitest.Contract().Components.Responses {
-		problem := documented.Value.Content["application/problem+json"].Example.(map[string]any)
-		if oneProblem(int(problem["status"].(float64))) {
-			continue
-		}
-		require.Contains(t, answers, name)
-		requireExample(t, documented.Value, answers[name])
-	}
-}
-
-// oneProblem reports whether what TestEveryStatusIsReached does for this status has one
-// and the same answer in all operations.
-func oneProblem(status int) bool { return status != 403 && status != 409 }
-
-// requireExample wants a problem to be the example in the contract.
-func requireExample(t *testing.T, documented *openapi3.Response, answer apitest.Answer) {
-	t.Helper()
-	want, err := json.Marshal(documented.Content["application/problem+json"].Example)
-	require.NoError(t, err)
-	example := apitest.Answer{Body: string(want), Header: http.Header{"Content-Type": {"application/problem+json"}}}
-	require.JSONEq(t, withoutID(t, example), withoutID(t, answer))
 }

@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,14 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
+	"userapi/internal/apitest"
 	"userapi/internal/directory"
-	"userapi/internal/httpapi/apitest"
 )
 
 func TestCreateUser(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.1"}})
 	answer := s.Send(t, "POST", "/openapi/v1/users",
-		newUser+`,"email":"Bob@Example.com","phone":"1","origion":"","is_active":null}`, "X-Forwarded-For: 192.0.2.7")
+		apitest.NewUser("default", "bob", `"email":"Bob@Example.com"`, `"phone":"1"`, `"origion":""`, `"is_active":null`), "X-Forwarded-For: 192.0.2.7")
 	require.Equal(t, 201, answer.Status, answer.Body)
 	require.Equal(t, "/openapi/v1/users/2", answer.Header.Get("Location"))
 	read := s.Send(t, "GET", answer.Header.Get("Location"), "")
@@ -26,7 +25,7 @@ func TestCreateUser(t *testing.T) {
 	require.NoError(t, err)
 	got := info.JSON200
 	require.NotNil(t, got)
-	require.WithinDuration(t, time.Now(), got.CreateTime, time.Minute)
+	s.RequireRecent(t, got.CreateTime)
 	require.Equal(t, time.UTC, got.CreateTime.Location())
 	got.CreateTime = time.Time{}
 	want := client.UserInfo{UserID: 2, NickName: "bob", EnterpriseID: "default", Phone: "1"}
@@ -36,7 +35,7 @@ func TestCreateUser(t *testing.T) {
 	want.ClientIP.Set("192.0.2.7")
 	require.Equal(t, want, *got)
 
-	minimal := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"cy","password":"correct horse","enterprise_id":"default"}`)
+	minimal := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "cy"))
 	require.Equal(t, 201, minimal.Status)
 	require.Contains(t, minimal.Body, `"is_active":true`)
 	require.Equal(t, true, apitest.Contract().Components.Schemas["CreateUser"].Value.Properties["is_active"].Value.Default)
@@ -45,13 +44,12 @@ func TestCreateUser(t *testing.T) {
 	require.Contains(t, minimal.Body, `"client_ip":"127.0.0.1"`)
 }
 
-// A name is taken in its enterprise in any letter case and composition, nowhere else.
+// A name is taken in any letter case and Unicode composition, but only in its enterprise.
 func TestNickNames(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	create := func(name, enterprise string) int {
 		t.Helper()
-		answer := s.Send(t, "POST", "/openapi/v1/users",
-			fmt.Sprintf(`{"nick_name":%q,"password":"correct horse","enterprise_id":%q}`, name, enterprise))
+		answer := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser(enterprise, name))
 		if answer.Status == 409 {
 			require.Equal(t, []string{"/nick_name taken"}, answer.Faults(t))
 			require.NotContains(t, answer.Body, name)
@@ -64,26 +62,25 @@ func TestNickNames(t *testing.T) {
 	}
 	require.Equal(t, 201, create("strasse", "default"))
 	require.Equal(t, 201, create("\u1f84", "default"))
-	require.Equal(t, 409, create("\u03b1\u0345\u0313\u0301", "default"), "canonically equivalent")
+	require.Equal(t, 409, create("\u03b1\u0345\u0313\u0301", "default"), "the name is canonically equivalent to one that is taken")
 	require.Equal(t, 201, create("strasse\u00e9", "Default"))
 	require.Equal(t, 409, create("ADMIN", "default"))
 	require.Equal(t, 201, create(strings.Repeat("\u00e9", 64), "default"))
 }
 
-// The number of a user who is gone is not given again, and user 1 is not made anew.
+// The number of a deleted user is not used again, and a start does not create user 1 again.
 func TestNumbersAreNeverUsedAgain(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	require.EqualValues(t, 2, s.CreateUser(t, "ada").UserID)
-	require.EqualValues(t, 3, s.CreateUser(t, "bob").UserID)
-	db := s.SQL(t)
-	s.TokenOf(t, 3)
-	apitest.Exec(t, db, `DELETE FROM users WHERE id = 3`)
-	require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE user_id = 3`))
-	require.EqualValues(t, 4, s.CreateUser(t, "bob").UserID)
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	require.Equal(t, []directory.UserID{2, 3}, []directory.UserID{ada.ID, bob.ID})
+	s.CreateToken(t, bob)
+	s.DB.DeleteUser(t, bob)
+	require.Empty(t, s.DB.TokensOf(t, bob))
+	require.EqualValues(t, 4, s.CreateUser(t, "bob").ID)
 
-	apitest.Exec(t, db, `DELETE FROM users WHERE id = 1`)
+	s.DB.DeleteUser(t, people.First)
 	started, err := s.Service.Start(t.Context(), strings.Repeat("operator", 4), nil)
 	require.NoError(t, err)
 	require.Equal(t, directory.Started{OperatorRefused: true}, started)
-	require.Equal(t, 401, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+strings.Repeat("operator", 4)).Status)
+	require.Equal(t, 401, s.Send(t, "GET", ada.Path(), "", apitest.Auth(strings.Repeat("operator", 4))).Status)
 }

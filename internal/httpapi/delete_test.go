@@ -5,74 +5,75 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
-// Deletion is real: the user, the tokens and the log-in are gone, name and address are
-// free, the number is not; the audit stays.
+// Deleting a user ends the tokens and the log-in, and frees the name and the e-mail
+// address, but not the number. The audit stays.
 func TestDeleteUser(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	const ada = `{"nick_name":"ada","password":"correct horse","enterprise_id":"default","email":"ada@example.com"}`
-	require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users", ada).Status)
-	token, made := s.LogIn(t, "ada"), s.TokenOf(t, 2)
-	require.Equal(t, 412, s.Send(t, "DELETE", "/openapi/v1/users/2", "", `If-Match: "2"`).Status)
-	require.Equal(t, 412, s.Send(t, "DELETE", "/openapi/v1/users/2", "", `If-None-Match: *`).Status)
-	require.Equal(t, 400, s.Send(t, "DELETE", "/openapi/v1/users/2", "", `If-Match: 1`).Status)
-	answer := s.Send(t, "DELETE", "/openapi/v1/users/2", "", `If-Match: "1"`)
+	const email = `"email":"ada@example.com"`
+	ada := s.CreateUser(t, "ada", email)
+	token, made := s.LogIn(t, ada.Username(), apitest.Password).Token(t), s.CreateToken(t, ada)
+	require.Equal(t, 412, s.Send(t, "DELETE", ada.Path(), "", `If-Match: "2"`).Status)
+	require.Equal(t, 412, s.Send(t, "DELETE", ada.Path(), "", `If-None-Match: *`).Status)
+	require.Equal(t, 400, s.Send(t, "DELETE", ada.Path(), "", `If-Match: 1`).Status)
+	answer := s.Send(t, "DELETE", ada.Path(), "", `If-Match: "1"`)
 	require.Equal(t, 204, answer.Status)
 	require.Empty(t, answer.Body)
 	require.Empty(t, answer.Header.Get("Content-Type"))
 	for _, ended := range []string{token, made} {
-		require.Equal(t, 401, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+ended).Status)
+		require.Equal(t, 401, s.Send(t, "GET", ada.Path(), "", apitest.Auth(ended)).Status)
 	}
-	require.Equal(t, 401, logIn(t, s, "ada@example.com", apitest.Password).Status)
+	require.Equal(t, 401, s.LogIn(t, "ada@example.com", apitest.Password).Status)
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
-		require.Equal(t, 404, s.Send(t, method, "/openapi/v1/users/2", "").Status)
+		require.Equal(t, 404, s.Send(t, method, ada.Path(), "").Status)
 	}
-	db := s.SQL(t)
-	require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE user_id = 2`))
-	require.Equal(t, "1|first start|2|default|deleteUser||"+answer.Header.Get("X-Request-Id"), apitest.Value(t, db,
-		`SELECT concat_ws('|', actor_id, token_name, target_id, enterprise_id, operation, fields, request_id) FROM events ORDER BY id DESC LIMIT 1`))
-	created := s.Send(t, "POST", "/openapi/v1/users", ada)
-	require.Equal(t, 201, created.Status)
-	require.Equal(t, "/openapi/v1/users/3", created.Header.Get("Location"))
+	require.Empty(t, s.DB.TokensOf(t, ada))
+	events := s.DB.Events(t)
+	last := events[len(events)-1]
+	require.Equal(t, directory.Event{
+		ID: last.ID, At: last.At, ActorID: people.First.ID, TokenName: "first start", TargetID: ada.ID, EnterpriseID: "default",
+		Operation: directory.OperationDeleteUser, RequestID: answer.Header.Get("X-Request-Id"),
+	}, last)
+	require.Equal(t, ada.ID+1, s.CreateUser(t, "ada", email).ID)
 }
 
-// Nobody deletes oneself: 409 for who may delete, 403 for who may not.
+// You cannot delete yourself: 409 if your role can delete users, otherwise 403.
 func TestNobodyDeletesOneself(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	insertPeople(t, s.SQL(t))
+	s.DB.InsertPeople(t)
 	for _, c := range []struct {
-		actor  person
+		actor  apitest.Person
 		status int
-	}{{people[0], 403}, {people[2], 409}, {people[4], 409}} {
-		path := "/openapi/v1/users/" + c.actor.token()[len("token-of-"):]
-		answer := s.Send(t, "DELETE", path, "", "Authorization: "+c.actor.token())
+	}{{people.User, 403}, {people.Admin, 409}, {people.System, 409}} {
+		answer := s.Send(t, "DELETE", c.actor.Path(), "", c.actor.Auth())
 		require.Equal(t, c.status, answer.Status)
 		if c.status == 409 {
 			require.Equal(t, "own_account", string(answer.Problem(t).Code))
 		}
-		require.Equal(t, 412, s.Send(t, "DELETE", "/openapi/v1/users/1", "", `If-Match: "9"`).Status, "412 comes before 409")
+		require.Equal(t, 412, s.Send(t, "DELETE", people.First.Path(), "", `If-Match: "9"`).Status, "412 comes before 409")
 	}
-	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/users/6", "").Status, "another system administrator")
+	require.Equal(t, 204, s.Send(t, "DELETE", people.System.Path(), "").Status, "a system administrator deletes another one")
 }
 
-// A deletion whose audit fails leaves the user and the tokens.
+// If the event of a change cannot be stored, the request changes nothing.
 func TestFailedDeletionLeavesTheUser(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	token := s.TokenOf(t, 2)
-	db := s.SQL(t)
-	apitest.Exec(t, db, `CREATE TRIGGER fault BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'injected'); END`)
+	ada := s.CreateUser(t, "ada")
+	token := s.CreateToken(t, ada)
+	s.DB.FailInserts(t, "events")
+	before := s.DB.State(t)
 	for _, request := range []struct{ method, path, body string }{
-		{"DELETE", "/openapi/v1/users/2", ""},
-		{"POST", "/openapi/v1/administrators", `{"user_id":"2","eid":"default"}`},
+		{"DELETE", ada.Path(), ""},
+		{"POST", "/openapi/v1/administrators", ada.Appointment("default")},
 		{"POST", "/openapi/v1/auth-token", `{"username":"default/ada","password":"correct horse"}`},
-		{"PUT", "/openapi/v1/users/2/changepwd", `{"user_id":2,"password":"new password","password1":"new password"}`},
+		{"PUT", ada.Path() + "/changepwd", ada.NewPassword("new password")},
 		{"DELETE", "/openapi/v1/auth-token", ""},
 	} {
 		require.Equal(t, 500, s.Send(t, request.method, request.path, request.body).Status, request)
 	}
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+token).Status)
-	require.Equal(t, "user|1|2", apitest.Value(t, db, `SELECT concat_ws('|', role, version, (SELECT count(*) FROM tokens)) FROM users WHERE id = 2`))
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", apitest.Auth(token)).Status)
+	require.Equal(t, before, s.DB.State(t))
 }

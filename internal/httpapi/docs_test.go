@@ -8,16 +8,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
-// Everyone reads the page. It has all that it needs, and its policy allows that only.
+// Everyone can read the page. The server has all that it loads, and its policy allows no more.
 func TestDocsPage(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	page := s.Send(t, "GET", "/docs", "", "Authorization:")
+	page := s.Send(t, "GET", "/docs", "", apitest.NoAuth)
 	require.Equal(t, 200, page.Status)
 	require.Equal(t, "text/html; charset=UTF-8", page.Header.Get("Content-Type"))
-	require.Equal(t, page.Body, s.Send(t, "GET", "/docs/", "", "Authorization:").Body)
+	require.Equal(t, page.Body, s.Send(t, "GET", "/docs/", "", apitest.NoAuth).Body)
 	require.Contains(t, page.Body, `"/openapi.yaml"`)
 
 	require.Contains(t, page.Body, "validatorUrl: null")
@@ -32,7 +32,7 @@ func TestDocsPage(t *testing.T) {
 	links := regexp.MustCompile(`(?:src|href)=["']([^"']*)["']`).FindAllStringSubmatch(page.Body, -1)
 	require.GreaterOrEqual(t, len(links), 5)
 	for _, link := range links {
-		file := s.Send(t, "GET", link[1], "", "Authorization:")
+		file := s.Send(t, "GET", link[1], "", apitest.NoAuth)
 		require.Equal(t, 200, file.Status, link[1])
 		require.NotEmpty(t, file.Body)
 		for _, method := range []string{"GET", "HEAD"} {

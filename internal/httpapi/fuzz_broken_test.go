@@ -15,10 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
-// What is broken in one place is refused as the contract says for that place.
+// A request that is broken in one place is refused with the status and the code that the
+// contract has for that place.
 func TestFuzzBrokenRequests(t *testing.T) {
 	eachFuzzed(t, func(t *testing.T, f fuzzed, send func(*rapid.T, generated) apitest.Answer) {
 		broken, sent := f.breakages(), 0
@@ -49,20 +50,20 @@ func TestFuzzBrokenRequests(t *testing.T) {
 	})
 }
 
-// userNumber is a path segment that may name a user.
+// userNumber matches path segments that may be the number of a user.
 var userNumber = regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
 
-// breakage breaks a request in one place.
+// breakage is a way to break a request in one place.
 type breakage struct {
-	place, code string // of the fault: a pointer, or ? and a parameter
+	place, code string // of the fault; the place is a pointer, or ? and the name of a parameter
 	status      int
 	apply       func(rt *rapid.T, g *generated)
 }
 
 func (b breakage) String() string { return fmt.Sprintf("%d %s %s", b.status, b.place, b.code) }
 
-// of makes a breakage that sets what it draws.
-func of[T any](b breakage, wrong *rapid.Generator[T], set func(g *generated, value T)) breakage {
+// newBreakage completes a breakage that draws a wrong value and sets it.
+func newBreakage[T any](b breakage, wrong *rapid.Generator[T], set func(g *generated, value T)) breakage {
 	b.apply = func(rt *rapid.T, g *generated) { set(g, wrong.Draw(rt, "wrong")) }
 	return b
 }
@@ -74,16 +75,16 @@ func (f fuzzed) breakages() []breakage {
 	setHeader := func(name string) func(*generated, string) {
 		return func(g *generated, value string) { g.headers[name] = value }
 	}
-	all := []breakage{of(breakage{status: http.StatusMethodNotAllowed}, rapid.SampledFrom(others),
+	all := []breakage{newBreakage(breakage{status: http.StatusMethodNotAllowed}, rapid.SampledFrom(others),
 		func(g *generated, method string) { g.method = method })}
 	if f.op.Security == nil {
-		all = append(all, of(breakage{status: 401}, rapid.StringMatching(`|Bearer|(Bearer |Basic |)[!-~]{1,80}`), setHeader("Authorization")))
+		all = append(all, newBreakage(breakage{status: 401}, rapid.StringMatching(`|Bearer|(Bearer |Basic |)[!-~]{1,80}`), setHeader("Authorization")))
 	}
 	for _, p := range f.parameters {
 		name, schema := p.Value.Name, p.Value.Schema.Value
 		switch p.Value.In {
 		case "path":
-			all = append(all, of(breakage{status: 404},
+			all = append(all, newBreakage(breakage{status: 404},
 				rapid.OneOf(rapid.SampledFrom([]string{"", "0", "02", "-2", "2.0", "2147483648", strings.Repeat("9", 64)}), rapid.StringN(1, 64, -1)).
 					Filter(func(id string) bool { return !userNumber.MatchString(id) || id == "2147483648" }),
 				func(g *generated, id string) {
@@ -91,12 +92,12 @@ func (f fuzzed) breakages() []breakage {
 				}))
 		case "header":
 			pattern := regexp.MustCompile(schema.Pattern)
-			all = append(all, of(breakage{status: 400}, rapid.OneOf(
+			all = append(all, newBreakage(breakage{status: 400}, rapid.OneOf(
 				rapid.StringMatching(`[!-)+-~]{1,20}`).Filter(func(text string) bool { return !pattern.MatchString(text) }),
 				rapid.Just(`"`+strings.Repeat("1", int(*schema.MaxLength))+`"`)), setHeader(name)))
 		case "query":
 			all = append(all, wrongValues("?"+name, schema, func(g *generated, value any) { g.query.Set(name, fmt.Sprint(value)) })...)
-			all = append(all, of(breakage{place: "?" + name, code: "repeated", status: 422}, values(schema), func(g *generated, value any) {
+			all = append(all, newBreakage(breakage{place: "?" + name, code: "repeated", status: 422}, valuesOf(schema), func(g *generated, value any) {
 				g.query[name] = []string{fmt.Sprint(value), fmt.Sprint(value)}
 			}))
 		}
@@ -107,11 +108,11 @@ func (f fuzzed) breakages() []breakage {
 	return all
 }
 
-// wrongValues makes a breakage of each kind that the schema refuses.
+// wrongValues returns a breakage for each code that the schema can refuse a value with.
 func wrongValues(place string, schema *openapi3.Schema, set func(g *generated, value any)) []breakage {
 	var all []breakage
 	add := func(code string, values *rapid.Generator[any]) {
-		all = append(all, of(breakage{place: place, code: code, status: 422}, values, set))
+		all = append(all, newBreakage(breakage{place: place, code: code, status: 422}, values, set))
 	}
 	if inBody := strings.HasPrefix(place, "/"); inBody {
 		types := map[string]any{"boolean": true, "integer": 7, "string": "text", "array": []any{}, "object": map[string]any{"a": 1}}
@@ -137,7 +138,7 @@ func wrongValues(place string, schema *openapi3.Schema, set func(g *generated, v
 		add("max_length", rapid.StringN(int(*schema.MaxLength)+1, int(*schema.MaxLength)+99, -1).AsAny())
 		if schema.Pattern != "" {
 			add("pattern", rapid.Custom(func(rt *rapid.T) any {
-				text := []rune(texts(schema, max(1, int(schema.MinLength)), int(*schema.MaxLength)).Draw(rt, "text"))
+				text := []rune(textsOf(schema, max(1, int(schema.MinLength)), int(*schema.MaxLength)).Draw(rt, "text"))
 				text[rapid.IntRange(0, len(text)-1).Draw(rt, "at")] = rapid.RuneFrom([]rune{0, 1, '\t', '\n', 0x7f}).Draw(rt, "control")
 				return string(text)
 			}))
@@ -146,7 +147,7 @@ func wrongValues(place string, schema *openapi3.Schema, set func(g *generated, v
 	return all
 }
 
-// brokenBodies breaks the body: its members, its text, its size and its media type.
+// brokenBodies returns the breakages of the body: members, text, size and media type.
 func (f fuzzed) brokenBodies() []breakage {
 	var all []breakage
 	for _, name := range slices.Sorted(maps.Keys(f.body.Properties)) {
@@ -158,7 +159,7 @@ func (f fuzzed) brokenBodies() []breakage {
 			}})
 		}
 	}
-	all = append(all, of(breakage{code: "unknown_member", status: 422},
+	all = append(all, newBreakage(breakage{code: "unknown_member", status: 422},
 		rapid.String().Filter(func(name string) bool { return f.body.Properties[name] == nil }),
 		func(g *generated, name string) { g.setMember(name, true) }))
 	for _, whole := range []string{"[]", "true", "7", `"text"`} {
@@ -167,7 +168,7 @@ func (f fuzzed) brokenBodies() []breakage {
 	return append(all, f.brokenTexts()...)
 }
 
-// brokenTexts breaks what is no JSON, or not sent as JSON.
+// brokenTexts returns the breakages of bodies that are not JSON, or not sent as JSON.
 func (f fuzzed) brokenTexts() []breakage {
 	text := func(status int, change func(rt *rapid.T, text string) string) breakage {
 		return breakage{status: status, apply: func(rt *rapid.T, g *generated) {
@@ -183,7 +184,7 @@ func (f fuzzed) brokenTexts() []breakage {
 		return func(_ *rapid.T, text string) string { return strings.TrimSuffix("{"+member+","+text[1:], ",}") + "}" }
 	}
 	header := func(name string, wrong ...string) breakage {
-		return of(breakage{status: 415}, rapid.SampledFrom(wrong), func(g *generated, value string) {
+		return newBreakage(breakage{status: 415}, rapid.SampledFrom(wrong), func(g *generated, value string) {
 			g.setMember("x", 1)
 			g.headers[name] = value
 		})
@@ -208,17 +209,4 @@ func (f fuzzed) brokenTexts() []breakage {
 		all = append(all, breakage{status: 400, apply: func(_ *rapid.T, g *generated) { g.setText("") }})
 	}
 	return all
-}
-
-func (g *generated) setMember(name string, value any) {
-	if g.members == nil {
-		g.members = map[string]any{}
-		g.headers["Content-Type"] = "application/json"
-	}
-	g.members[name] = value
-}
-
-func (g *generated) setText(text string) {
-	g.headers["Content-Type"] = "application/json"
-	g.members, g.body = nil, text
 }

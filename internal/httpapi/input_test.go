@@ -8,23 +8,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
-const newUser = `{"nick_name":"bob","password":"correct horse","enterprise_id":"default"`
-
-// users is a database's users as text.
-func users(t *testing.T, s *apitest.Server) string {
-	t.Helper()
-	return apitest.Value(t, s.SQL(t), `SELECT group_concat(concat_ws('|', id, version, nick_name, enterprise_id,
-		password_hash, email, phone, coalesce(is_active, 'NULL')), x'0a') FROM users`)
-}
-
-// JSON that is not what the schema asks for is 422, with every fault.
+// JSON that the schema refuses is 422, and the answer has every fault.
 func TestInvalidUpdate(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	before := users(t, s)
+	ada := s.CreateUser(t, "ada")
+	before := s.DB.State(t)
 	long := strings.Repeat("x", 200)
 	email := func(address string) string { return fmt.Sprintf(`{"email":%q}`, address) }
 	for name, c := range map[string]struct {
@@ -89,19 +80,19 @@ func TestInvalidUpdate(t *testing.T) {
 		"255 characters":    {email("a@" + strings.Repeat("a.", 126) + "a"), []string{"/email max_length"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := s.Send(t, "PUT", "/openapi/v1/users/2", c.body)
+			answer := s.Send(t, "PUT", ada.Path(), c.body)
 			require.Equal(t, 422, answer.Status, answer.Body)
 			require.Equal(t, c.faults, answer.Faults(t))
 			require.NotContains(t, answer.Body, "canary")
 		})
 	}
-	require.Equal(t, before, users(t, s))
+	require.Equal(t, before, s.DB.State(t))
 	require.NotContains(t, s.Log.String(), "canary")
 }
 
 func TestInvalidCreate(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	before := users(t, s)
+	before := s.DB.State(t)
 	for name, c := range map[string]struct {
 		body   string
 		faults []string
@@ -111,9 +102,9 @@ func TestInvalidCreate(t *testing.T) {
 			`{"nick_name":null,"password":null,"enterprise_id":null,"email":null,"phone":null,"origion":null,"is_active":null}`,
 			[]string{"/email null", "/enterprise_id null", "/nick_name null", "/origion null", "/password null", "/phone null"},
 		},
-		"unknown":    {newUser + `,"role":"canary"}`, []string{"/role unknown_member"}},
-		"empty name": {`{"nick_name":"","password":"correct horse","enterprise_id":"default"}`, []string{"/nick_name min_length", "/nick_name pattern"}},
-		"origion":    {newUser + `,"origion":"` + strings.Repeat("x", 33) + `"}`, []string{"/origion max_length"}},
+		"unknown":    {apitest.NewUser("default", "bob", `"role":"canary"`), []string{"/role unknown_member"}},
+		"empty name": {apitest.NewUser("default", ""), []string{"/nick_name min_length", "/nick_name pattern"}},
+		"origion":    {apitest.NewUser("default", "bob", `"origion":"`+strings.Repeat("x", 33)+`"`), []string{"/origion max_length"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := s.Send(t, "POST", "/openapi/v1/users", c.body)
@@ -126,14 +117,14 @@ func TestInvalidCreate(t *testing.T) {
 		"a b", "a/b", "a@b", "a\tb", "a\u00a0b", "a\u3000b", "a\u0085b", "a\u2028b", "a\u0000b",
 		"a\u1680b", "a\u2000b", "a\u2007b", "a\u200ab", "a\u2029b", "a\u202fb", "a\u205fb", "a\u007fb", "a\u009fb", strings.Repeat("x", 65),
 	} {
-		answer := s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":%s,"password":"correct horse","enterprise_id":"default"}`, quote(name)))
+		answer := s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":%s,"password":"correct horse","enterprise_id":"default"}`, quoteASCII(name)))
 		require.Equal(t, 422, answer.Status, name)
 	}
-	require.Equal(t, before, users(t, s))
+	require.Equal(t, before, s.DB.State(t))
 }
 
-// quote writes a JSON string in ASCII.
-func quote(s string) string {
+// quoteASCII returns a string in JSON that is all ASCII.
+func quoteASCII(s string) string {
 	var text bytes.Buffer
 	text.WriteByte('"')
 	for _, r := range s {
@@ -145,7 +136,7 @@ func quote(s string) string {
 
 func TestLimitsOfValues(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
+	ada := s.CreateUser(t, "ada")
 	for _, body := range []string{
 		`{"password":"` + strings.Repeat("😀", 128) + `"}`,
 		`{"password":"8 chars."}`,
@@ -156,18 +147,18 @@ func TestLimitsOfValues(t *testing.T) {
 		`{"enterprise_id":"` + strings.Repeat("x", 64) + `"}`,
 		`{"phone":"\ud83d\ude00\"\\\/"}`,
 	} {
-		answer := s.Send(t, "PUT", "/openapi/v1/users/2", body)
+		answer := s.Send(t, "PUT", ada.Path(), body)
 		require.Equal(t, 200, answer.Status, answer.Body)
 	}
-	require.Equal(t, 422, s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"`+strings.Repeat("😀", 129)+`"}`).Status)
-	require.Equal(t, 422, s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"`+strings.Repeat("😀", 7)+`"}`).Status)
+	require.Equal(t, 422, s.Send(t, "PUT", ada.Path(), `{"password":"`+strings.Repeat("😀", 129)+`"}`).Status)
+	require.Equal(t, 422, s.Send(t, "PUT", ada.Path(), `{"password":"`+strings.Repeat("😀", 7)+`"}`).Status)
 }
 
-// Where several things are wrong, the first of the documented order is answered.
+// If several things are wrong, the answer has the status that comes first in the contract.
 func TestOrderOfStatuses(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	as := "Authorization: " + s.TokenOf(t, 2)
+	ada := s.CreateUser(t, "ada")
+	as := apitest.Auth(s.CreateToken(t, ada))
 	const text, nonsense, stale = "Content-Type: text/plain", "If-Match: nonsense", `If-Match: "9"`
 	long := "{" + strings.Repeat(" ", 64<<10) + "}"
 	for _, c := range []struct {
@@ -175,22 +166,19 @@ func TestOrderOfStatuses(t *testing.T) {
 		method, path, body string
 		headers            []string
 	}{
-		{404, "PUT", "/nowhere", long, []string{"Authorization:", text}},
-		{405, "PATCH", "/openapi/v1/users/2", long, []string{"Authorization:", text}},
-		{401, "PUT", "/openapi/v1/users/2", long, []string{"Authorization:", text, nonsense}},
+		{404, "PUT", "/nowhere", long, []string{apitest.NoAuth, text}},
+		{405, "PATCH", ada.Path(), long, []string{apitest.NoAuth, text}},
+		{401, "PUT", ada.Path(), long, []string{apitest.NoAuth, text, nonsense}},
 		{415, "PUT", "/openapi/v1/users/x", long, []string{text, nonsense}},
 		{413, "PUT", "/openapi/v1/users/x", long, []string{nonsense}},
 		{400, "PUT", "/openapi/v1/users/x", "[]", []string{nonsense}},
 		{400, "PUT", "/openapi/v1/users/x", "[", nil},
 		{422, "PUT", "/openapi/v1/users/x", "[]", []string{stale}},
-		{404, "PUT", "/openapi/v1/users/1", `{"is_active":true}`, []string{as, stale}},
-		{403, "PUT", "/openapi/v1/users/2", `{"is_active":true}`, []string{as, stale}},
-		{412, "PUT", "/openapi/v1/users/1", `{"is_active":null}`, []string{stale}},
-		{409, "PUT", "/openapi/v1/users/1", `{"is_active":null}`, nil},
+		{404, "PUT", people.First.Path(), `{"is_active":true}`, []string{as, stale}},
+		{403, "PUT", ada.Path(), `{"is_active":true}`, []string{as, stale}},
+		{412, "PUT", people.First.Path(), `{"is_active":null}`, []string{stale}},
+		{409, "PUT", people.First.Path(), `{"is_active":null}`, nil},
 	} {
 		require.Equal(t, c.status, s.Send(t, c.method, c.path, c.body, c.headers...).Status, "%+v", c)
 	}
 }
-
-// longestAddress has 254 characters, and as many in each part as fit.
-var longestAddress = strings.Repeat("a", 64) + "@" + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." + strings.Repeat("d", 61)

@@ -1,74 +1,61 @@
 package httpapi_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
-// list reads a list of users and returns their names.
-func list(t *testing.T, s *apitest.Server, path string, headers ...string) (names []string, total int64) {
+// listNames reads a page of users and returns their nick names.
+func listNames(t *testing.T, s *apitest.Server, path string, headers ...string) (names []string, total int64) {
 	t.Helper()
-	answer := s.Send(t, "GET", path, "", headers...)
-	require.Equal(t, 200, answer.Status, answer.Body)
-	var page client.UserList
-	require.NoError(t, json.Unmarshal([]byte(answer.Body), &page))
-	require.NotNil(t, page.Users, "[] and never null")
-	names = []string{}
-	for _, user := range page.Users {
-		names = append(names, user.NickName)
-	}
-	return names, page.Total
+	return readPage(t, s, path, func(user client.UserInfo) string { return user.NickName }, headers...)
 }
 
 func TestListUsers(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	names, total := list(t, s, "/openapi/v1/users")
+	names, total := listNames(t, s, "/openapi/v1/users")
 	require.Equal(t, []string{"admin"}, names)
 	require.EqualValues(t, 1, total)
-	for i := range 24 {
-		s.CreateUser(t, fmt.Sprintf("n%02d", i))
+	first := s.CreateUser(t, "n00")
+	for i := range 23 {
+		s.CreateUser(t, fmt.Sprintf("n%02d", i+1))
 	}
-	names, total = list(t, s, "/openapi/v1/users")
-	require.Len(t, names, 10, "the contract's default")
+	names, total = listNames(t, s, "/openapi/v1/users")
+	require.Len(t, names, 10, "page_size is 10 by default")
 	require.Equal(t, "admin", names[0])
 	require.EqualValues(t, 25, total)
-	names, total = list(t, s, "/openapi/v1/users?page=3")
+	names, total = listNames(t, s, "/openapi/v1/users?page=3")
 	require.Equal(t, []string{"n19", "n20", "n21", "n22", "n23"}, names)
 	require.EqualValues(t, 25, total)
-	names, _ = list(t, s, "/openapi/v1/users?page=2&page_size=1")
+	names, _ = listNames(t, s, "/openapi/v1/users?page=2&page_size=1")
 	require.Equal(t, []string{"n00"}, names)
-	names, _ = list(t, s, "/openapi/v1/users?page_size=100")
+	names, _ = listNames(t, s, "/openapi/v1/users?page_size=100")
 	require.Len(t, names, 25)
 	for _, behind := range []string{"4", "2147483647"} {
-		names, total = list(t, s, "/openapi/v1/users?page_size=100&page="+behind)
+		names, total = listNames(t, s, "/openapi/v1/users?page_size=100&page="+behind)
 		require.Empty(t, names)
 		require.EqualValues(t, 25, total)
 	}
-	first := s.Send(t, "GET", "/openapi/v1/users?page_size=1&page=2", "")
-	read := s.Send(t, "GET", "/openapi/v1/users/2", "")
-	require.JSONEq(t, `{"users":[`+read.Body+`],"total":25}`, first.Body, "a user in a list is as alone")
+	second := s.Send(t, "GET", "/openapi/v1/users?page_size=1&page=2", "")
+	read := s.Send(t, "GET", first.Path(), "")
+	require.JSONEq(t, `{"users":[`+read.Body+`],"total":25}`, second.Body, "a list shows the same members as getUser")
 }
 
-// The query is a part of a name, an address or a phone, and plain text.
+// A query finds its text in names, e-mail addresses and phones. It has no special characters.
 func TestListUsersWithQuery(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	for _, user := range []string{
-		`"nick_name":"Stra\u00dfe","email":"Upper.Case@Example.com","phone":"+44 B\u00dcro"`,
-		`"nick_name":"100%","phone":"_7_"`,
-		`"nick_name":"'quoted'","email":"o'hara@example.org"`,
-		`"nick_name":"\\back","origion":"example"`,
-	} {
-		answer := s.Send(t, "POST", "/openapi/v1/users", `{"password":"correct horse","enterprise_id":"default",`+user+`}`)
-		require.Equal(t, 201, answer.Status, answer.Body)
-	}
+	s.CreateUser(t, "Stra\u00dfe", `"email":"Upper.Case@Example.com"`, `"phone":"+44 B\u00dcro"`)
+	percent := s.CreateUser(t, "100%", `"phone":"_7_"`)
+	s.CreateUser(t, "'quoted'", `"email":"o'hara@example.org"`)
+	s.CreateUser(t, `\back`, `"origion":"example"`)
 	for query, want := range map[string][]string{
 		"":             {"admin", "Stra\u00dfe", "100%", "'quoted'", `\back`},
 		"straSSe":      {"Stra\u00dfe"},
@@ -90,56 +77,64 @@ func TestListUsersWithQuery(t *testing.T) {
 		"nobody":       {},
 		"example.com ": {},
 	} {
-		names, total := list(t, s, "/openapi/v1/users?query="+url.QueryEscape(query))
+		names, total := listNames(t, s, "/openapi/v1/users?query="+url.QueryEscape(query))
 		require.Equal(t, want, names, query)
 		require.EqualValues(t, len(want), total)
 	}
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/3", `{"phone":"Wei\u00df"}`).Status)
-	names, _ := list(t, s, "/openapi/v1/users?query=WEISS")
+	require.Equal(t, 200, s.Send(t, "PUT", percent.Path(), `{"phone":"Wei\u00df"}`).Status)
+	names, _ := listNames(t, s, "/openapi/v1/users?query=WEISS")
 	require.Equal(t, []string{"100%"}, names)
-	names, total := list(t, s, "/openapi/v1/users?query=a&page_size=1&page=2")
+	names, total := listNames(t, s, "/openapi/v1/users?query=a&page_size=1&page=2")
 	require.Equal(t, []string{"Stra\u00dfe"}, names)
-	require.EqualValues(t, 4, total, "all that match, not those on the page")
+	require.EqualValues(t, 4, total, "the total counts all matches, not only those on the page")
 }
 
-// Administrators see their enterprise without system administrators, in lists too.
+// namesOf returns the nick names of these people.
+func namesOf(people ...apitest.Person) (names []string) {
+	for _, p := range people {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// Lists show administrators their own enterprise, without system administrators.
 func TestListsShowWhatIsSeen(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	insertPeople(t, s.SQL(t))
-	as := "Authorization: " + people[2].token()
-	own := []string{"n2", "n3", "n4", "n5"}
-	names, total := list(t, s, "/openapi/v1/users", as)
+	s.DB.InsertPeople(t)
+	as := people.Admin.Auth()
+	administrators, foreign := namesOf(people.Admin, people.OtherAdmin), namesOf(people.ForeignAdmin, people.OtherForeignAdmin)
+	own := namesOf(people.User, people.OtherUser, people.Admin, people.OtherAdmin)
+	names, total := listNames(t, s, "/openapi/v1/users", as)
 	require.Equal(t, own, names)
 	require.EqualValues(t, 4, total)
-	names, total = list(t, s, "/openapi/v1/users?query=6", as)
-	require.Empty(t, names, "a system administrator")
+	names, total = listNames(t, s, "/openapi/v1/users?query="+people.System.Name, as)
+	require.Empty(t, names, "administrators do not see system administrators")
 	require.Zero(t, total)
-	names, _ = list(t, s, "/openapi/v1/users?query=7", as)
-	require.Empty(t, names, "another enterprise")
+	names, _ = listNames(t, s, "/openapi/v1/users?query="+people.ForeignUser.Name, as)
+	require.Empty(t, names, "administrators do not see other enterprises")
 	for _, path := range []string{"/openapi/v1/administrators", "/openapi/v1/administrators?eid=default"} {
-		names, total = list(t, s, path, as)
-		require.Equal(t, []string{"n4", "n5"}, names)
+		names, total = listNames(t, s, path, as)
+		require.Equal(t, administrators, names)
 		require.EqualValues(t, 2, total)
 	}
 
-	names, total = list(t, s, "/openapi/v1/users")
-	require.Equal(t, append([]string{"admin"}, append(own, "n6", "n7", "n8", "n9", "n10")...), names)
+	names, total = listNames(t, s, "/openapi/v1/users")
+	require.Equal(t, namesOf(append([]apitest.Person{people.First}, people.Inserted()...)...), names)
 	require.EqualValues(t, 10, total)
-	names, _ = list(t, s, "/openapi/v1/administrators")
-	require.Equal(t, []string{"n4", "n5", "n8", "n9"}, names)
-	names, total = list(t, s, "/openapi/v1/administrators?eid=other&page_size=1&page=2")
-	require.Equal(t, []string{"n9"}, names)
+	names, _ = listNames(t, s, "/openapi/v1/administrators")
+	require.Equal(t, slices.Concat(administrators, foreign), names)
+	names, total = listNames(t, s, "/openapi/v1/administrators?eid=other&page_size=1&page=2")
+	require.Equal(t, namesOf(people.OtherForeignAdmin), names)
 	require.EqualValues(t, 2, total)
-	require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"last","password":"correct horse","enterprise_id":"another"}`).Status)
-	require.Equal(t, 201, appoint(t, s, "11", "another").Status)
-	names, _ = list(t, s, "/openapi/v1/administrators")
-	require.Equal(t, []string{"n4", "n5", "n8", "n9", "last"}, names, "by creation, not by enterprise")
-	names, total = list(t, s, "/openapi/v1/administrators?eid=nowhere")
+	s.Appoint(t, s.CreateUserIn(t, "another", "last"))
+	names, _ = listNames(t, s, "/openapi/v1/administrators")
+	require.Equal(t, slices.Concat(administrators, foreign, []string{"last"}), names, "users are sorted by number, not by enterprise")
+	names, total = listNames(t, s, "/openapi/v1/administrators?eid=nowhere")
 	require.Empty(t, names)
 	require.Zero(t, total)
 }
 
-// What is no page, and a query that is no text, is refused with the parameter's name.
+// A parameter that its schema refuses is 422, and the fault names it.
 func TestQueryParametersAreChecked(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for query, fault := range map[string]string{
@@ -182,13 +177,13 @@ func TestQueryParametersAreChecked(t *testing.T) {
 	for _, fault := range all.Problem(t).Errors {
 		named = append(named, *fault.Parameter)
 	}
-	require.Equal(t, []string{"page", "page_size", "query"}, named, "all faults at once, in one order")
+	require.Equal(t, []string{"page", "page_size", "query"}, named, "the answer has all faults in a fixed order")
 	require.Equal(t, 422, s.Send(t, "GET", "/openapi/v1/administrators?eid=a/b", "").Status)
-	require.Equal(t, 422, s.Send(t, "GET", "/openapi/v1/users/1/audit?page=0", "").Status)
+	require.Equal(t, 422, s.Send(t, "GET", people.First.Path()+"/audit?page=0", "").Status)
 	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users?unknown=1&unknown=2", "", "Content-Type: text/plain").Status)
 }
 
-// Paging while others insert and delete never shows a user twice.
+// Reading page after page while others insert users shows no user twice.
 func TestPagingWhileOthersInsert(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for i := range 20 {
@@ -202,14 +197,18 @@ func TestPagingWhileOthersInsert(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":"during%d","password":"correct horse","enterprise_id":"default"}`, i))
+				s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", fmt.Sprintf("during%d", i)))
 			}
 		}
+	}()
+	defer func() {
+		close(stop)
+		<-stopped
 	}()
 	for range 5 {
 		seen := map[string]bool{}
 		for page := 1; ; page++ {
-			names, total := list(t, s, fmt.Sprintf("/openapi/v1/users?page=%d&page_size=3", page))
+			names, total := listNames(t, s, fmt.Sprintf("/openapi/v1/users?page=%d&page_size=3", page))
 			require.LessOrEqual(t, len(names), 3)
 			if len(names) == 0 {
 				require.LessOrEqual(t, total, int64(3*page))
@@ -220,13 +219,11 @@ func TestPagingWhileOthersInsert(t *testing.T) {
 				seen[name] = true
 			}
 			if page > 12 {
-				break // the others may insert as fast as this reads
+				break // users may be inserted as fast as pages are read
 			}
 		}
 		for i := range 20 {
 			require.True(t, seen[fmt.Sprintf("before%d", i)])
 		}
 	}
-	close(stop)
-	<-stopped
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
+	"userapi/internal/apitest"
 	"userapi/internal/directory"
-	"userapi/internal/httpapi/apitest"
 )
 
-// Passwords and tokens, right and wrong, sent wherever a request of any operation has
-// room, stand in no answer, log, metric or file; other values in no error, log or metric.
+// Passwords and tokens, right or wrong, get into no answer, log, metric or file, wherever a
+// request has them. Other values get into no error, log or metric.
 func TestNothingLeaks(t *testing.T) {
 	const secret, value = "canary-secret-1234", "canary-value-1234"
 	operator := "operator-" + secret + "-of-32-characters"
@@ -38,23 +38,23 @@ func TestNothingLeaks(t *testing.T) {
 		return answer
 	}
 	user := ""
-	// prepare makes the user that requests are about, with the secret as password.
+	// prepare creates the user whom the requests are about; the password is the secret.
 	prepare := func() {
 		created := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"`+value+`","password":"`+secret+`","enterprise_id":"default"}`)
 		if created.Status == 201 {
 			user = strings.TrimPrefix(created.Header.Get("Location"), "/openapi/v1/users/")
 		}
 		s.Send(t, "PUT", "/openapi/v1/users/"+user, `{"password":"`+secret+`","is_active":true,"enterprise_id":"default"}`)
-		appoint(t, s, user, "default")
+		s.Send(t, "POST", "/openapi/v1/administrators", `{"user_id":"`+user+`","eid":"default"}`)
 	}
-	s.Appoint(t, s.CreateUser(t, "other").UserID)
+	s.Appoint(t, s.CreateUser(t, "other"))
 	eachOperation(t, func(_ *testing.T, method, path string, described *openapi3.Operation) {
 		op = described.OperationID
 		prepare()
 		for i, body := range canaryBodies(described, user, secret, value) {
 			path := strings.ReplaceAll(path, "{user_id}", user)
 			for _, token := range []string{operator, "Bearer " + operator, operator + "x", secret, "Basic " + secret} {
-				send(method, path, body, "Authorization: "+token, "X-Request-Id: "+secret, "Cookie: token="+secret)
+				send(method, path, body, apitest.Auth(token), "X-Request-Id: "+secret, "Cookie: token="+secret)
 			}
 			send(strings.ToUpper(secret), path, body)
 			if i > 2 {
@@ -74,8 +74,8 @@ func TestNothingLeaks(t *testing.T) {
 	})
 	fmt.Fprintln(&all, s.SendRaw(t, "GET /healthz HTTP/1.1\nHost: "+secret, ""))
 	op = string(directory.OperationDeleteAuthToken)
-	send("DELETE", "/openapi/v1/auth-token", "", "Authorization: "+s.TokenOf(t, 1))
-	require.Len(t, succeeded, 13, "each operation has been done")
+	send("DELETE", "/openapi/v1/auth-token", "", apitest.Auth(s.CreateToken(t, people.First)))
+	require.Len(t, succeeded, 13, "each operation has succeeded once")
 	for name, text := range map[string]string{"answers": all.String(), "log": s.Log.String(), "metrics": s.Metrics(t)} {
 		require.NotEmpty(t, text, name)
 		require.NotContains(t, strings.ToLower(text), secret, name)
@@ -84,15 +84,16 @@ func TestNothingLeaks(t *testing.T) {
 	for name, text := range map[string]string{"errors": errors.String(), "log": s.Log.String(), "metrics": s.Metrics(t)} {
 		require.NotContains(t, strings.ToLower(text), value, name)
 	}
-	require.Contains(t, all.String(), value, "it was stored and read")
+	require.Contains(t, all.String(), value, "the value is readable in answers")
 	require.Contains(t, s.Metrics(t), `http_requests_total{code="422"`)
-	for _, file := range []string{"", "-wal"} {
-		requireFileLacks(t, s.Database+file, secret, made)
+	contents := s.DB.Contents(t)
+	for _, text := range []string{secret, made} {
+		require.False(t, strings.Contains(contents, text), "the database holds %s", text)
 	}
 }
 
-// canaryBodies are bodies for an operation: what it takes, with the canaries as
-// password and as every other string, and with each member broken by them.
+// canaryBodies returns bodies for an operation. The first one is valid: its passwords are
+// the secret, and its other strings the value. The others are broken with one of the two.
 func canaryBodies(op *openapi3.Operation, user, secret, value string) []string {
 	if op.RequestBody == nil {
 		return []string{"", secret}
@@ -150,17 +151,17 @@ func canaryBodies(op *openapi3.Operation, user, secret, value string) []string {
 	return append(bodies, whole[:len(whole)-1], whole+whole, `"`+secret+`"`, `["`+secret+`"]`, secret)
 }
 
-// Every request has a line with its id, its route and who asked; never its path.
+// The log has a line for every request with its id, its route and its user, but not its path.
 func TestLogLine(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	forged := strings.Repeat("A", 26)
-	answer := s.Send(t, "GET", "/openapi/v1/users/1?x=y", "", "X-Request-Id: "+forged)
+	answer := s.Send(t, "GET", people.First.Path()+"?x=y", "", "X-Request-Id: "+forged)
 	require.NotEqual(t, forged, answer.Header.Get("X-Request-Id"))
 	log := s.Log.String()
 	require.Contains(t, log, `"request_id":"`+answer.Header.Get("X-Request-Id")+`","method":"GET","route":"/openapi/v1/users/:user_id","status":200,`)
 	require.Contains(t, log, `"address":"127.0.0.1","user_id":1}`)
-	s.CreateUser(t, "ada")
-	entered := logIn(t, s, "default/ada", apitest.Password)
-	require.Contains(t, lineWith(t, s.Log.String(), entered.Header.Get("X-Request-Id")), `"user_id":2}`, "who has logged in")
+	ada := s.CreateUser(t, "ada")
+	entered := s.LogIn(t, ada.Username(), apitest.Password)
+	require.Contains(t, s.Log.LineWith(t, entered.Header.Get("X-Request-Id")), `"user_id":2}`, "the line of a log-in has the user")
 	require.NotContains(t, s.Log.String(), "x=y")
 }

@@ -3,18 +3,15 @@ package httpapi_test
 import (
 	"fmt"
 	"strconv"
-	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
-	"userapi/internal/password"
+	"userapi/internal/apitest"
 )
 
-// stranger is a client at an address of its own.
+// stranger is a client without a token, at an address of its own.
 type stranger struct {
 	s       *apitest.Server
 	address string
@@ -22,27 +19,24 @@ type stranger struct {
 
 func (c stranger) logIn(t *testing.T, name, password string) apitest.Answer {
 	t.Helper()
-	return c.s.Send(t, "POST", "/openapi/v1/auth-token", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password),
-		"Authorization:", "X-Forwarded-For: "+c.address)
+	return c.s.LogIn(t, name, password, "X-Forwarded-For: "+c.address)
 }
 
-// limited starts a server that lets 3 log-ins a minute fail, at a clock of the test's.
-func limited(t *testing.T) (at func(address string) stranger, now *atomic.Int64) {
+// startLimited starts a server that allows 3 failed log-ins a minute, and returns its clock.
+func startLimited(t *testing.T) (at func(address string) stranger, clock *apitest.Clock) {
 	t.Helper()
-	now = &atomic.Int64{}
-	now.Store(time.Now().Unix())
+	clock = apitest.NewClock()
 	s := apitest.Start(t, apitest.Config{
-		LogInLimit: 3, TrustedProxies: []string{"127.0.0.1"}, Now: func() time.Time { return time.Unix(now.Load(), 0) },
+		LogInLimit: 3, TrustedProxies: []string{"127.0.0.1"}, Clock: clock,
 	})
-	require.Equal(t, 201, s.Send(t, "POST", "/openapi/v1/users",
-		`{"nick_name":"ada","password":"correct horse","enterprise_id":"default","email":"ada@example.com"}`).Status)
-	return func(address string) stranger { return stranger{s, address} }, now
+	s.CreateUser(t, "ada", `"email":"ada@example.com"`)
+	return func(address string) stranger { return stranger{s, address} }, clock
 }
 
-// Failures are counted for an account from an address, however its name is spelt, also
-// for one that does not exist, and end a minute after the first of them.
+// Failed log-ins are counted for an account and an address, in any spelling of the name and
+// even if it does not exist. The count ends a minute after the first failure.
 func TestFailedLogInsAreLimited(t *testing.T) {
-	at, now := limited(t)
+	at, clock := startLimited(t)
 	here, there := at("192.0.2.1"), at("192.0.2.2")
 	for _, names := range [][]string{
 		{"ada@example.com", "ADA@example.com", "Ada@Example.com", "ada@EXAMPLE.com"},
@@ -56,30 +50,30 @@ func TestFailedLogInsAreLimited(t *testing.T) {
 				require.Equal(t, 401, here.logIn(t, name, "wrong").Status, "%s %d", name, i)
 			}
 			refused := here.logIn(t, names[3], apitest.Password)
-			require.Equal(t, 429, refused.Status, "the right password, too")
+			require.Equal(t, 429, refused.Status, "even with the right password")
 			require.Equal(t, "60", refused.Header.Get("Retry-After"))
 			require.Equal(t, "too_many_requests", string(refused.Problem(t).Code))
-			now.Add(59)
+			clock.Advance(59 * time.Second)
 			refused = here.logIn(t, names[0], apitest.Password)
 			require.Equal(t, 429, refused.Status)
 			require.Equal(t, "1", refused.Header.Get("Retry-After"))
-			require.Equal(t, 401, there.logIn(t, names[0], "wrong").Status, "from elsewhere it is another matter")
-			now.Add(1)
+			require.Equal(t, 401, there.logIn(t, names[0], "wrong").Status, "another address has a count of its own")
+			clock.Advance(time.Second)
 		}
 	}
 	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
 	for range 9 {
-		require.Equal(t, 200, here.logIn(t, "default/ada", apitest.Password).Status, "what succeeds is not counted")
+		require.Equal(t, 200, here.logIn(t, "default/ada", apitest.Password).Status, "log-ins that succeed are not counted")
 	}
 	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
 	require.Equal(t, 401, here.logIn(t, "default/ada", "wrong").Status)
 	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status)
 }
 
-// The two names of a user share their failures, but nobody learns from that which two
-// names are one user's: what is too much for the user is as if the password were wrong.
+// The two names of a user share their failures. If they have too many together, the answer
+// is that of a wrong password, so that nobody learns which two names are one user's.
 func TestFailuresByTheOtherName(t *testing.T) {
-	at, now := limited(t)
+	at, clock := startLimited(t)
 	here := at("192.0.2.1")
 	var wrong apitest.Answer
 	for range 3 {
@@ -88,11 +82,11 @@ func TestFailuresByTheOtherName(t *testing.T) {
 	}
 	for range 3 {
 		refused := here.logIn(t, "default/ada", apitest.Password)
-		require.Equal(t, withoutID(t, wrong), withoutID(t, refused), "the right password, by the other name")
+		require.Equal(t, wrong.WithoutRequestID(t), refused.WithoutRequestID(t), "even with the right password for the other name")
 	}
-	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status, "as any name that has failed three times")
+	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status, "this name itself has failed three times")
 	require.Equal(t, 200, at("192.0.2.2").logIn(t, "default/ada", apitest.Password).Status)
-	now.Add(60)
+	clock.Advance(time.Minute)
 	require.Equal(t, 200, here.logIn(t, "default/ada", apitest.Password).Status)
 
 	for i := range 30 {
@@ -103,10 +97,10 @@ func TestFailuresByTheOtherName(t *testing.T) {
 	require.Equal(t, 401, there.logIn(t, "ada@example.com", apitest.Password).Status)
 }
 
-// Names that only look alike are counted apart: an address is folded as ASCII, whether
-// it exists or not, and an enterprise not at all.
+// Names that only look alike have counts of their own: only ASCII is folded in an e-mail
+// address, whether it exists or not, and nothing in an enterprise.
 func TestNamesAreCountedApart(t *testing.T) {
-	at, _ := limited(t)
+	at, _ := startLimited(t)
 	for _, address := range []string{
 		"ada@example.com", "\u1d00da@example.com", "ada@e\u1e8bample.com", "kelvin@example.com", "\u212aelvin@example.com",
 		"default/nobody", "Default/nobody", "other/nobody",
@@ -118,26 +112,27 @@ func TestNamesAreCountedApart(t *testing.T) {
 	}
 }
 
-// The minute is the first failure's, not the last one's.
+// The minute begins with the first failure, not with the last.
 func TestMinuteOfFailures(t *testing.T) {
-	at, now := limited(t)
+	at, clock := startLimited(t)
 	here := at("192.0.2.1")
-	for _, wait := range []int64{0, 20, 20} {
-		now.Add(wait)
+	for _, wait := range []time.Duration{0, 20 * time.Second, 20 * time.Second} {
+		clock.Advance(wait)
 		require.Equal(t, 401, here.logIn(t, "ada@example.com", "wrong").Status)
 	}
 	require.Equal(t, "20", here.logIn(t, "ada@example.com", "wrong").Header.Get("Retry-After"))
-	now.Add(20)
+	clock.Advance(20 * time.Second)
 	require.Equal(t, 200, here.logIn(t, "ada@example.com", apitest.Password).Status)
 }
 
-// An address may fail ten times as often as an account from it. An IPv6 address is its /64.
+// An address can fail ten times as often as an account from it. All addresses of an IPv6 /64
+// count as one.
 func TestFailedLogInsOfAnAddress(t *testing.T) {
 	for name, addresses := range map[string][]string{
 		"IPv4": {"192.0.2.1", "::ffff:192.0.2.1"}, "IPv6": {"2001:db8::1", "2001:db8::ffff:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			at, now := limited(t)
+			at, clock := startLimited(t)
 			for i := range 30 {
 				require.Equal(t, 401, at(addresses[i%2]).logIn(t, fmt.Sprintf("nobody%d@example.com", i), "wrong").Status)
 			}
@@ -145,129 +140,121 @@ func TestFailedLogInsOfAnAddress(t *testing.T) {
 			require.Equal(t, 429, at(addresses[1]).logIn(t, "nobody@example.com", "wrong").Status)
 			require.Equal(t, 200, at("192.0.2.2").logIn(t, "ada@example.com", apitest.Password).Status)
 			require.Equal(t, 200, at("2001:db8:0:1::1").logIn(t, "ada@example.com", apitest.Password).Status)
-			now.Add(60)
+			clock.Advance(time.Minute)
 			require.Equal(t, 200, at(addresses[0]).logIn(t, "ada@example.com", apitest.Password).Status)
 		})
 	}
 }
 
-// An account may fail ten times as often from everywhere as from an address.
+// An account can fail ten times as often from all addresses as from one.
 func TestFailedLogInsOfAnAccount(t *testing.T) {
 	for _, name := range []string{"ada@example.com", "nobody@example.com"} {
-		at, now := limited(t)
+		at, clock := startLimited(t)
 		for i := range 30 {
 			require.Equal(t, 401, at(fmt.Sprintf("192.0.2.%d", i)).logIn(t, name, "wrong").Status)
 		}
 		require.Equal(t, 429, at("198.51.100.1").logIn(t, name, "wrong").Status)
 		require.Equal(t, 401, at("198.51.100.1").logIn(t, "other@example.com", "wrong").Status)
-		now.Add(60)
+		clock.Advance(time.Minute)
 		require.Equal(t, 401, at("198.51.100.1").logIn(t, name, "wrong").Status)
 	}
 }
 
-// Nobody gets more tries by sending them at once: they are counted before they are hashed.
+// Log-ins that are sent at once get no more tries, because they are counted before hashing.
 func TestLogInsAtOnceAreCounted(t *testing.T) {
-	held := newHeldHasher()
-	s := apitest.Start(t, apitest.Config{Hasher: held, LogInLimit: 3})
-	insertUser(t, s.SQL(t), "1")
+	held := apitest.NewHeldHasher()
+	s := apitest.Start(t, apitest.Config{Hasher: held, LogInLimit: 3, Clock: apitest.NewClock()})
+	s.DB.InsertPeople(t)
 	statuses := make(chan int)
 	for range 3 {
-		go func() { statuses <- logIn(t, s, "default/ada", "wrong").Status }()
+		go func() { statuses <- s.LogIn(t, people.User.Username(), "wrong").Status }()
 	}
 	for range 3 {
-		held.wait(t)
+		held.Wait()
 	}
 	for range 5 {
-		answer := logIn(t, s, "default/ada", "wrong")
+		answer := s.LogIn(t, people.User.Username(), "wrong")
 		require.Equal(t, 429, answer.Status)
-		require.Equal(t, "1", answer.Header.Get("Retry-After"), "nothing has failed yet")
+		require.Equal(t, "1", answer.Header.Get("Retry-After"), "no log-in has failed yet")
 	}
-	close(held.release)
+	held.Release()
 	for range 3 {
 		require.Equal(t, 401, <-statuses)
 	}
-	wait, err := strconv.Atoi(logIn(t, s, "default/ada", "wrong").Header.Get("Retry-After"))
-	require.NoError(t, err)
-	require.Greater(t, wait, 1)
+	require.Equal(t, "60", s.LogIn(t, people.User.Username(), "wrong").Header.Get("Retry-After"))
 }
 
-// A log-in that nobody has decided on does not count as failed.
+// A log-in that times out does not count as failed.
 func TestUndecidedLogInsAreNotCounted(t *testing.T) {
-	full := password.NewGate(password.Params(), 0)
-	s := apitest.Start(t, apitest.Config{Hasher: full, LogInLimit: 1, RequestTimeout: 20 * time.Millisecond})
-	for range 3 {
-		require.Equal(t, 503, logIn(t, s, "default/admin", "wrong").Status)
+	for timeout, entered := 20*time.Millisecond, 0; entered < 3; timeout *= 2 { // a busy machine takes longer to begin hashing
+		full := apitest.NewFullHasher()
+		s := apitest.Start(t, apitest.Config{Hasher: full, LogInLimit: 1, RequestTimeout: timeout})
+		for range 3 {
+			require.Equal(t, 503, s.LogIn(t, people.First.Username(), "wrong").Status)
+		}
+		entered = full.Entered()
 	}
 }
 
-// Without a trusted proxy, nobody chooses an address.
+// Without a trusted proxy, X-Forwarded-For does not change the address that is counted.
 func TestForwardedForIsNotBelieved(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{LogInLimit: 1})
+	s := apitest.Start(t, apitest.Config{LogInLimit: 1, Clock: apitest.NewClock()})
 	for i, status := range []int{401, 429, 429} {
-		answer := s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"a@example.com","password":"wrong"}`, fmt.Sprintf("X-Forwarded-For: 192.0.2.%d", i))
+		answer := s.LogIn(t, "a@example.com", "wrong", fmt.Sprintf("X-Forwarded-For: 192.0.2.%d", i))
 		require.Equal(t, status, answer.Status)
 	}
 }
 
-// A refusal is a line of the log, with the request's id, the address and the reason.
+// The log has a line for each refusal with the request id, the address and the code.
 func TestRefusalsAreLogged(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{LogInLimit: 1})
-	s.CreateUser(t, "ada")
-	as := "Authorization: " + s.TokenOf(t, 2)
+	s := apitest.Start(t, apitest.Config{LogInLimit: 1, Clock: apitest.NewClock()})
+	ada := s.CreateUser(t, "ada")
+	as := apitest.Auth(s.CreateToken(t, ada))
 	for code, answer := range map[string]apitest.Answer{
-		"unauthenticated":     s.Send(t, "GET", "/openapi/v1/users/1", "", "Authorization: wrong"),
+		"unauthenticated":     s.Send(t, "GET", people.First.Path(), "", apitest.Auth("wrong")),
 		"forbidden":           s.Send(t, "GET", "/openapi/v1/users", "", as),
-		"invalid_credentials": logIn(t, s, "default/ada", "wrong"),
+		"invalid_credentials": s.LogIn(t, ada.Username(), "wrong"),
 		"too_many_requests":   {},
 	} {
 		if code == "too_many_requests" {
-			logIn(t, s, "default/ada", "wrong")
-			answer = logIn(t, s, "default/ada", "wrong")
+			s.LogIn(t, ada.Username(), "wrong")
+			answer = s.LogIn(t, ada.Username(), "wrong")
 		}
 		require.Equal(t, code, string(answer.Problem(t).Code))
-		line := lineWith(t, s.Log.String(), answer.Header.Get("X-Request-Id"))
+		line := s.Log.LineWith(t, answer.Header.Get("X-Request-Id"))
 		require.Contains(t, line, `"status":`+strconv.Itoa(answer.Status))
 		require.Contains(t, line, `"address":"127.0.0.1"`)
 		require.Contains(t, line, `"problem":"`+code+`"`)
 	}
 }
 
-func lineWith(t *testing.T, log, text string) string {
-	t.Helper()
-	for line := range strings.Lines(log) {
-		if strings.Contains(line, text) {
-			return line
-		}
-	}
-	require.Fail(t, "no line has "+text)
-	return ""
-}
-
-// A token sends only so many requests a second, whatever they ask for; others are not held up.
+// A token can send only so many requests in a second. Other tokens are not slowed down.
 func TestRateLimit(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{RateLimit: 5})
-	s.CreateUser(t, "ada")
-	as := "Authorization: " + s.TokenOf(t, 2)
+	ada := s.CreateUser(t, "ada")
+	as := apitest.Auth(s.CreateToken(t, ada))
 	var refused apitest.Answer
-	passed, begin := 0, time.Now()
-	for range 10000 {
-		refused = s.Send(t, "PUT", "/openapi/v1/users/2", "[", "Content-Type: text/plain", as)
-		if refused.Status == 429 {
-			break
+	for passed, begin := 0, time.Now(); refused.Status != 429; {
+		for _, answer := range apitest.AtOnce(20, func(int) apitest.Answer {
+			return s.Send(t, "PUT", ada.Path(), "[", "Content-Type: text/plain", as)
+		}) {
+			if answer.Status == 429 { // the limit comes before the checks of the body
+				refused = answer
+				continue
+			}
+			require.Equal(t, 415, answer.Status)
+			passed++
 		}
-		require.Equal(t, 415, refused.Status)
-		passed++
+		require.GreaterOrEqual(t, passed, 5)
+		require.LessOrEqual(t, float64(passed), 5+5*time.Since(begin).Seconds())
 	}
-	require.GreaterOrEqual(t, passed, 5)
-	require.LessOrEqual(t, float64(passed), 5+5*time.Since(begin).Seconds())
-	require.Equal(t, 429, refused.Status, "before the body is looked at")
 	require.Equal(t, "1", refused.Header.Get("Retry-After"))
 	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", as).Status)
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "").Status, "another token")
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+s.TokenOf(t, 2)).Status, "of the same user, too")
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "").Status, "another token has a limit of its own")
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", apitest.Auth(s.CreateToken(t, ada))).Status, "even if it is the same user's")
 	require.Equal(t, 404, s.Send(t, "GET", "/nowhere", "", as).Status)
 	for range 20 {
-		require.Equal(t, 401, logIn(t, s, "default/ada", "wrong").Status, "who has no token is not counted")
+		require.Equal(t, 401, s.LogIn(t, ada.Username(), "wrong").Status, "requests without a token are not limited")
 	}
-	require.Eventually(t, func() bool { return s.Send(t, "GET", "/openapi/v1/users/2", "", as).Status == 200 }, time.Minute, 50*time.Millisecond)
+	apitest.WaitFor(func() bool { return s.Send(t, "GET", ada.Path(), "", as).Status == 200 })
 }

@@ -1,6 +1,6 @@
 //go:build node
 
-// What needs Node, and what 'make clients' and 'make docs' have made ready.
+// These tests need Node and the files that 'make clients' and 'make docs' prepare.
 
 package httpapi_test
 
@@ -14,14 +14,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
-// Each client says what README says it can, byte for byte, and does the whole job.
+// Each client sends exactly the states that README lists for it, and its other requests work.
 func TestClients(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		version []string // a file and what it has to say
+		version []string // a file, and the text in it that pins the version
 		command []string
 	}{
 		{"`gen/typescript`", nil, []string{"npm", "test", "--prefix", "../../gen/typescript"}},
@@ -38,7 +38,7 @@ func TestClients(t *testing.T) {
 			s := apitest.Start(t, apitest.Config{})
 			s.CreateUser(t, "ada")
 			wire := s.Wire(t)
-			run(t, wire.URL, s.Token, c.command...)
+			runProgram(t, wire.URL, s.Token, c.command...)
 			requireStates(t, c.name, wire.Sent())
 			did := map[string]bool{}
 			for _, sent := range wire.Sent() {
@@ -52,22 +52,22 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// A person opens /docs, authorizes, and tries to update a user with null.
+// In a browser, /docs lets a person authorize and send an update with null.
 func TestDocsInABrowser(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
+	ada := s.CreateUser(t, "ada")
 	wire := s.Wire(t)
 	picture, err := filepath.Abs("../../bin/docs.png")
 	require.NoError(t, err)
 	require.NoError(t, os.RemoveAll(picture))
-	run(t, wire.URL, s.Token, "node", "../../.ci/docs.mjs", picture)
-	require.Contains(t, wire.Sent(), apitest.Sent{Method: "PUT", Path: "/openapi/v1/users/2", Body: `{"is_active": null}`})
-	require.Equal(t, "NULL", apitest.Value(t, s.SQL(t), `SELECT is_active FROM users WHERE id = 2`))
+	runProgram(t, wire.URL, s.Token, "node", "../../.ci/docs.mjs", picture)
+	require.Contains(t, wire.Sent(), apitest.Sent{Method: "PUT", Path: ada.Path(), Body: `{"is_active": null}`})
+	require.Nil(t, s.DB.Row(t, ada).IsActive)
 	require.FileExists(t, picture)
 }
 
-// run runs a program that has to succeed.
-func run(t *testing.T, url, token string, command ...string) {
+// runProgram runs a program and requires it to succeed.
+func runProgram(t *testing.T, url, token string, command ...string) {
 	t.Helper()
 	program := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	program.Env = append(os.Environ(), "USERAPI_URL="+url, "USERAPI_TOKEN="+token)

@@ -2,35 +2,32 @@ package httpapi_test
 
 import (
 	"fmt"
-	"io"
-	"net/http"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
 func TestWhoMayDoWhat(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
-	as := "Authorization: " + s.TokenOf(t, 2)
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	as := apitest.Auth(s.CreateToken(t, ada))
 
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", as).Status)
-	own := s.Send(t, "PUT", "/openapi/v1/users/2", `{"email":"ada@example.com","phone":"1"}`, as)
+	require.Equal(t, 200, s.Send(t, "GET", ada.Path(), "", as).Status)
+	own := s.Send(t, "PUT", ada.Path(), `{"email":"ada@example.com","phone":"1"}`, as)
 	require.Equal(t, 200, own.Status)
 
-	missing := s.Send(t, "GET", "/openapi/v1/users/99", "", as)
-	for _, id := range []string{"1", "3"} {
+	missing := s.Send(t, "GET", people.Missing.Path(), "", as)
+	for _, other := range []apitest.Person{people.First, bob} {
 		for _, method := range []string{"GET", "PUT"} {
-			answer := s.Send(t, method, "/openapi/v1/users/"+id, "", as)
+			answer := s.Send(t, method, other.Path(), "", as)
 			require.Equal(t, 404, answer.Status)
-			require.Equal(t, withoutID(t, missing), withoutID(t, answer))
+			require.Equal(t, missing.WithoutRequestID(t), answer.WithoutRequestID(t))
 		}
-		require.Equal(t, 404, s.Send(t, "PUT", "/openapi/v1/users/"+id, `{"is_active":true,"password":"new password"}`, as).Status)
+		require.Equal(t, 404, s.Send(t, "PUT", other.Path(), `{"is_active":true,"password":"new password"}`, as).Status)
 	}
 
 	for body, faults := range map[string][]string{
@@ -40,146 +37,118 @@ func TestWhoMayDoWhat(t *testing.T) {
 		`{"password":"new password","enterprise_id":"other"}`: {"/enterprise_id not_allowed"},
 		`{"enterprise_id":"x","is_active":false,"phone":"2"}`: {"/enterprise_id not_allowed", "/is_active not_allowed"},
 	} {
-		answer := s.Send(t, "PUT", "/openapi/v1/users/2", body, as, `If-Match: "1"`)
+		answer := s.Send(t, "PUT", ada.Path(), body, as, `If-Match: "1"`)
 		require.Equal(t, 403, answer.Status, "403 comes before 412")
 		require.Equal(t, faults, answer.Faults(t))
 	}
-	require.JSONEq(t, own.Body, s.Send(t, "PUT", "/openapi/v1/users/2", "{}", as).Body, "one forbidden member refuses all")
+	require.JSONEq(t, own.Body, s.Send(t, "PUT", ada.Path(), "{}", as).Body, "one forbidden member refuses the whole update")
 
-	created := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`, as)
+	created := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), as)
 	require.Equal(t, 403, created.Status)
-	require.Empty(t, created.Faults(t), "it is not about a member")
+	require.Empty(t, created.Faults(t), "the role is at fault, not a member")
 	require.Equal(t, 422, s.Send(t, "POST", "/openapi/v1/users", `{}`, as).Status, "422 comes before 403")
 }
 
 func TestNobodyDeactivatesOneself(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for _, state := range []string{"false", "null"} {
-		answer := s.Send(t, "PUT", "/openapi/v1/users/1", fmt.Sprintf(`{"phone":"1","is_active":%s}`, state))
+		answer := s.Send(t, "PUT", people.First.Path(), fmt.Sprintf(`{"phone":"1","is_active":%s}`, state))
 		require.Equal(t, 409, answer.Status)
 		require.Equal(t, "own_account", string(answer.Problem(t).Code))
 		require.Equal(t, []string{"/is_active not_allowed"}, answer.Faults(t))
 	}
-	require.Equal(t, 412, s.Send(t, "PUT", "/openapi/v1/users/1", `{"is_active":null}`, `If-Match: "9"`).Status, "412 comes before 409")
-	answer := s.Send(t, "PUT", "/openapi/v1/users/1", `{"is_active":true,"enterprise_id":"moved"}`)
+	require.Equal(t, 412, s.Send(t, "PUT", people.First.Path(), `{"is_active":null}`, `If-Match: "9"`).Status, "412 comes before 409")
+	answer := s.Send(t, "PUT", people.First.Path(), `{"is_active":true,"enterprise_id":"moved"}`)
 	require.Equal(t, 200, answer.Status)
 	require.JSONEq(t, `{"enterprise_id":"moved","phone":"","is_active":true}`, answer.Body)
 }
 
-// What the actor was when the request came in no longer counts when it is carried out.
+// A change is decided on what is stored when it is written, not when the request came in.
 func TestRightsAreReadInTheUnit(t *testing.T) {
+	actor, target := people.System, people.User
 	for name, c := range map[string]struct {
-		meanwhile string
+		meanwhile func(t testing.TB, db *apitest.Database)
 		put, post int
 	}{
-		"token ended":       {`DELETE FROM tokens WHERE user_id = 1`, 401, 401},
-		"token expired":     {`UPDATE tokens SET expires = 1 WHERE user_id = 1`, 401, 401},
-		"actor deactivated": {`UPDATE users SET is_active = 0 WHERE id = 1`, 401, 401},
-		"actor undecided":   {`UPDATE users SET is_active = NULL WHERE id = 1`, 401, 401},
-		"role lost":         {`UPDATE users SET role = 'user' WHERE id = 1`, 404, 403},
-		"target gone":       {`DELETE FROM users WHERE id = 2`, 404, 201},
-		"target changed":    {`UPDATE users SET version = 2 WHERE id = 2`, 412, 201},
+		"token ended":       {func(t testing.TB, db *apitest.Database) { db.DeleteTokens(t, actor) }, 401, 401},
+		"token expired":     {func(t testing.TB, db *apitest.Database) { db.ExpireTokens(t, actor) }, 401, 401},
+		"actor deactivated": {func(t testing.TB, db *apitest.Database) { db.SetActive(t, actor, new(false)) }, 401, 401},
+		"actor undecided":   {func(t testing.TB, db *apitest.Database) { db.SetActive(t, actor, nil) }, 401, 401},
+		"role lost":         {func(t testing.TB, db *apitest.Database) { db.SetRole(t, actor, directory.RoleUser) }, 404, 403},
+		"target gone":       {func(t testing.TB, db *apitest.Database) { db.DeleteUser(t, target) }, 404, 201},
+		"target changed":    {func(t testing.TB, db *apitest.Database) { db.RaiseVersion(t, target) }, 412, 201},
 	} {
 		for _, method := range []string{"PUT", "POST"} {
 			t.Run(name+" "+method, func(t *testing.T) {
-				held := newHeldHasher()
+				held := apitest.NewHeldHasher()
 				s := apitest.Start(t, apitest.Config{Hasher: held})
-				db := s.SQL(t)
-				insertUser(t, db, "NULL")
-				answered := make(chan apitest.Answer)
-				go func() {
+				s.DB.InsertPeople(t)
+				var before string
+				answer := held.Meanwhile(t, func() apitest.Answer {
 					if method == "PUT" {
-						answered <- s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password"}`, `If-Match: "1"`)
-						return
+						return s.Send(t, "PUT", target.Path(), `{"password":"new password"}`, actor.Auth(), `If-Match: "1"`)
 					}
-					answered <- s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
-				}()
-				held.wait(t)
-				apitest.Exec(t, db, c.meanwhile)
-				close(held.release)
+					return s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), actor.Auth())
+				}, func() {
+					c.meanwhile(t, s.DB)
+					before = s.DB.State(t)
+				})
 				want := map[string]int{"PUT": c.put, "POST": c.post}[method]
-				require.Equal(t, want, (<-answered).Status)
+				require.Equal(t, want, answer.Status)
 				if want != 201 {
-					require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM users WHERE password_hash IS NOT NULL`))
-					require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) FROM events WHERE target_id <> 1`))
+					require.Equal(t, before, s.DB.State(t))
 				}
 			})
 		}
 	}
 }
 
-// A token that expires while its request waits no longer counts.
+// A token that expires while its request waits is refused.
 func TestClockIsReadInTheUnit(t *testing.T) {
-	var now atomic.Int64
-	now.Store(time.Now().Unix())
-	held := newHeldHasher()
-	s := apitest.Start(t, apitest.Config{Hasher: held, Now: func() time.Time { return time.Unix(now.Load(), 0) }})
-	token, _, err := s.Service.CreateToken(t.Context(), 1, "short", time.Minute)
-	require.NoError(t, err)
-	answered := make(chan apitest.Answer)
-	go func() {
-		answered <- s.Send(t, "PUT", "/openapi/v1/users/1", `{"password":"new password"}`, "Authorization: "+token)
-	}()
-	held.wait(t)
-	now.Add(3600)
-	close(held.release)
-	require.Equal(t, 401, (<-answered).Status)
+	held := apitest.NewHeldHasher()
+	clock := apitest.NewClock()
+	s := apitest.Start(t, apitest.Config{Hasher: held, Clock: clock})
+	token := s.CreateTokenWith(t, people.First, "short", time.Minute)
+	answer := held.Meanwhile(t, func() apitest.Answer {
+		return s.Send(t, "PUT", people.First.Path(), `{"password":"new password"}`, apitest.Auth(token))
+	}, func() { clock.Advance(time.Hour) })
+	require.Equal(t, 401, answer.Status)
 }
 
-// Nobody makes the server hash a password for an update that is refused anyway.
+// The server hashes no password for an update that it refuses.
 func TestRefusedUpdatesAreNotHashed(t *testing.T) {
-	s := apitest.Start(t, apitest.Config{Hasher: panickingHasher{}})
-	insertUser(t, s.SQL(t), "1")
-	as := "Authorization: " + s.TokenOf(t, 2)
+	s := apitest.Start(t, apitest.Config{Hasher: apitest.PanickingHasher{}})
+	s.DB.InsertPeople(t)
+	as := people.User.Auth()
 	const body = `{"password":"new password"}`
-	require.Equal(t, 404, s.Send(t, "PUT", "/openapi/v1/users/9", body).Status)
-	require.Equal(t, 404, s.Send(t, "PUT", "/openapi/v1/users/1", body, as).Status)
-	require.Equal(t, 403, s.Send(t, "PUT", "/openapi/v1/users/2", `{"password":"new password","is_active":true}`, as).Status)
-	require.Equal(t, 412, s.Send(t, "PUT", "/openapi/v1/users/2", body, `If-Match: "9"`).Status)
-	require.Equal(t, 403, s.Send(t, "POST", "/openapi/v1/users", newUser+`}`, as).Status)
+	require.Equal(t, 404, s.Send(t, "PUT", people.Missing.Path(), body).Status)
+	require.Equal(t, 404, s.Send(t, "PUT", people.First.Path(), body, as).Status)
+	require.Equal(t, 403, s.Send(t, "PUT", people.User.Path(), `{"password":"new password","is_active":true}`, as).Status)
+	require.Equal(t, 412, s.Send(t, "PUT", people.User.Path(), body, `If-Match: "9"`).Status)
+	require.Equal(t, 403, s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), as).Status)
 }
 
-// What ends while a body is on its way no longer counts, also where nothing is written.
+// Rights that end while a body arrives no longer count, even if nothing is written.
 func TestRightsThatEndWhileTheBodyArrives(t *testing.T) {
-	const password = `{"password":"new password","password1":"new password"}`
+	newPassword := apitest.NewPassword("new password")
+	deleted := func(db *apitest.Database) { db.DeleteUser(t, people.Admin) }
+	deactivated := func(db *apitest.Database) { db.SetActive(t, people.Admin, new(false)) }
 	for _, c := range []struct {
-		meanwhile, path, body string
-		status                int
+		meanwhile  func(db *apitest.Database)
+		path, body string
+		status     int
 	}{
-		{`DELETE FROM users WHERE id = 4`, "/openapi/v1/users/2", `{}`, 401},
-		{`DELETE FROM users WHERE id = 4`, "/openapi/v1/changepwd", password, 401},
-		{`UPDATE users SET is_active = 0 WHERE id = 4`, "/openapi/v1/users/2", `{}`, 401},
-		{`UPDATE users SET is_active = 0 WHERE id = 4`, "/openapi/v1/changepwd", password, 401},
-		{`UPDATE users SET role = 'user' WHERE id = 4`, "/openapi/v1/users/2", `{}`, 404},
-		{`UPDATE users SET enterprise_id = 'x' WHERE id = 4`, "/openapi/v1/users/2", `{"phone":"1"}`, 404},
+		{deleted, people.User.Path(), `{}`, 401},
+		{deleted, "/openapi/v1/changepwd", newPassword, 401},
+		{deactivated, people.User.Path(), `{}`, 401},
+		{deactivated, "/openapi/v1/changepwd", newPassword, 401},
+		{func(db *apitest.Database) { db.SetRole(t, people.Admin, directory.RoleUser) }, people.User.Path(), `{}`, 404},
+		{func(db *apitest.Database) { db.SetEnterprise(t, people.Admin, "x") }, people.User.Path(), `{"phone":"1"}`, 404},
 	} {
-		s := apitest.Start(t, apitest.Config{Hasher: panickingHasher{}})
-		db := s.SQL(t)
-		insertPeople(t, db)
-		body, sending := io.Pipe()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL+c.path, body)
-		require.NoError(t, err)
-		request.Header = http.Header{
-			"Authorization": {people[2].token()}, "Content-Type": {"application/json"}, "Expect": {"100-continue"},
-		}
-		status := make(chan int)
-		go func() {
-			response, err := http.DefaultTransport.RoundTrip(request)
-			if err != nil {
-				t.Error(err)
-				status <- 0
-				return
-			}
-			_ = response.Body.Close()
-			status <- response.StatusCode
-		}()
-		// The first byte is taken once the server has asked for the body.
-		_, err = io.WriteString(sending, c.body[:1])
-		require.NoError(t, err)
-		apitest.Exec(t, db, c.meanwhile)
-		_, err = io.WriteString(sending, c.body[1:])
-		require.NoError(t, err)
-		require.NoError(t, sending.Close())
-		require.Equal(t, c.status, <-status, "%+v", c)
+		s := apitest.Start(t, apitest.Config{Hasher: apitest.PanickingHasher{}})
+		s.DB.InsertPeople(t)
+		answer := apitest.SendInTwoParts(t, "PUT", s.URL+c.path, people.Admin.Token(), c.body,
+			func() { c.meanwhile(s.DB) })
+		require.Equal(t, c.status, answer.Status, "%s %s", c.path, c.body)
 	}
 }

@@ -8,39 +8,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
-// atOnce runs n functions at the same moment and collects what they return.
-func atOnce[T any](n int, do func(i int) T) []T {
-	start, results := make(chan struct{}), make(chan T)
-	for i := range n {
-		go func() {
-			<-start
-			results <- do(i)
-		}()
-	}
-	close(start)
-	all := make([]T, n)
-	for i := range n {
-		all[i] = <-results
-	}
-	return all
-}
-
-// taken is all that the losers of an address learn.
-const taken = `{"type":"urn:userapi:problem:email_taken","title":"E-mail address taken","status":409,
-	"detail":"Another user has this e-mail address. Nothing was changed.","code":"email_taken","request_id":"",
-	"errors":[{"pointer":"/email","code":"taken","detail":"Send another value."}]}`
-
-// Eight users claim an address at once, each in letter cases of their own: one has it,
-// the others learn that it is taken and nothing of who has it.
+// Eight users claim an address at once, each in another letter case. One of them gets it.
+// The others learn that it is taken, but not by whom.
 func TestClaimsOfOneAddress(t *testing.T) {
 	const clients, rounds = 8, 1000
 	s := apitest.Start(t, apitest.Config{})
-	tokens := make([]string, clients)
+	users, tokens := make([]apitest.Person, clients), make([]string, clients)
 	for i := range clients {
-		tokens[i] = s.TokenOf(t, s.CreateUser(t, fmt.Sprintf("user%d", i)).UserID)
+		users[i] = s.CreateUser(t, fmt.Sprintf("user%d", i))
+		tokens[i] = s.CreateToken(t, users[i])
 	}
 	spelt := func(address string, i int) string {
 		letters := []byte(address)
@@ -49,8 +28,8 @@ func TestClaimsOfOneAddress(t *testing.T) {
 	}
 	for round := range rounds {
 		address := fmt.Sprintf("claimants.%d@example.com", round)
-		answers := atOnce(clients, func(i int) apitest.Answer {
-			return s.Send(t, "PUT", fmt.Sprintf("/openapi/v1/users/%d", i+2), fmt.Sprintf(`{"email":%q}`, spelt(address, i)), "Authorization: "+tokens[i])
+		answers := apitest.AtOnce(clients, func(i int) apitest.Answer {
+			return s.Send(t, "PUT", users[i].Path(), fmt.Sprintf(`{"email":%q}`, spelt(address, i)), apitest.Auth(tokens[i]))
 		})
 		won := 0
 		for _, answer := range answers {
@@ -59,23 +38,29 @@ func TestClaimsOfOneAddress(t *testing.T) {
 				continue
 			}
 			require.Equal(t, 409, answer.Status, answer.Body)
-			require.JSONEq(t, taken, withoutID(t, answer))
+			requireExample(t, apitest.Contract().Components.Responses["Conflict"].Value, answer)
 		}
 		require.Equal(t, 1, won)
 	}
-	db := s.SQL(t)
-	require.Equal(t, "0", apitest.Value(t, db, `SELECT count(*) - count(DISTINCT lower(email)) FROM users WHERE email IS NOT NULL`))
-	require.Equal(t, fmt.Sprint(rounds), apitest.Value(t, db, `SELECT sum(version - 1) FROM users`), "only who has won was changed")
+	changes, addresses := int64(0), map[string]bool{}
+	for _, row := range s.DB.Rows(t) {
+		changes += row.Version - 1
+		if row.Email != "" {
+			require.False(t, addresses[strings.ToLower(row.Email)], row.Email)
+			addresses[strings.ToLower(row.Email)] = true
+		}
+	}
+	require.EqualValues(t, rounds, changes, "only the winner of each round was changed")
 }
 
-// Eight writers with one If-Match, by any operation that takes it: one wins.
+// If eight updates and deletions have the same If-Match, one of them succeeds.
 func TestOneVersionIsWonOnce(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for range 20 {
-		created := s.Send(t, "POST", "/openapi/v1/users", newUser+`}`)
+		created := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"))
 		require.Equal(t, 201, created.Status)
 		path := created.Header.Get("Location")
-		statuses := atOnce(8, func(i int) int {
+		statuses := apitest.AtOnce(8, func(i int) int {
 			if i == 0 {
 				return s.Send(t, "DELETE", path, "", `If-Match: "1"`).Status
 			}
@@ -94,16 +79,16 @@ func TestOneVersionIsWonOnce(t *testing.T) {
 	}
 }
 
-// A name is given once, whoever else wants it at the same moment.
+// If eight users are created with one name at the same moment, one of them gets it.
 func TestClaimsOfOneName(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for round := range 20 {
-		statuses := atOnce(8, func(i int) int {
+		statuses := apitest.AtOnce(8, func(i int) int {
 			name := fmt.Sprintf("name%d", round)
 			if i%2 == 0 {
 				name = strings.ToUpper(name)
 			}
-			return s.Send(t, "POST", "/openapi/v1/users", fmt.Sprintf(`{"nick_name":%q,"password":"correct horse","enterprise_id":"default"}`, name)).Status
+			return s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", name)).Status
 		})
 		require.ElementsMatch(t, []int{201, 409, 409, 409, 409, 409, 409, 409}, statuses)
 	}

@@ -7,21 +7,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
-const hidden = `{"code":"not_found","detail":"There is no such path, or no such user that you may see.","errors":[],` +
-	`"request_id":"","status":404,"title":"Not found","type":"urn:userapi:problem:not_found"}`
-
-// withoutID is a problem without the one member that differs each time.
-func withoutID(t *testing.T, a apitest.Answer) string {
-	t.Helper()
-	return strings.TrimSpace(strings.ReplaceAll(a.Body, a.Problem(t).RequestID, ""))
-}
-
-// Ids that name nobody, of any spelling, are 404: 1 is a user, but not in another spelling.
 func TestUnknownIDs(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
+	notFound := s.Send(t, "GET", people.Missing.Path(), "").WithoutRequestID(t)
 	for _, id := range []string{
 		"0", "-1", "+1", "01", "1.0", "1.5", "1e0", "0x1", "2", "2147483647", "2147483648", "4294967297",
 		strings.Repeat("9", 30), strings.Repeat("1", 65), "abc", "null", "true", "%00", "1%00", "%FF", "a%2Fb", "1%2F",
@@ -31,18 +22,19 @@ func TestUnknownIDs(t *testing.T) {
 			answer := s.Send(t, method, "/openapi/v1/users/"+id, "")
 			require.Equal(t, 404, answer.Status, "%s %s", method, id)
 			if method != "HEAD" {
-				require.Equal(t, hidden, withoutID(t, answer))
+				require.Equal(t, notFound, answer.WithoutRequestID(t))
 			}
 		}
 	}
 	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/1", "").Status)
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/%31", "").Status, "RFC 3986 §2.3: the same path")
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/%31", "").Status, "it is the same path (RFC 3986 §2.3)")
 }
 
-// Unknown routes are 404 and unknown methods 405, before any token is asked for.
+// Unknown routes are 404 and unknown methods are 405, even without a token.
 func TestUnknownRoutes(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	const none = "Authorization:"
+	const none = apitest.NoAuth
+	notFound := s.Send(t, "GET", people.Missing.Path(), "").WithoutRequestID(t)
 	for _, path := range []string{
 		"/", "/openapi", "/openapi/v1", "/openapi/v1/", "/openapi/v1/users/", "/openapi/v1/users/1/", "/openapi/v1/users/1/x",
 		"/openapi/v1//users/1", "/openapi/v2/users/1", "/Openapi/v1/users/1", "/openapi/v1/users/1/2/3", "/openapi/v1/users/1/changepwd/", "/openapi/v1/users/1/audit/x",
@@ -51,7 +43,7 @@ func TestUnknownRoutes(t *testing.T) {
 		for _, method := range []string{"GET", "PUT", "DELETE", "BREW"} {
 			answer := s.Send(t, method, path, "", none)
 			require.Equal(t, 404, answer.Status, "%s %s", method, path)
-			require.Equal(t, hidden, withoutID(t, answer))
+			require.Equal(t, notFound, answer.WithoutRequestID(t))
 		}
 	}
 	for path, allowed := range map[string]string{
@@ -77,7 +69,7 @@ func TestUnknownRoutes(t *testing.T) {
 		require.Empty(t, options.Body)
 	}
 	require.Equal(t, 405, s.Send(t, "HEAD", "/openapi/v1/changepwd", "").Status)
-	require.Equal(t, 404, s.Send(t, "GET", "/openapi/v1/users//audit", "", "Authorization:").Status)
+	require.Equal(t, 404, s.Send(t, "GET", "/openapi/v1/users//audit", "", apitest.NoAuth).Status)
 	require.Equal(t, 404, s.SendRaw(t, "OPTIONS * HTTP/1.1\nHost: x", "").Status)
 }
 
@@ -99,13 +91,13 @@ func TestHeadAnswersAsGet(t *testing.T) {
 
 func TestProbes(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	const none = "Authorization:"
+	const none = apitest.NoAuth
 	contract, err := os.ReadFile("../../openapi.yaml")
 	require.NoError(t, err)
 	answer := s.Send(t, "GET", "/openapi.yaml", "", none)
 	require.Equal(t, 200, answer.Status)
 	require.Equal(t, "application/yaml", answer.Header.Get("Content-Type"))
-	require.Equal(t, string(contract), answer.Body, "byte for byte")
+	require.Equal(t, string(contract), answer.Body, "it is openapi.yaml byte for byte")
 
 	answer = s.Send(t, "GET", "/openapi.json", "", none)
 	require.Equal(t, 200, answer.Status)
@@ -114,7 +106,7 @@ func TestProbes(t *testing.T) {
 
 	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", none).Status)
 	require.Equal(t, 200, s.Send(t, "GET", "/readyz", "", none).Status)
-	apitest.Exec(t, s.SQL(t), `ALTER TABLE users RENAME TO gone`)
+	s.DB.Break(t)
 	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", none).Status)
 	answer = s.Send(t, "GET", "/readyz", "", none)
 	require.Equal(t, 503, answer.Status)

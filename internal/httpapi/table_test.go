@@ -1,84 +1,24 @@
 package httpapi_test
 
 import (
-	"context"
-	"crypto/sha256"
+	"cmp"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"userapi/internal/apitest"
 	"userapi/internal/directory"
-	"userapi/internal/httpapi/apitest"
 )
 
-// person is one of those who act in TestPolicyTable, and whom it is done to.
-type person struct {
-	id         int
-	role       directory.Role
-	enterprise string
-}
-
-const (
-	user   = directory.RoleUser
-	admin  = directory.RoleAdministrator
-	system = directory.RoleSystemAdministrator
-)
-
-// people has two of each kind in two enterprises, so that no administrator is the last.
-var people = []person{
-	{2, user, "default"},
-	{3, user, "default"},
-	{4, admin, "default"},
-	{5, admin, "default"},
-	{6, system, "default"},
-	{7, user, "other"},
-	{8, admin, "other"},
-	{9, admin, "other"},
-	{10, system, "other"},
-}
-
-// missing is nobody.
-var missing = person{id: 99}
-
-func (p person) token() string { return fmt.Sprintf("token-of-%d", p.id) }
-
-// insertPeople makes everyone but user 1 anew, each with a token.
-func insertPeople(t testing.TB, db *apitest.Conn) {
-	t.Helper()
-	apitest.Exec(t, db, `BEGIN IMMEDIATE; DELETE FROM users WHERE id > 1`)
-	for _, p := range people {
-		apitest.Exec(t, db, `INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, is_active, create_time)
-			VALUES (?1, 1, 'n' || ?1, 'n' || ?1, ?3, ?2, '', 1, 0)`, p.id, p.role, p.enterprise)
-		hash := sha256.Sum256([]byte(p.token()))
-		apitest.Exec(t, db, `INSERT INTO tokens (hash, user_id, name, kind, created) VALUES (?, ?, 'x', 'made', 0)`, hash[:], p.id)
-	}
-	apitest.Exec(t, db, `COMMIT`)
-}
-
-// passwordHash is the hash of apitest.Password.
-var passwordHash = sync.OnceValues(func() (string, error) {
-	return apitest.CheapGate().Hash(context.Background(), apitest.Password)
-})
-
-// insertPeopleWhoLogIn makes everyone but user 1 anew, with apitest.Password.
-func insertPeopleWhoLogIn(t testing.TB, db *apitest.Conn) {
-	t.Helper()
-	hash, err := passwordHash()
-	require.NoError(t, err)
-	insertPeople(t, db)
-	apitest.Exec(t, db, `UPDATE users SET password_hash = ? WHERE id > 1`, hash)
-}
-
-// included reads the policy's scopes once more, in other words.
-func included(scope directory.Scope, actor, target person) bool {
+// isInScope reports whether a scope has the target. It is written apart from the policy.
+func isInScope(scope directory.Scope, actor, target apitest.Person) bool {
 	switch scope {
 	case directory.ScopeEveryone:
-		return target != missing
+		return target != people.Missing
 	case directory.ScopeEnterprise:
-		return target.role != system && target.enterprise == actor.enterprise
+		return target.Role != directory.RoleSystemAdministrator && target.Enterprise == actor.Enterprise
 	case directory.ScopeOneself:
 		return target == actor
 	default:
@@ -86,31 +26,33 @@ func included(scope directory.Scope, actor, target person) bool {
 	}
 }
 
-// seen says likewise whom a role sees.
-func seen(actor, target person) bool {
-	return included(map[directory.Role]directory.Scope{
-		user: directory.ScopeOneself, admin: directory.ScopeEnterprise, system: directory.ScopeEveryone,
-	}[actor.role], actor, target)
+// isVisible reports whether the actor can know of the target.
+func isVisible(actor, target apitest.Person) bool {
+	return isInScope(map[directory.Role]directory.Scope{
+		directory.RoleUser:                directory.ScopeOneself,
+		directory.RoleAdministrator:       directory.ScopeEnterprise,
+		directory.RoleSystemAdministrator: directory.ScopeEveryone,
+	}[actor.Role], actor, target)
 }
 
-// attempted is one request about a target.
-type attempted struct {
+// attempt is a request about a target.
+type attempt struct {
 	op                 directory.Operation
 	method, path, body string
 	fields             []directory.Field
-	allowed            int // what is answered if the policy allows it
+	allowed            int // the status if the policy allows it
 }
 
-// attempts are all requests that an actor can send about a target.
-func attempts(actor, target person) []attempted {
-	path := fmt.Sprintf("/openapi/v1/users/%d", target.id)
-	all := []attempted{
+// attemptsOn returns the requests about a target: every operation, and every member.
+func attemptsOn(actor, target apitest.Person) []attempt {
+	path := target.Path()
+	all := []attempt{
 		{directory.OperationGetUser, "GET", path, "", nil, 200},
 		{directory.OperationUpdateUser, "PUT", path, "", nil, 200},
 		{directory.OperationListUserEvents, "GET", path + "/audit", "", nil, 200},
 		{
 			directory.OperationChangePassword, "PUT", path + "/changepwd",
-			fmt.Sprintf(`{"user_id":%d,"password":"new password","password1":"new password"}`, target.id),
+			target.NewPassword("new password"),
 			[]directory.Field{directory.FieldPassword},
 			200,
 		},
@@ -121,7 +63,7 @@ func attempts(actor, target person) []attempted {
 	}
 	for first, value := range members {
 		body := fmt.Sprintf(`%q:%s`, first, value)
-		single := attempted{directory.OperationUpdateUser, "PUT", path, "{" + body + "}", []directory.Field{first}, 200}
+		single := attempt{directory.OperationUpdateUser, "PUT", path, "{" + body + "}", []directory.Field{first}, 200}
 		if first == directory.FieldIsActive && target == actor {
 			single.allowed = 409
 		}
@@ -132,16 +74,16 @@ func attempts(actor, target person) []attempted {
 			all = append(all, pair)
 		}
 	}
-	deleted := attempted{directory.OperationDeleteUser, "DELETE", path, "", nil, 204}
-	appointed := attempted{
+	deleted := attempt{directory.OperationDeleteUser, "DELETE", path, "", nil, 204}
+	appointed := attempt{
 		directory.OperationCreateAdministrator, "POST", "/openapi/v1/administrators",
-		fmt.Sprintf(`{"user_id":"%d","eid":%q}`, target.id, max(target.enterprise, "default")), nil, 201,
+		target.Appointment(cmp.Or(target.Enterprise, "default")), nil, 201,
 	}
-	dismissed := attempted{directory.OperationDeleteAdministrator, "DELETE", fmt.Sprintf("/openapi/v1/administrators/%d", target.id), "", nil, 204}
-	if target.role == system {
+	dismissed := attempt{directory.OperationDeleteAdministrator, "DELETE", target.AdministratorPath(), "", nil, 204}
+	if target.Role == directory.RoleSystemAdministrator {
 		appointed.allowed = 409
 	}
-	if target.role != admin {
+	if target.Role != directory.RoleAdministrator {
 		dismissed.allowed = 404
 	}
 	if target == actor {
@@ -150,43 +92,38 @@ func attempts(actor, target person) []attempted {
 	return append(all, deleted, appointed, dismissed)
 }
 
-// Every rule of the policy, for every kind of actor and target and every member, asked
-// through the front door. What is refused has changed nothing, and a hidden user is as
-// a missing one.
+// The API keeps every rule of the policy, for every kind of actor and target and for every
+// member. A refused request changes nothing, and a hidden user looks like a missing one.
 func TestPolicyTable(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	db := s.SQL(t)
-	state := func() string {
-		return apitest.Value(t, db, `SELECT group_concat(concat_ws('|', id, version, enterprise_id, role, email, phone, is_active, password_hash),
-			char(10)) || (SELECT '|' || count(*) || '|' || max(id) FROM tokens) || (SELECT '|' || count(*) FROM events) FROM users`)
-	}
-	insertPeople(t, db)
+	s.DB.InsertPeople(t)
+	notFound := s.Send(t, "GET", people.Missing.Path(), "").WithoutRequestID(t)
 	changed := false
-	for _, actor := range []person{people[0], people[2], people[4]} {
-		for _, target := range append(slices.Clone(people), missing) {
-			for _, a := range attempts(actor, target) {
+	for _, actor := range []apitest.Person{people.User, people.Admin, people.System} {
+		for _, target := range append(people.Inserted(), people.Missing) {
+			for _, a := range attemptsOn(actor, target) {
 				if changed {
-					insertPeople(t, db)
+					s.DB.InsertPeople(t)
 				}
-				before := state()
-				rule, listed := directory.RuleOf(a.op, actor.role)
+				before := s.DB.State(t)
+				rule, listed := directory.RuleOf(a.op, actor.Role)
 				refused := slices.ContainsFunc(a.fields, func(f directory.Field) bool { return !slices.Contains(rule.Fields, f) })
 				want := a.allowed
 				switch {
 				case !listed:
 					want = 403
-				case !seen(actor, target):
+				case !isVisible(actor, target):
 					want = 404
-				case !included(rule.Scope, actor, target), refused:
+				case !isInScope(rule.Scope, actor, target), refused:
 					want = 403
 				}
-				answer := s.Send(t, a.method, a.path, a.body, "Authorization: "+actor.token())
+				answer := s.Send(t, a.method, a.path, a.body, actor.Auth())
 				about := fmt.Sprintf("%s of %+v by %+v with %s", a.op, target, actor, a.body)
 				require.Equal(t, want, answer.Status, "%s\n%s", about, answer.Body)
 				if answer.Status == 404 {
-					require.Equal(t, hidden, withoutID(t, answer), about)
+					require.Equal(t, notFound, answer.WithoutRequestID(t), about)
 				}
-				now := state()
+				now := s.DB.State(t)
 				if changed = now != before; changed {
 					require.Less(t, answer.Status, 300, about)
 				}
@@ -195,18 +132,14 @@ func TestPolicyTable(t *testing.T) {
 	}
 }
 
-// The rules about enterprises and about oneself.
+// The API keeps the rules that are about an enterprise or about the actor.
 func TestPolicyOfEnterprises(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	db := s.SQL(t)
-	created := func(enterprise string) string {
-		return fmt.Sprintf(`{"nick_name":"new","password":"correct horse","enterprise_id":%q}`, enterprise)
-	}
-	for _, actor := range []person{people[0], people[2], people[4]} {
+	for _, actor := range []apitest.Person{people.User, people.Admin, people.System} {
 		for _, c := range []struct {
 			op                 directory.Operation
 			method, path, body string
-			enterprise         string // "": none is named
+			enterprise         string // "": the request names none
 			allowed            int
 		}{
 			{directory.OperationListUsers, "GET", "/openapi/v1/users", "", "", 200},
@@ -214,18 +147,18 @@ func TestPolicyOfEnterprises(t *testing.T) {
 			{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=default", "", "default", 200},
 			{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=other", "", "other", 200},
 			{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=Default", "", "Default", 200},
-			{directory.OperationCreateUser, "POST", "/openapi/v1/users", created("default"), "default", 201},
-			{directory.OperationCreateUser, "POST", "/openapi/v1/users", created("other"), "other", 201},
-			{directory.OperationChangeOwnPassword, "PUT", "/openapi/v1/changepwd", `{"password":"new password","password1":"new password"}`, "", 200},
+			{directory.OperationCreateUser, "POST", "/openapi/v1/users", apitest.NewUser("default", "new"), "default", 201},
+			{directory.OperationCreateUser, "POST", "/openapi/v1/users", apitest.NewUser("other", "new"), "other", 201},
+			{directory.OperationChangeOwnPassword, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("new password"), "", 200},
 			{directory.OperationDeleteAuthToken, "DELETE", "/openapi/v1/auth-token", "", "", 204},
 		} {
-			insertPeople(t, db)
-			rule, listed := directory.RuleOf(c.op, actor.role)
+			s.DB.InsertPeople(t)
+			rule, listed := directory.RuleOf(c.op, actor.Role)
 			want := c.allowed
-			if !listed || c.enterprise != "" && rule.Scope != directory.ScopeEveryone && c.enterprise != actor.enterprise {
+			if !listed || c.enterprise != "" && rule.Scope != directory.ScopeEveryone && c.enterprise != actor.Enterprise {
 				want = 403
 			}
-			answer := s.Send(t, c.method, c.path, c.body, "Authorization: "+actor.token())
+			answer := s.Send(t, c.method, c.path, c.body, actor.Auth())
 			require.Equal(t, want, answer.Status, "%+v by %+v: %s", c, actor, answer.Body)
 		}
 	}

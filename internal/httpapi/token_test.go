@@ -2,50 +2,48 @@ package httpapi_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
 func TestLogIn(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	created := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"Ad\u00e9le","password":"correct horse","enterprise_id":"Default","email":"Ada@Example.com"}`)
-	require.Equal(t, 201, created.Status)
+	adele := s.CreateUserIn(t, "Default", "Ad\u00e9le", `"email":"Ada@Example.com"`)
 	for _, name := range []string{"Ada@Example.com", "ada@example.COM", "Default/Ad\u00e9le", "Default/ADE\u0301LE"} {
-		answer := logIn(t, s, name, apitest.Password)
+		answer := s.LogIn(t, name, apitest.Password)
 		require.Equal(t, 200, answer.Status, name)
 		var token client.AuthToken
 		require.NoError(t, json.Unmarshal([]byte(answer.Body), &token))
 		require.Regexp(t, `^ua_[A-Za-z0-9_-]{43}$`, token.Token)
-		require.WithinDuration(t, time.Now().Add(apitest.TokenLife), token.ExpiresAt, time.Minute)
-		require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: Bearer "+token.Token).Status)
+		s.RequireRecent(t, token.ExpiresAt.Add(-apitest.TokenLife))
+		require.Equal(t, 200, s.Send(t, "GET", adele.Path(), "", "Authorization: Bearer "+token.Token).Status)
 	}
-	wrong := logIn(t, s, "ada@example.com", "wrong")
+	wrong := s.LogIn(t, "ada@example.com", "wrong")
 	require.Equal(t, 401, wrong.Status)
 	require.Equal(t, "Bearer", wrong.Header.Get("WWW-Authenticate"))
 	require.Equal(t, "invalid_credentials", string(wrong.Problem(t).Code))
-	for _, state := range []string{"true", "false", "null"} {
-		apitest.Exec(t, s.SQL(t), `UPDATE users SET is_active = `+strings.Replace(state, "null", "NULL", 1)+` WHERE id = 2`)
+	for _, active := range []*bool{new(true), new(false), nil} {
+		s.DB.SetActive(t, adele, active)
 		for _, name := range []string{
 			"nobody@example.com", "Ad\u00e9le", "default/Ad\u00e9le", "/Ad\u00e9le", "Default/", "Default", "x/y/z", "2",
 			"Default/admin", "default/admin", "ada@example.com ", "%", "' OR 1=1", "Ada@Example.com\u0301",
 		} {
-			answer := logIn(t, s, name, apitest.Password)
-			require.Equal(t, withoutID(t, wrong), withoutID(t, answer), name)
+			answer := s.LogIn(t, name, apitest.Password)
+			require.Equal(t, wrong.WithoutRequestID(t), answer.WithoutRequestID(t), name)
 			require.Equal(t, wrong.Header.Get("WWW-Authenticate"), answer.Header.Get("WWW-Authenticate"))
 		}
 		for _, password := range []string{"Correct horse", "correct horse ", "x", strings.Repeat("x", 128)} {
-			require.Equal(t, withoutID(t, wrong), withoutID(t, logIn(t, s, "ada@example.com", password)))
+			require.Equal(t, wrong.WithoutRequestID(t), s.LogIn(t, "ada@example.com", password).WithoutRequestID(t))
 		}
-		if state != "true" {
-			require.Equal(t, withoutID(t, wrong), withoutID(t, logIn(t, s, "ada@example.com", apitest.Password)), "not active")
+		if active == nil || !*active {
+			require.Equal(t, wrong.WithoutRequestID(t), s.LogIn(t, "ada@example.com", apitest.Password).WithoutRequestID(t), "the user is not active")
 		}
 	}
 	for _, body := range []string{
@@ -53,126 +51,124 @@ func TestLogIn(t *testing.T) {
 		`{"username":"` + strings.Repeat("x", 255) + `","password":"x"}`, `{"username":1,"password":"x"}`,
 		`{"username":"a\u0000b","password":"x"}`, `{"username":null,"password":null}`,
 	} {
-		require.Equal(t, 422, s.Send(t, "POST", "/openapi/v1/auth-token", body, "Authorization:").Status, body)
+		require.Equal(t, 422, s.Send(t, "POST", "/openapi/v1/auth-token", body, apitest.NoAuth).Status, body)
 	}
-	require.Equal(t, 401, s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"a@b","password":"x"}`).Status, "a token is not needed and does not help")
+	require.Equal(t, 401, s.Send(t, "POST", "/openapi/v1/auth-token", `{"username":"a@b","password":"x"}`).Status, "a token makes no difference")
 }
 
-// Log-in tokens end by themselves, by logging out, and the oldest one beyond fifty.
+// A log-in token ends when it expires, when its owner logs out, and when its owner has fifty
+// newer ones.
 func TestLogInTokensEnd(t *testing.T) {
-	var now atomic.Int64
-	now.Store(time.Now().Unix())
-	s := apitest.Start(t, apitest.Config{Now: func() time.Time { return time.Unix(now.Load(), 0) }})
-	s.CreateUser(t, "ada")
-	s.CreateUser(t, "bob")
-	db := s.SQL(t)
-	status := func(token string) int {
-		return s.Send(t, "GET", "/openapi/v1/users/2", "", "Authorization: "+token).Status
+	clock := apitest.NewClock()
+	s := apitest.Start(t, apitest.Config{Clock: clock})
+	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
+	logIn := func(p apitest.Person) string {
+		t.Helper()
+		return s.LogIn(t, p.Username(), apitest.Password).Token(t)
 	}
-	made := s.TokenOf(t, 2)
-	first := s.LogIn(t, "ada")
-	now.Add(int64(apitest.TokenLife/time.Second) - 1)
+	status := func(token string) int {
+		return s.Send(t, "GET", ada.Path(), "", apitest.Auth(token)).Status
+	}
+	made := s.CreateToken(t, ada)
+	first := logIn(ada)
+	clock.Advance(apitest.TokenLife - time.Second)
 	require.Equal(t, 200, status(first))
-	now.Add(1)
+	clock.Advance(time.Second)
 	require.Equal(t, 401, status(first))
 
-	s.LogIn(t, "ada")
-	require.Equal(t, "1", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`), "the one that has expired is gone")
+	logIn(ada)
+	require.Len(t, s.DB.TokensOf(t, ada, directory.TokenLogIn), 1, "the expired token was deleted")
 	for range 51 {
-		s.TokenOf(t, 3)
+		s.CreateToken(t, bob)
 	}
-	require.Equal(t, "51", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE user_id = 3`), "tokens that are made have no such end")
+	require.Len(t, s.DB.TokensOf(t, bob), 51, "the number of tokens that were made is not limited")
 
 	tokens := make([]string, 51)
 	for i := range 50 {
-		tokens[i] = s.LogIn(t, "ada")
+		tokens[i] = logIn(ada)
 	}
-	require.Equal(t, 200, status(tokens[0]), "fifty live")
-	require.Equal(t, "50", apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`))
-	other := s.LogIn(t, "bob")
-	tokens[50] = s.LogIn(t, "ada")
+	require.Equal(t, 200, status(tokens[0]), "fifty log-in tokens are valid")
+	require.Len(t, s.DB.TokensOf(t, ada, directory.TokenLogIn), 50)
+	other := logIn(bob)
+	tokens[50] = logIn(ada)
 	require.Equal(t, 401, status(tokens[0]))
 	require.Equal(t, 200, status(tokens[1]))
-	require.Equal(t, 200, status(made), "tokens that were made do not count")
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/3", "", "Authorization: "+other).Status)
+	require.Equal(t, 200, status(made), "tokens that were made are not counted")
+	require.Equal(t, 200, s.Send(t, "GET", bob.Path(), "", apitest.Auth(other)).Status)
 
-	out := s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+tokens[50])
+	out := s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(tokens[50]))
 	require.Equal(t, 204, out.Status)
 	require.Empty(t, out.Body)
 	require.Equal(t, 401, status(tokens[50]))
-	require.Equal(t, 401, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+tokens[50]).Status)
+	require.Equal(t, 401, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(tokens[50])).Status)
 	require.Equal(t, 200, status(tokens[49]))
-	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+made).Status, "one that was made, too")
+	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(made)).Status, "a token that was made can log out, too")
 	require.Equal(t, 401, status(made))
 
 	for body, want := range map[string]int{
 		`{"phone":"1","email":"ada@example.com","enterprise_id":"other","is_active":true}`: 200,
 		`{"is_active":null}`: 401,
 	} {
-		apitest.Exec(t, db, `UPDATE users SET enterprise_id = 'default', is_active = 1 WHERE id = 2`)
-		token := s.LogIn(t, "ada")
-		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", body).Status)
+		s.DB.SetEnterprise(t, ada, "default")
+		s.DB.SetActive(t, ada, new(true))
+		token := logIn(ada)
+		require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), body).Status)
 		require.Equal(t, want, status(token), body)
-		require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/2", `{"is_active":true}`).Status)
-		require.Equal(t, want, status(token), "for good")
+		require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"is_active":true}`).Status)
+		require.Equal(t, want, status(token), "it stays as it is when the owner is active again")
 	}
 }
 
-// The operator's token is not ended by logging out, with whatever it came.
+// The operator's token cannot log out.
 func TestOperatorsTokenDoesNotLogOut(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	operator := strings.Repeat("operator", 4)
 	_, err := s.Service.Start(t.Context(), operator, nil)
 	require.NoError(t, err)
-	answer := s.Send(t, "DELETE", "/openapi/v1/auth-token", "", "Authorization: "+operator)
+	answer := s.Send(t, "DELETE", "/openapi/v1/auth-token", "", apitest.Auth(operator))
 	require.Equal(t, 409, answer.Status)
 	require.Equal(t, "operator_token", string(answer.Problem(t).Code))
-	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/1", "", "Authorization: "+operator).Status)
+	require.Equal(t, 200, s.Send(t, "GET", people.First.Path(), "", apitest.Auth(operator)).Status)
 }
 
-// A password that changes, a state that is left and a user who goes while a log-in is
-// compared give no token.
+// A log-in gives no token if, while its password is verified, the password or the state
+// changes or the user is deleted.
 func TestLogInIsDecidedInTheUnit(t *testing.T) {
 	for name, c := range map[string]struct {
-		meanwhile string
+		meanwhile func(t testing.TB, db *apitest.Database)
 		status    int
 	}{
-		"nothing":     {`SELECT 1`, 200},
-		"password":    {`UPDATE users SET password_hash = '$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA' WHERE id = 2`, 401},
-		"no password": {`UPDATE users SET password_hash = NULL WHERE id = 2`, 401},
-		"deactivated": {`UPDATE users SET is_active = 0 WHERE id = 2`, 401},
-		"undecided":   {`UPDATE users SET is_active = NULL WHERE id = 2`, 401},
-		"deleted":     {`DELETE FROM users WHERE id = 2`, 401},
+		"nothing": {func(testing.TB, *apitest.Database) {}, 200},
+		"password": {func(t testing.TB, db *apitest.Database) {
+			db.SetPasswordHash(t, people.User, "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA")
+		}, 401},
+		"no password": {func(t testing.TB, db *apitest.Database) { db.SetPasswordHash(t, people.User, "") }, 401},
+		"deactivated": {func(t testing.TB, db *apitest.Database) { db.SetActive(t, people.User, new(false)) }, 401},
+		"undecided":   {func(t testing.TB, db *apitest.Database) { db.SetActive(t, people.User, nil) }, 401},
+		"deleted":     {func(t testing.TB, db *apitest.Database) { db.DeleteUser(t, people.User) }, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			held := newHeldHasher()
+			held := apitest.NewHeldHasher()
 			s := apitest.Start(t, apitest.Config{Hasher: held, LogInLimit: 1})
-			db := s.SQL(t)
-			insertUser(t, db, "1")
-			hash, err := apitest.CheapGate().Hash(t.Context(), apitest.Password)
-			require.NoError(t, err)
-			apitest.Exec(t, db, `UPDATE users SET password_hash = ? WHERE id = 2`, hash)
-			answered := make(chan apitest.Answer)
-			go func() { answered <- logIn(t, s, "default/ada", apitest.Password) }()
-			held.wait(t)
-			apitest.Exec(t, db, c.meanwhile)
-			close(held.release)
-			answer := <-answered
+			s.DB.InsertPeopleWhoLogIn(t)
+			answer := held.Meanwhile(t,
+				func() apitest.Answer { return s.LogIn(t, people.User.Username(), apitest.Password) },
+				func() { c.meanwhile(t, s.DB) })
 			require.Equal(t, c.status, answer.Status)
-			require.Equal(t, fmt.Sprint(map[int]int{200: 1, 401: 0}[c.status]), apitest.Value(t, db, `SELECT count(*) FROM tokens WHERE kind = 'login'`))
+			require.Len(t, s.DB.TokensOf(t, people.User, directory.TokenLogIn), map[int]int{200: 1, 401: 0}[c.status])
 			if c.status == 401 && name != "deleted" {
-				require.Equal(t, 429, logIn(t, s, "default/ada", apitest.Password).Status, "it has failed")
+				require.Equal(t, 429, s.LogIn(t, people.User.Username(), apitest.Password).Status, "the log-in counts as failed")
 			}
 		})
 	}
 }
 
-// A user without a password does not log in, with none and with the hash of nobody.
+// A user without a password cannot log in, whatever password is sent.
 func TestNoPasswordNoLogIn(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for _, password := range []string{"correct horse", "\u0000", " "} {
-		require.NotEqual(t, 200, logIn(t, s, "default/admin", password).Status)
+		require.NotEqual(t, 200, s.LogIn(t, "default/admin", password).Status)
 	}
-	require.Equal(t, 200, s.Send(t, "PUT", "/openapi/v1/users/1", `{"password":"correct horse"}`).Status)
-	require.Equal(t, 200, logIn(t, s, "default/admin", "correct horse").Status)
+	require.Equal(t, 200, s.Send(t, "PUT", people.First.Path(), `{"password":"correct horse"}`).Status)
+	require.Equal(t, 200, s.LogIn(t, "default/admin", "correct horse").Status)
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
-	"userapi/internal/httpapi/apitest"
+	"userapi/internal/apitest"
 )
 
-// seedBody is the example of the page that the operation comes from, letter for letter.
+// seedBody is the example from the page that first described the operation, unchanged.
 const seedBody = `{
   "password": "stringst",
   "enterprise_id": "string",
@@ -24,12 +24,12 @@ const seedBody = `{
 
 func TestSeedExample(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	answer := s.Send(t, "PUT", "/openapi/v1/users/2", seedBody)
+	ada := s.CreateUser(t, "ada")
+	answer := s.Send(t, "PUT", ada.Path(), seedBody)
 	require.Equal(t, 200, answer.Status, answer.Body)
 	require.JSONEq(t, `{"enterprise_id":"string","email":"user@example.com","phone":"string","is_active":true}`, answer.Body)
 
-	read := s.Send(t, "GET", "/openapi/v1/users/2", "")
+	read := s.Send(t, "GET", ada.Path(), "")
 	require.Equal(t, 200, read.Status)
 	var info map[string]any
 	require.NoError(t, json.Unmarshal([]byte(read.Body), &info))
@@ -41,31 +41,29 @@ func TestSeedExample(t *testing.T) {
 	require.Equal(t, `"2"`, read.Header.Get("ETag"))
 }
 
-// is_active through all transitions among true, false and null, and absent leaving each
-// alone, read from the file by a second connection.
+// is_active can change from each of true, false and null to each of them, and an update
+// without it keeps it. A second connection reads what is stored.
 func TestIsActiveHasThreeStates(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	id := s.CreateUser(t, "ada").UserID
-	db := s.SQL(t)
+	ada := s.CreateUser(t, "ada")
 	c := s.Client(t, s.Token)
 	states := []struct {
 		name   string
 		value  nullable.Nullable[bool]
-		stored string
+		stored *bool
 	}{
-		{"true", nullable.NewNullableWithValue(true), "integer 1"},
-		{"false", nullable.NewNullableWithValue(false), "integer 0"},
-		{"null", nullable.NewNullNullable[bool](), "null NULL"},
+		{"true", nullable.NewNullableWithValue(true), new(true)},
+		{"false", nullable.NewNullableWithValue(false), new(false)},
+		{"null", nullable.NewNullNullable[bool](), nil},
 	}
-	set := func(t *testing.T, want string, stored string, body client.UpdateUser) {
+	set := func(t *testing.T, want string, stored *bool, body client.UpdateUser) {
 		t.Helper()
-		answer, err := c.UpdateUserWithResponse(t.Context(), fmt.Sprint(id), nil, body)
+		answer, err := c.UpdateUserWithResponse(t.Context(), ada.ID.String(), nil, body)
 		require.NoError(t, err)
 		require.NotNil(t, answer.JSON200, string(answer.Body))
 		require.Contains(t, string(answer.Body), `"is_active":`+want)
-		require.Equal(t, stored, apitest.Value(t, db,
-			`SELECT typeof(is_active) || ' ' || coalesce(is_active, 'NULL') FROM users WHERE id = ?`, id))
-		read, err := c.GetUserWithResponse(t.Context(), fmt.Sprint(id), nil)
+		require.Equal(t, stored, s.DB.Row(t, ada).IsActive)
+		read, err := c.GetUserWithResponse(t.Context(), ada.ID.String(), nil)
 		require.NoError(t, err)
 		require.Contains(t, string(read.Body), `"is_active":`+want)
 	}
@@ -82,7 +80,8 @@ func TestIsActiveHasThreeStates(t *testing.T) {
 	}
 }
 
-// The truth table of the contract: 5 members × absent, null, "", a value, other types.
+// Each of the 5 members takes or refuses absent, null, "", a value and other types as the
+// contract says.
 func TestTruthTable(t *testing.T) {
 	const before = `{"enterprise_id":"default","email":"old@example.com","phone":"1","is_active":true}`
 	answers := func(member, value string) string {
@@ -96,7 +95,7 @@ func TestTruthTable(t *testing.T) {
 	type row struct {
 		member, null, empty, value string
 		valueAnswer                string
-		others                     map[string]string // another type and its fault
+		others                     map[string]string // values of other types, with the codes of their faults
 	}
 	strs := map[string]string{`1`: "type", `true`: "type", `[]`: "type", `{}`: "type", `["x"]`: "type", `1e400`: "type"}
 	for _, r := range []row{
@@ -111,17 +110,12 @@ func TestTruthTable(t *testing.T) {
 	} {
 		t.Run(r.member, func(t *testing.T) {
 			s := apitest.Start(t, apitest.Config{})
-			s.CreateUser(t, "ada")
-			const path = "/openapi/v1/users/2"
+			ada := s.CreateUser(t, "ada")
+			path := ada.Path()
 			require.Equal(t, 200, s.Send(t, "PUT", path, before).Status)
-			db := s.SQL(t)
-			row := func() string {
-				return apitest.Value(t, db, `SELECT concat_ws('|', version, nick_name, enterprise_id, password_hash,
-					email, phone, coalesce(is_active, 'NULL')) FROM users WHERE id = 2`)
-			}
 			refused := func(t *testing.T, value, codes string) {
 				t.Helper()
-				stored := row()
+				stored := s.DB.State(t)
 				answer := s.Send(t, "PUT", path, fmt.Sprintf(`{%q:%s}`, r.member, value))
 				require.Equal(t, 422, answer.Status, answer.Body)
 				var want []string
@@ -129,7 +123,7 @@ func TestTruthTable(t *testing.T) {
 					want = append(want, "/"+r.member+" "+code)
 				}
 				require.Equal(t, want, answer.Faults(t))
-				require.Equal(t, stored, row())
+				require.Equal(t, stored, s.DB.State(t))
 			}
 			accepted := func(t *testing.T, value, want string) {
 				t.Helper()
@@ -138,11 +132,11 @@ func TestTruthTable(t *testing.T) {
 				require.JSONEq(t, want, answer.Body)
 			}
 			t.Run("absent", func(t *testing.T) {
-				stored := row()
+				stored := s.DB.State(t)
 				answer := s.Send(t, "PUT", path, `{}`)
 				require.Equal(t, 200, answer.Status)
 				require.JSONEq(t, before, answer.Body)
-				require.Equal(t, stored, row())
+				require.Equal(t, stored, s.DB.State(t))
 			})
 			t.Run("other type", func(t *testing.T) {
 				for value, code := range r.others {
@@ -165,44 +159,42 @@ func TestTruthTable(t *testing.T) {
 				accepted(t, `""`, answers(r.member, `""`))
 			})
 			t.Run("value", func(t *testing.T) {
-				hash := apitest.Value(t, db, `SELECT password_hash FROM users WHERE id = 2`)
+				hash := s.DB.Row(t, ada).PasswordHash
 				accepted(t, r.value, r.valueAnswer)
-				changed := hash != apitest.Value(t, db, `SELECT password_hash FROM users WHERE id = 2`)
+				changed := hash != s.DB.Row(t, ada).PasswordHash
 				require.Equal(t, r.member == "password", changed)
 			})
 			t.Run("the same value is a change", func(t *testing.T) {
-				version := apitest.Value(t, db, `SELECT version + 1 FROM users WHERE id = 2`)
+				version := s.DB.Row(t, ada).Version
 				accepted(t, r.value, r.valueAnswer)
-				require.Equal(t, version, apitest.Value(t, db, `SELECT version FROM users WHERE id = 2`))
+				require.Equal(t, version+1, s.DB.Row(t, ada).Version)
 			})
 		})
 	}
 }
 
-// No body in any spelling is an update of nothing.
+// An update without a body, or with an empty one, changes nothing.
 func TestNoBodyChangesNothing(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
-	s.CreateUser(t, "ada")
-	db := s.SQL(t)
-	before := s.Send(t, "GET", "/openapi/v1/users/2", "")
-	events := apitest.Value(t, db, `SELECT count(*) FROM events`)
-	const line = "PUT /openapi/v1/users/2 HTTP/1.1\nHost: localhost\nAuthorization: TOKEN\n"
+	ada := s.CreateUser(t, "ada")
+	before, stored := s.Send(t, "GET", ada.Path(), ""), s.DB.State(t)
+	line := "PUT " + ada.Path() + " HTTP/1.1\nHost: localhost\nAuthorization: TOKEN\n"
 	for name, send := range map[string]func(*testing.T) apitest.Answer{
 		"no body":   func(t *testing.T) apitest.Answer { return s.SendRaw(t, line+"Accept: */*", "") },
 		"length 0":  func(t *testing.T) apitest.Answer { return s.SendRaw(t, line+"Content-Length: 0", "") },
 		"any type":  func(t *testing.T) apitest.Answer { return s.SendRaw(t, line+"Content-Type: text/plain", "") },
 		"chunked":   func(t *testing.T) apitest.Answer { return s.SendRaw(t, line+"Transfer-Encoding: chunked", "0\r\n\r\n") },
-		"{}":        func(t *testing.T) apitest.Answer { return s.Send(t, "PUT", "/openapi/v1/users/2", "{}") },
-		"spaced {}": func(t *testing.T) apitest.Answer { return s.Send(t, "PUT", "/openapi/v1/users/2", " \t{\r\n} ") },
+		"{}":        func(t *testing.T) apitest.Answer { return s.Send(t, "PUT", ada.Path(), "{}") },
+		"spaced {}": func(t *testing.T) apitest.Answer { return s.Send(t, "PUT", ada.Path(), " \t{\r\n} ") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := send(t)
 			require.Equal(t, 200, answer.Status, answer.Body)
 			require.JSONEq(t, `{"enterprise_id":"default","phone":"","is_active":true}`, answer.Body)
-			require.Equal(t, before.Header.Get("ETag"), s.Send(t, "GET", "/openapi/v1/users/2", "").Header.Get("ETag"))
-			require.Equal(t, events, apitest.Value(t, db, `SELECT count(*) FROM events`))
+			require.Equal(t, before.Header.Get("ETag"), s.Send(t, "GET", ada.Path(), "").Header.Get("ETag"))
+			require.Equal(t, stored, s.DB.State(t))
 		})
 	}
-	stale := s.Send(t, "PUT", "/openapi/v1/users/2", "{}", `If-Match: "7"`)
+	stale := s.Send(t, "PUT", ada.Path(), "{}", `If-Match: "7"`)
 	require.Equal(t, 412, stale.Status)
 }

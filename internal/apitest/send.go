@@ -16,14 +16,14 @@ import (
 	"userapi/gen/client"
 )
 
-// Answer is a response with its body read.
+// Answer is a response whose body was read. It is the zero Answer if there was none.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   string
 }
 
-// Problem reads the body as a problem.
+// Problem returns the body as a problem.
 func (a Answer) Problem(t testing.TB) client.Problem {
 	t.Helper()
 	require.Equal(t, "application/problem+json", a.Header.Get("Content-Type"), a.Body)
@@ -32,7 +32,14 @@ func (a Answer) Problem(t testing.TB) client.Problem {
 	return problem
 }
 
-// Faults lists the errors of a problem as "pointer code".
+// WithoutRequestID returns the body of a problem without the only value that each answer
+// has of its own.
+func (a Answer) WithoutRequestID(t testing.TB) string {
+	t.Helper()
+	return strings.Replace(a.Body, a.Problem(t).RequestID, "", 1)
+}
+
+// Faults returns the errors of a problem as "pointer code".
 func (a Answer) Faults(t testing.TB) []string {
 	t.Helper()
 	faults := []string{}
@@ -42,9 +49,9 @@ func (a Answer) Faults(t testing.TB) []string {
 	return faults
 }
 
-// Send sends a request as it is written, with the token of user 1 and, where there is
-// a body, as application/json. Headers are "Name: value" and replace these two;
-// "Name:" leaves one out. It may be called from any goroutine.
+// Send sends a request with the token of the first user and, if there is a body, with the
+// media type application/json. Headers are "Name: value" and replace these two; "Name:"
+// leaves one out. Any goroutine may call it.
 func (s *Server) Send(t testing.TB, method, path, body string, headers ...string) Answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
@@ -72,17 +79,18 @@ func (s *Server) Send(t testing.TB, method, path, body string, headers ...string
 		t.Error(err)
 		return Answer{}
 	}
-	return read(t, response)
+	return readAnswer(t, response)
 }
 
-// SendRaw sends these bytes on a connection of their own, for what http.Client does
-// not send. \n stands for the end of a line; TOKEN is replaced by the token of user 1.
+// SendRaw sends bytes that http.Client does not send, on a connection of their own. In
+// the head, \n is the end of a line, and TOKEN is the token of the first user.
 func (s *Server) SendRaw(t testing.TB, head, body string) Answer {
 	t.Helper()
 	return s.sendRaw(t, head, body, func(net.Conn) error { return nil })
 }
 
-// SendCut is SendRaw by a client that sends nothing more, whatever it has promised.
+// SendCut is SendRaw by a client that then closes its half of the connection, even if the
+// head promises more.
 func (s *Server) SendCut(t testing.TB, head, body string) Answer {
 	t.Helper()
 	return s.sendRaw(t, head, body, func(conn net.Conn) error { return conn.(*net.TCPConn).CloseWrite() })
@@ -94,8 +102,6 @@ func (s *Server) sendRaw(t testing.TB, head, body string, then func(net.Conn) er
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, conn.Close()) }()
-	// Shorter than the server waits for a body: an answer that waits for one is none.
-	require.NoError(t, conn.SetDeadline(time.Now().Add(8*time.Second)))
 	_, err = io.WriteString(conn, head+body)
 	require.NoError(t, err)
 	require.NoError(t, then(conn))
@@ -105,21 +111,53 @@ func (s *Server) sendRaw(t testing.TB, head, body string, then func(net.Conn) er
 	require.NoError(t, err)
 	sent, err := io.ReadAll(request.Body)
 	if err != nil {
-		sent = nil // broken on purpose
+		sent = nil // the test has broken it on purpose
 	}
 	request.URL.Scheme, request.URL.Host = "http", request.Host
 	check(t, request, sent, response)
-	return read(t, response)
+	return readAnswer(t, response)
 }
 
-func read(t testing.TB, response *http.Response) Answer {
+// SendInTwoParts sends a JSON body in two parts. It calls between after the server has
+// asked for the body and the first byte was sent.
+func SendInTwoParts(t testing.TB, method, url, token, body string, between func()) Answer {
+	t.Helper()
+	reading, writing := io.Pipe()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, reading)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", token)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Expect", "100-continue")
+	transport := &http.Transport{ExpectContinueTimeout: time.Hour} // never send the body before the server asks for it
+	defer transport.CloseIdleConnections()
+	answered := make(chan Answer, 1)
+	go func() {
+		response, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Error(err)
+			answered <- Answer{}
+			return
+		}
+		check(t, request, []byte(body), response)
+		answered <- readAnswer(t, response)
+	}()
+	_, err = io.WriteString(writing, body[:1])
+	require.NoError(t, err)
+	between()
+	_, err = io.WriteString(writing, body[1:])
+	require.NoError(t, err)
+	require.NoError(t, writing.Close())
+	return <-answered
+}
+
+func readAnswer(t testing.TB, response *http.Response) Answer {
 	t.Helper()
 	body, err := io.ReadAll(response.Body)
 	if err := errors.Join(err, response.Body.Close()); err != nil {
 		t.Error(err)
 	}
 	if response.Close {
-		response.Header.Set("Connection", "close") // net/http takes it out
+		response.Header.Set("Connection", "close") // net/http has removed it
 	}
 	return Answer{Status: response.StatusCode, Header: response.Header, Body: string(body)}
 }

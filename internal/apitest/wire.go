@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Wire stands between a server and clients that are programs of their own. It keeps
-// what they send, and holds every exchange against the contract.
+// Wire is a proxy between a server and another program. It records what the program sends
+// and checks every exchange against the contract.
 type Wire struct {
 	URL string
 
@@ -23,10 +23,10 @@ type Wire struct {
 	sent  []Sent
 }
 
-// Sent is a request as it came over the wire.
+// Sent is a request that a Wire has recorded.
 type Sent struct{ Method, Path, Body string }
 
-// Wire returns a new wire to the server; it ends with the test.
+// Wire starts a Wire to the server. It stops when the test ends.
 func (s *Server) Wire(t testing.TB) *Wire {
 	t.Helper()
 	target, err := url.Parse(s.URL)
@@ -56,7 +56,7 @@ func (w *Wire) keep(s Sent) {
 	w.sent = append(w.sent, s)
 }
 
-// Sent returns all that was sent until now, in its order.
+// Sent returns the requests so far, in the order in which they came.
 func (w *Wire) Sent() []Sent {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()

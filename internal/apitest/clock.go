@@ -1,0 +1,22 @@
+package apitest
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Clock is a clock that only a test moves. It is safe for concurrent use.
+type Clock struct{ now atomic.Int64 } // Unix time in nanoseconds
+
+// NewClock returns a clock that stands at the present second.
+func NewClock() *Clock {
+	c := &Clock{}
+	c.now.Store(time.Now().Truncate(time.Second).UnixNano())
+	return c
+}
+
+// Now returns the time of the clock.
+func (c *Clock) Now() time.Time { return time.Unix(0, c.now.Load()) }
+
+// Advance moves the clock forward.
+func (c *Clock) Advance(by time.Duration) { c.now.Add(int64(by)) }

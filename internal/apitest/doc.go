@@ -1,0 +1,35 @@
+// Package apitest starts a real server inside a test: the handler of httpapi over a
+// database of its own, on a free port. Every exchange, which is a request and its answer,
+// is checked against openapi.yaml, and the test fails if they disagree. A typical test
+// starts like this:
+//
+//	s := apitest.Start(t, apitest.Config{})
+//	ada := s.CreateUser(t, "ada")
+//	answer := s.Send(t, "PUT", ada.Path(), `{"phone":"1"}`)
+//	require.Equal(t, 200, answer.Status, answer.Body)
+//	require.Equal(t, "1", s.DB.Row(t, ada).Phone)
+//
+// [Server.Send] acts as the first user, a system administrator, unless the test sends
+// another person's header:
+//
+//	people := apitest.People()
+//	s.DB.InsertPeople(t)
+//	answer := s.Send(t, "GET", people.User.Path(), "", people.Admin.Auth())
+//
+// These words have one meaning here:
+//
+//   - A [Person] is a user whom the test knows by name. [People] returns the [Cast]:
+//     everyone whom a test can name without creating them through the API.
+//   - The [Database] is reached behind the server's back, as another process would reach
+//     it: to see what is stored, to change it while a request is running, or to make the
+//     server fail.
+//   - A fake takes the place of a part of the server. [HeldHasher] and [FullHasher] hold
+//     requests, [PanickingHasher] makes them fail, and [Clock] sets the time.
+//   - A [Wire] records what another program sends to the server.
+//
+// No helper limits how long it waits: on a busy machine only the timeout of go test ends
+// a test that waits in vain.
+//
+// Raw SQL stands in this package and in the tests of the store, and nowhere else. What
+// only SQLite understands is in sqlite.go.
+package apitest

@@ -1,0 +1,175 @@
+package apitest
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"userapi/gen/client"
+	"userapi/internal/directory"
+	"userapi/internal/httpapi"
+	"userapi/internal/password"
+	"userapi/internal/store"
+	"userapi/internal/telemetry"
+)
+
+// Config is what a test can change about a server. Most tests want the zero Config.
+type Config struct {
+	Hasher         directory.Hasher                      // nil: CheapGate
+	Store          func(directory.Store) directory.Store // replaces the store; nil: keeps it
+	TrustedProxies []string
+	Clock          *Clock        // nil: time.Now
+	LogInLimit     int           // 0: none
+	RateLimit      int           // 0: none
+	RequestTimeout time.Duration // 0: an hour
+}
+
+// TokenLife is how long a log-in token is valid.
+const TokenLife = time.Hour
+
+// Server is a server that runs until the test ends.
+type Server struct {
+	URL     string
+	Token   string // of the first user, a system administrator
+	Service *directory.Service
+	Handler http.Handler // what is served at URL
+	Log     *Log
+	DB      *Database
+
+	started time.Time
+	metrics http.Handler
+	client  *http.Client
+}
+
+// Start starts a server on an empty database. It stops when the test ends.
+func Start(t testing.TB, config Config) *Server {
+	t.Helper()
+	s := &Server{Log: &Log{}, started: time.Now().Truncate(time.Microsecond)} // the precision of stored times
+	db := s.openDatabase(t)
+	if config.Hasher == nil {
+		config.Hasher = CheapGate()
+	}
+	if config.RequestTimeout == 0 {
+		config.RequestTimeout = time.Hour
+	}
+	now := time.Now
+	if config.Clock != nil {
+		now = config.Clock.Now
+	}
+	if config.Store == nil {
+		config.Store = func(s directory.Store) directory.Store { return s }
+	}
+	s.Service = &directory.Service{
+		Store: config.Store(db), Hasher: config.Hasher, Now: now, Random: rand.Reader,
+		TokenLife: TokenLife, LoginThrottle: directory.NewLoginThrottle(config.LogInLimit, now),
+	}
+	_, err := s.Service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })
+	require.NoError(t, err)
+
+	logger := telemetry.NewLogger(s.Log, -8, telemetry.FormatJSON)
+	registry := telemetry.NewRegistry()
+	s.metrics = telemetry.OpsHandler(registry, false)
+	var proxies []netip.Prefix
+	for _, proxy := range config.TrustedProxies {
+		prefix, err := httpapi.ParsePrefix(proxy)
+		require.NoError(t, err)
+		proxies = append(proxies, prefix)
+	}
+	s.Handler, err = (&httpapi.Server{
+		Contract:  loadContract(),
+		Directory: s.Service, Ready: db.Ready, Logger: logger, Metrics: registry,
+		RequestTimeout: config.RequestTimeout, TrustedProxies: proxies, RateLimit: config.RateLimit,
+	}).Handler()
+	require.NoError(t, err)
+	s.serve(t, httpapi.NewHTTPServer(s.Handler, logger))
+	return s
+}
+
+// openDatabase opens an empty database and closes it when the test ends.
+func (s *Server) openDatabase(t testing.TB) *store.Store {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "userapi.db")
+	version, err := store.Migrate(t.Context(), path)
+	require.NoError(t, err)
+	require.Positive(t, version)
+	db, err := store.Open(t.Context(), path)
+	require.NoError(t, err)
+	s.DB, err = openSQLite(path, db)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, s.DB.sql.Close())
+		require.NoError(t, db.Close())
+	})
+	return db
+}
+
+// serve serves on a free port until the test ends. It turns off the timeouts of the
+// server: if the server waits for a body that is never sent, it waits for ever.
+func (s *Server) serve(t testing.TB, server *http.Server) {
+	t.Helper()
+	server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout = 0, 0, 0
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s.URL = "http://" + listener.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	s.client = NewClient(t, transport)
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		assert.NoError(t, server.Shutdown(context.Background()))
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+	})
+}
+
+// CheapGate returns a hasher like the real one, at the lowest cost of argon2id.
+func CheapGate() *password.Gate {
+	return password.NewGate(&argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16}, 8)
+}
+
+// Client returns the generated client, which sends this token.
+func (s *Server) Client(t testing.TB, token string) *client.ClientWithResponses {
+	t.Helper()
+	c, err := client.NewClientWithResponses(s.URL, client.WithHTTPClient(s.client),
+		client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+			r.Header.Set("Authorization", "Bearer "+token)
+			return nil
+		}))
+	require.NoError(t, err)
+	return c
+}
+
+// For returns the server for a part of a test: t fails if an exchange is not in the contract.
+func (s *Server) For(t testing.TB) *Server {
+	t.Helper()
+	part := *s
+	part.client = NewClient(t, s.client.Transport.(*checkingTransport).base)
+	return &part
+}
+
+// RequireRecent fails unless the time is between the call of Start and now.
+func (s *Server) RequireRecent(t testing.TB, at time.Time) {
+	t.Helper()
+	require.WithinRange(t, at, s.started, time.Now())
+}
+
+// Metrics returns the metrics in the text format of Prometheus.
+func (s *Server) Metrics(t testing.TB) string {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
+	require.NoError(t, err)
+	s.metrics.ServeHTTP(recorder, request)
+	return recorder.Body.String()
+}
