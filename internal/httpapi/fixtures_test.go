@@ -107,7 +107,7 @@ func readREADME(t *testing.T) string {
 // longestAddress has 254 characters: 64 before the @, and labels of up to 63 after it.
 var longestAddress = strings.Repeat("a", 64) + "@" + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." + strings.Repeat("d", 61)
 
-// fuzzed is an operation of the contract for which it generates requests.
+// fuzzed is an operation of the contract for which tests generate requests.
 type fuzzed struct {
 	method, path string
 	op           *openapi3.Operation
@@ -145,6 +145,37 @@ func (g generated) send(t testing.TB, s *apitest.Server) apitest.Answer {
 	}
 	return s.Send(t, g.method, g.path+"?"+g.query.Encode(), g.body, headers...)
 }
+
+// eachFuzzed calls do for every operation. Each has a server of its own, and send inserts
+// the people again before each request.
+func eachFuzzed(t *testing.T, do func(t *testing.T, f fuzzed, send func(*rapid.T, generated) apitest.Answer)) {
+	t.Helper()
+	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
+		t.Parallel()
+		s := apitest.Start(t, apitest.Config{})
+		do(t, newFuzzed(method, path, op), func(rt *rapid.T, g generated) apitest.Answer {
+			part := &recorder{TB: t}
+			s.DB.InsertPeopleWhoLogIn(part)
+			answer := g.send(part, s.For(part))
+			require.Empty(rt, part.errors, "%+v", g)
+			return answer
+		})
+	})
+}
+
+// recorder keeps the errors of one request, so that rapid can repeat and shrink it.
+type recorder struct {
+	testing.TB
+	errors []string
+}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.errors = append(r.errors, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) FailNow() { r.Fatal(strings.Join(r.errors, "\n")) }
+
+func (r *recorder) Error(args ...any) { r.errors = append(r.errors, fmt.Sprint(args...)) }
 
 // drawBool draws true in one of two cases.
 func drawBool(rt *rapid.T, label string) bool { return rapid.Bool().Draw(rt, label) }

@@ -2,47 +2,14 @@ package httpapi_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"userapi/internal/apitest"
 )
-
-// eachFuzzed calls do for every operation. Each has a server of its own, and send inserts
-// the people again before each request.
-func eachFuzzed(t *testing.T, do func(t *testing.T, f fuzzed, send func(*rapid.T, generated) apitest.Answer)) {
-	t.Helper()
-	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
-		t.Parallel()
-		s := apitest.Start(t, apitest.Config{})
-		do(t, newFuzzed(method, path, op), func(rt *rapid.T, g generated) apitest.Answer {
-			part := &recorder{TB: t}
-			s.DB.InsertPeopleWhoLogIn(part)
-			answer := g.send(part, s.For(part))
-			require.Empty(rt, part.errors, "%+v", g)
-			return answer
-		})
-	})
-}
-
-// recorder keeps the errors of one request, so that rapid can repeat and shrink it.
-type recorder struct {
-	testing.TB
-	errors []string
-}
-
-func (r *recorder) Errorf(format string, args ...any) {
-	r.errors = append(r.errors, fmt.Sprintf(format, args...))
-}
-
-func (r *recorder) FailNow() { r.Fatal(strings.Join(r.errors, "\n")) }
-
-func (r *recorder) Error(args ...any) { r.errors = append(r.errors, fmt.Sprint(args...)) }
 
 // A request that the contract allows succeeds, or gets a status that the contract has for it.
 func TestFuzzValidRequests(t *testing.T) {
