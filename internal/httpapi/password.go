@@ -53,6 +53,6 @@ func repetition(password, again string) []api.Fault {
 	return []api.Fault{mismatch("/password1", "Send the same password twice.")}
 }
 
-func mismatch(pointer, mend string) api.Fault {
-	return api.Fault{Pointer: pointer, Code: api.FaultCodeMismatch, Detail: mend}
+func mismatch(pointer, hint string) api.Fault {
+	return api.Fault{Pointer: pointer, Code: api.FaultCodeMismatch, Detail: hint}
 }

@@ -38,7 +38,7 @@ type problem struct {
 	status        int
 	title, detail string
 	fault         api.FaultCode // of the members that a *directory.Error names
-	mend          string        // what to do about such a member
+	hint          string        // what to do about such a member
 	header        map[string]string
 }
 
@@ -65,7 +65,7 @@ var problems = map[api.ProblemCode]problem{
 	api.ProblemCodeForbidden: {
 		status: http.StatusForbidden, title: "Forbidden",
 		detail: "Your role does not allow this. Nothing was changed.",
-		fault:  api.FaultCodeNotAllowed, mend: "You may not set this member, or not to this value.",
+		fault:  api.FaultCodeNotAllowed, hint: "You may not set this member, or not to this value.",
 	},
 	api.ProblemCodeReauthenticationRequired: {
 		status: http.StatusForbidden, title: "Reauthentication required",
@@ -82,27 +82,27 @@ var problems = map[api.ProblemCode]problem{
 	api.ProblemCodeEmailTaken: {
 		status: http.StatusConflict, title: "E-mail address taken",
 		detail: "Another user has this e-mail address. Nothing was changed.",
-		fault:  api.FaultCodeTaken, mend: "Send another value.",
+		fault:  api.FaultCodeTaken, hint: "Send another value.",
 	},
 	api.ProblemCodeNickNameTaken: {
 		status: http.StatusConflict, title: "Name taken",
 		detail: "Another user of the enterprise has this name. Nothing was changed.",
-		fault:  api.FaultCodeTaken, mend: "Send another value.",
+		fault:  api.FaultCodeTaken, hint: "Send another value.",
 	},
 	api.ProblemCodeOwnAccount: {
 		status: http.StatusConflict, title: "Own account",
 		detail: "You cannot do this to your own account. Nothing was changed.",
-		fault:  api.FaultCodeNotAllowed, mend: "Leave this member out.",
+		fault:  api.FaultCodeNotAllowed, hint: "Leave this member out.",
 	},
 	api.ProblemCodeLastAdministrator: {
 		status: http.StatusConflict, title: "Last administrator",
 		detail: "The enterprise has no other active administrator. Nothing was changed; appoint another one first.",
-		fault:  api.FaultCodeNotAllowed, mend: "Leave this member out.",
+		fault:  api.FaultCodeNotAllowed, hint: "Leave this member out.",
 	},
 	api.ProblemCodeEnterpriseMismatch: {
 		status: http.StatusConflict, title: "Enterprise mismatch",
 		detail: "The user belongs to another enterprise. Nothing was changed.",
-		fault:  api.FaultCodeMismatch, mend: "Send the user's enterprise.",
+		fault:  api.FaultCodeMismatch, hint: "Send the user's enterprise.",
 	},
 	api.ProblemCodeSystemAdministrator: {
 		status: http.StatusConflict, title: "System administrator",
@@ -196,7 +196,7 @@ func classifyDomain(err *directory.Error) *requestError {
 	classified := &requestError{Code: code, Wait: err.RetryAfter, Err: err.Err}
 	for _, field := range err.Fields {
 		classified.Faults = append(classified.Faults, api.Fault{
-			Pointer: "/" + string(field), Code: described.fault, Detail: described.mend,
+			Pointer: "/" + string(field), Code: described.fault, Detail: described.hint,
 		})
 	}
 	return classified
