@@ -345,7 +345,7 @@ type Fault struct {
 	// Adding or removing a code is a breaking change.
 	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `syntax`: the body is not JSON from this place on, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+	// - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 	// - `duplicate_member`: the object has this member more than once.
 	// - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 	// - `required`: the member is missing.
@@ -376,7 +376,7 @@ type Fault struct {
 // Adding or removing a code is a breaking change.
 // Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `syntax`: the body is not JSON from this place on, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+// - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 // - `duplicate_member`: the object has this member more than once.
 // - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 // - `required`: the member is missing.

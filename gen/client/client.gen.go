@@ -345,7 +345,7 @@ type Fault struct {
 	// Adding or removing a code is a breaking change.
 	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `syntax`: the body is not JSON from this place on, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+	// - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 	// - `duplicate_member`: the object has this member more than once.
 	// - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 	// - `required`: the member is missing.
@@ -376,7 +376,7 @@ type Fault struct {
 // Adding or removing a code is a breaking change.
 // Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `syntax`: the body is not JSON from this place on, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+// - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 // - `duplicate_member`: the object has this member more than once.
 // - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 // - `required`: the member is missing.
@@ -1104,7 +1104,7 @@ type ClientInterface interface {
 	// The list contains the names of members, never their values.
 	// It shows who made a change even if you may not see that user.
 	//
-	// Administrators see the changes from the time when the user was in their enterprise.
+	// Administrators see only the changes that were made while the user was in their enterprise.
 	// System administrators see all changes, even those of deleted users.
 	//
 	// Corresponds with GET /openapi/v1/users/{user_id}/audit (the `ListUserEvents` operationId).
@@ -1531,7 +1531,7 @@ func (c *Client) UpdateUser(ctx context.Context, userID UserIDInPath, params *Up
 // The list contains the names of members, never their values.
 // It shows who made a change even if you may not see that user.
 //
-// Administrators see the changes from the time when the user was in their enterprise.
+// Administrators see only the changes that were made while the user was in their enterprise.
 // System administrators see all changes, even those of deleted users.
 //
 // Corresponds with GET /openapi/v1/users/{user_id}/audit (the `ListUserEvents` operationId).
@@ -2562,7 +2562,7 @@ type ClientWithResponsesInterface interface {
 	// The list contains the names of members, never their values.
 	// It shows who made a change even if you may not see that user.
 	//
-	// Administrators see the changes from the time when the user was in their enterprise.
+	// Administrators see only the changes that were made while the user was in their enterprise.
 	// System administrators see all changes, even those of deleted users.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5081,7 +5081,7 @@ func (c *ClientWithResponses) UpdateUserWithResponse(ctx context.Context, userID
 // The list contains the names of members, never their values.
 // It shows who made a change even if you may not see that user.
 //
-// Administrators see the changes from the time when the user was in their enterprise.
+// Administrators see only the changes that were made while the user was in their enterprise.
 // System administrators see all changes, even those of deleted users.
 //
 // Returns a wrapper object for the known response body format(s).

@@ -149,7 +149,7 @@ export interface paths {
          *     The list contains the names of members, never their values.
          *     It shows who made a change even if you may not see that user.
          *
-         *     Administrators see the changes from the time when the user was in their enterprise.
+         *     Administrators see only the changes that were made while the user was in their enterprise.
          *     System administrators see all changes, even those of deleted users.
          */
         get: operations["listUserEvents"];
@@ -581,7 +581,7 @@ export interface components {
          *     Adding or removing a code is a breaking change.
          *     Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
          *
-         *     - `syntax`: the body is not JSON from this place on, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+         *     - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
          *     - `duplicate_member`: the object has this member more than once.
          *     - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
          *     - `required`: the member is missing.
@@ -870,7 +870,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:not_found",
                  *       "title": "Not found",
                  *       "status": 404,
-                 *       "detail": "There is no such path, or no such user that you may see.",
+                 *       "detail": "There is no such path, or no such user that you may see. Check the path and the id of the user.",
                  *       "code": "not_found",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -891,7 +891,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:not_found",
                  *       "title": "Not found",
                  *       "status": 404,
-                 *       "detail": "There is no such path, or no such user that you may see.",
+                 *       "detail": "There is no such path, or no such user that you may see. Check the path and the id of the user.",
                  *       "code": "not_found",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -978,7 +978,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:own_account",
                  *       "title": "Own account",
                  *       "status": 409,
-                 *       "detail": "You cannot do this to your own account. Nothing was changed.",
+                 *       "detail": "You cannot do this to your own account. Nothing was changed; ask another administrator.",
                  *       "code": "own_account",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []

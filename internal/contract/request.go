@@ -112,7 +112,7 @@ func (o *Operation) checkQuery(raw string) (faults []Fault, err error) {
 	}
 	query, err := url.ParseQuery(raw)
 	if err != nil {
-		return []Fault{{Code: FaultSyntax, Detail: "Send a query of NAME=VALUE, percent-encoded."}}, nil //nolint:nilerr // the client's fault, not an error of ours
+		return []Fault{{Code: FaultSyntax, Detail: "Send percent-encoded NAME=VALUE pairs, separated by &."}}, nil //nolint:nilerr // the client's fault, not an error of ours
 	}
 	for _, name := range o.queryNames {
 		values, sent := query[name]

@@ -75,5 +75,5 @@ func readError(err error) error {
 // incompleteBody is the failure for a connection that broke or timed out, and for malformed
 // chunks (RFC 9112 §7.1).
 func incompleteBody(err error) error {
-	return &requestError{Code: api.ProblemCodeMalformedJSON, Detail: "The body did not arrive whole, or not in time.", Err: err}
+	return &requestError{Code: api.ProblemCodeMalformedJSON, Detail: "The body did not arrive whole, or not in time. Send it again.", Err: err}
 }

@@ -73,7 +73,7 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeNotFound: {
 		status: http.StatusNotFound, title: "Not found",
-		detail: "There is no such path, or no such user that you may see.",
+		detail: "There is no such path, or no such user that you may see. Check the path and the id of the user.",
 	},
 	api.ProblemCodeMethodNotAllowed: {
 		status: http.StatusMethodNotAllowed, title: "Method not allowed",
@@ -91,7 +91,7 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeOwnAccount: {
 		status: http.StatusConflict, title: "Own account",
-		detail: "You cannot do this to your own account. Nothing was changed.",
+		detail: "You cannot do this to your own account. Nothing was changed; ask another administrator.",
 		fault:  api.FaultCodeNotAllowed, hint: "Leave this member out.",
 	},
 	api.ProblemCodeLastAdministrator: {
