@@ -22,8 +22,8 @@ func ParsePrefix(text string) (netip.Prefix, error) {
 	return prefix, nil
 }
 
-// clientAddress returns how to find the client's address: it is the peer's, or the one that a
-// trusted proxy names in X-Forwarded-For.
+// clientAddress returns a function that finds the client's address: the address that a trusted
+// proxy names in X-Forwarded-For, or else the peer's.
 func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
 	if len(trusted) == 0 {
 		return echo.ExtractIPDirect()

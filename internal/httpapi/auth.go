@@ -10,7 +10,8 @@ import (
 	"userapi/internal/directory"
 )
 
-// authenticate finds the principal before the server reads any of the body.
+// authenticate sets the principal of the exchange. It reads only the header, so the server
+// refuses strangers before it reads the body.
 func (s *Server) authenticate(op *contract.Operation, x *exchange, r *http.Request) error {
 	x.principal = directory.Anonymous()
 	if !op.Open {

@@ -108,7 +108,7 @@ func TestTokensAndPasswordsAreHashed(t *testing.T) {
 	require.Regexp(t, `^ua_[A-Za-z0-9_-]{43}$`, s.Token)
 }
 
-// A token in the settings of a server becomes the operator's, even if it was another's.
+// A token in the settings of a server becomes the operator's, even if it was another user's.
 func TestKnownTokenBecomesTheOperators(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	status := func() int { return s.Send(t, "GET", people.First.Path(), "").Status }

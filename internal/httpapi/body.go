@@ -15,8 +15,8 @@ import (
 // shortBody is the length up to which memory for a body is allocated before it arrives, in bytes.
 const shortBody = 4 << 10
 
-// readBody returns the body, or nil if it is empty, however the client says so. It checks the
-// media type before it reads, and only if there is a body.
+// readBody returns the body. It returns nil if the length is 0 or a chunked body is empty. If
+// there is a body, it checks the media type before it reads the body.
 func readBody(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 	body, err := readWhole(r, w)
 	if err == nil {
@@ -60,8 +60,8 @@ func readWhole(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 	return body, nil
 }
 
-// readError returns the failure for a body that ended early, or nil for io.EOF: the body was
-// empty.
+// readError returns the failure for an error of reading the body. It returns nil for [io.EOF],
+// because the body was empty.
 func readError(err error) error {
 	if errors.Is(err, io.EOF) {
 		return nil

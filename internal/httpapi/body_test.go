@@ -9,7 +9,8 @@ import (
 	"userapi/internal/apitest"
 )
 
-// What is not JSON is 400 in every operation with a body; nothing is stored, nothing repeated.
+// A body that is not JSON is 400 in every operation with a body. Nothing is stored, and the
+// answer repeats no value.
 func TestMalformedJSON(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.CreateUser(t, "ada")

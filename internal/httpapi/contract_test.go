@@ -14,7 +14,7 @@ import (
 	"userapi/internal/apitest"
 )
 
-// Every operation refuses a request without a token or with a body that its schema refuses.
+// Every operation refuses a request that has no token, and one whose body breaks the schema.
 func TestEveryOperationIsGuarded(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {

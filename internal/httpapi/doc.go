@@ -5,7 +5,7 @@
 //
 //   - An exchange is one request with what the server knows about it: its id, the client's
 //     address, the principal, the body. It is also the context of the request.
-//   - A route is a path and a method that Echo knows. The generated code registers the routes;
+//   - A route is a path and a method that Echo serves. The generated code registers the routes;
 //     [Server.Handler] fails if they differ from the operations of the contract.
 //   - A problem is an error answer (RFC 9457). A fault is one entry of its errors member.
 //   - A probe is a path for machines that watch the server, such as /readyz.
@@ -16,9 +16,8 @@
 // the statuses that they can end with: token (401), rate limit (429), the check against the
 // contract (415, 413, 400, 422), the generated handler. The handler calls a method of
 // [Server], one for each operation, in the file that is named after its noun. This method
-// converts the generated request, calls the directory once, and converts the result. A method
-// that needs a loop or a condition on the state of a user is in the wrong room: that belongs
-// into the directory.
+// converts the generated request, calls the directory once, and converts the result. Rules and
+// decisions about users belong in the directory. The only exception is the 304 of GetUser.
 //
 // # Errors
 //

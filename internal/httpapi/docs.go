@@ -78,7 +78,7 @@ func docsPolicy(page []byte) string {
 	}, "; ")
 }
 
-// rendered keeps what a handler writes. It is an http.ResponseWriter.
+// rendered records the answer of a handler. It is an http.ResponseWriter.
 type rendered struct {
 	bytes.Buffer
 	header http.Header

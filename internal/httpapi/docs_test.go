@@ -11,7 +11,8 @@ import (
 	"userapi/internal/apitest"
 )
 
-// Everyone can read the page. The server has all that it loads, and its policy allows no more.
+// Everyone can read the page. The page loads only files of this server, and its policy allows
+// no others.
 func TestDocsPage(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	page := s.Send(t, "GET", "/docs", "", apitest.NoAuth)

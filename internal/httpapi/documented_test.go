@@ -20,7 +20,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// failingStore authenticates, but fails whatever is asked of it afterwards.
+// failingStore finds the principal of a token, but the methods below fail with err.
 type failingStore struct {
 	directory.Store
 	err error
@@ -128,8 +128,8 @@ func TestExamplesOfProblems(t *testing.T) {
 	}
 }
 
-// hasOneExample reports whether every operation answers the status with the same problem in
-// TestEveryStatusIsReached.
+// hasOneExample reports whether TestEveryStatusIsReached gets the same problem from every
+// operation that answers with the status.
 func hasOneExample(status int) bool { return status != 403 && status != 409 }
 
 // example returns a request that succeeds, made from the examples of the contract.

@@ -24,7 +24,7 @@ type exchange struct {
 	address   netip.Addr
 	principal directory.Principal // zero until the token has been checked
 	userID    directory.UserID    // for the log; 0: unknown
-	body      []byte              // as check has passed it
+	body      []byte              // after check has accepted it
 	problem   api.ProblemCode     // of the answer; "": the answer is not a problem
 }
 
@@ -119,7 +119,7 @@ func (s *Server) log(c echo.Context, x *exchange, took time.Duration) {
 	s.Logger.LogAttrs(x, slog.LevelInfo, "request", attributes...)
 }
 
-// knownMethod returns the method, or "other" for one that a client has invented: such a text
+// knownMethod returns the method, or "other" if a client has invented it, because such a text
 // must not reach logs and metrics.
 func knownMethod(method string) string {
 	switch method {

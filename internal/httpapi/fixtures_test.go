@@ -21,7 +21,7 @@ import (
 	"userapi/internal/apitest"
 )
 
-// people are those whom InsertPeople inserts, and two others.
+// people are the people whom InsertPeople inserts, and two others.
 var people = apitest.People()
 
 // eachOperation calls do for every operation of the contract, in a subtest of its own.

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A stranger holds nothing open for ever.
+// Each limit of the server is set, so that no client can hold a connection open for ever.
 func TestServerHasLimits(t *testing.T) {
 	server := NewHTTPServer(nil, slog.New(slog.DiscardHandler))
 	require.Positive(t, server.MaxHeaderBytes)

@@ -13,9 +13,9 @@ import (
 	"userapi/internal/apitest"
 )
 
-// A request that waits too long for a place to hash is answered 503.
+// A request that waits too long for a slot to hash is answered 503.
 func TestRequestTimeout(t *testing.T) {
-	for timeout, entered := 20*time.Millisecond, 0; entered == 0; timeout *= 2 { // a busy machine takes longer to begin hashing
+	for timeout, entered := 20*time.Millisecond, 0; entered == 0; timeout *= 2 { // on a busy machine, a request takes longer to reach the hasher
 		full := apitest.NewFullHasher()
 		s := apitest.Start(t, apitest.Config{Hasher: full, RequestTimeout: timeout})
 		before := s.DB.State(t)

@@ -14,8 +14,8 @@ import (
 	"userapi/internal/directory"
 )
 
-// Passwords and tokens, right or wrong, get into no answer, log, metric or file, wherever a
-// request has them. Other values get into no error, log or metric.
+// No password or token of a request, right or wrong, appears in an answer, the log, the metrics
+// or the database's files. No other value of a request appears in an error, the log or the metrics.
 func TestNothingLeaks(t *testing.T) {
 	const secret, value = "canary-secret-1234", "canary-value-1234"
 	operator := "operator-" + secret + "-of-32-characters"
@@ -38,7 +38,7 @@ func TestNothingLeaks(t *testing.T) {
 		return answer
 	}
 	user := ""
-	// prepare creates the user whom the requests are about; the password is the secret.
+	// prepare creates the target of the requests. Its password is the secret.
 	prepare := func() {
 		created := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"`+value+`","password":"`+secret+`","enterprise_id":"default"}`)
 		if created.Status == 201 {

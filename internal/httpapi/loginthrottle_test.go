@@ -34,7 +34,7 @@ func startLimited(t *testing.T) (at func(address string) stranger, clock *apites
 }
 
 // Failed log-ins are counted for an account and an address, in any spelling of the name and
-// even if it does not exist. The count ends a minute after the first failure.
+// even if it does not exist. The count is reset a minute after the first failure.
 func TestFailedLogInsAreLimited(t *testing.T) {
 	at, clock := startLimited(t)
 	here, there := at("192.0.2.1"), at("192.0.2.2")
@@ -70,8 +70,8 @@ func TestFailedLogInsAreLimited(t *testing.T) {
 	require.Equal(t, 429, here.logIn(t, "default/ada", apitest.Password).Status)
 }
 
-// The two names of a user share their failures. If they have too many together, the answer
-// is that of a wrong password, so that nobody learns which two names are one user's.
+// The two names of a user share their failures. If both together have too many, the
+// answer is the same as for a wrong password, so that nobody learns that both are one user's.
 func TestFailuresByTheOtherName(t *testing.T) {
 	at, clock := startLimited(t)
 	here := at("192.0.2.1")
@@ -186,7 +186,7 @@ func TestLogInsAtOnceAreCounted(t *testing.T) {
 
 // A log-in that times out does not count as failed.
 func TestUndecidedLogInsAreNotCounted(t *testing.T) {
-	for timeout, entered := 20*time.Millisecond, 0; entered < 3; timeout *= 2 { // a busy machine takes longer to begin hashing
+	for timeout, entered := 20*time.Millisecond, 0; entered < 3; timeout *= 2 { // on a busy machine, a request takes longer to reach the hasher
 		full := apitest.NewFullHasher()
 		s := apitest.Start(t, apitest.Config{Hasher: full, LogInLimit: 1, RequestTimeout: timeout})
 		for range 3 {

@@ -12,8 +12,8 @@ import (
 	"userapi/internal/apitest"
 )
 
-// differing has two values for each member of a request body. With each of them, the request
-// has another outcome.
+// differing has two values for each member of a request body. The request has one outcome with
+// the first value and a different one with the second.
 var differing = map[string][2]any{
 	"nick_name":     {"grace", "hedy"},
 	"password":      {newPassword, "another password"},
@@ -59,7 +59,7 @@ func TestEveryMemberMatters(t *testing.T) {
 }
 
 // outcomeWith sends a request that succeeds, with this value of one member, to a server of its
-// own. It returns what other clients can see of the outcome.
+// own. It returns the part of the outcome that other clients can see.
 func outcomeWith(t *testing.T, f fuzzed, member string, value any) string {
 	t.Helper()
 	s := apitest.Start(t, apitest.Config{})

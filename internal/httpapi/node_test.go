@@ -52,7 +52,7 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// In a browser, /docs lets a person authorize and send an update with null.
+// In a browser, a person can enter a token on /docs and send an update with null.
 func TestDocsInABrowser(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")

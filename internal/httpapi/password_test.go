@@ -100,8 +100,8 @@ func TestPasswordsOfAnyScript(t *testing.T) {
 	require.Equal(t, 200, s.LogIn(t, "ada@example.com", "caf\u00e9 cr\u00e8me").Status, "an update of other members keeps the password")
 }
 
-// A log-in that is older than 15 minutes cannot change the own password or e-mail address.
-// A token that an operator made can.
+// With a log-in that is older than 15 minutes, you cannot change your own password or e-mail
+// address. With a token that the operator made, you can.
 func TestReauthentication(t *testing.T) {
 	clock := apitest.NewClock()
 	s := apitest.Start(t, apitest.Config{Clock: clock})

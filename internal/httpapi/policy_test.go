@@ -63,7 +63,8 @@ func TestNobodyDeactivatesOneself(t *testing.T) {
 	require.JSONEq(t, `{"enterprise_id":"moved","phone":"","is_active":true}`, answer.Body)
 }
 
-// A change is decided on what is stored when it is written, not when the request came in.
+// The server decides with the rights at the moment of the change, not with those at the moment
+// when the request arrived.
 func TestRightsAreReadInTheUnit(t *testing.T) {
 	actor, target := people.System, people.User
 	for name, c := range map[string]struct {

@@ -19,13 +19,13 @@ import (
 	"userapi/internal/directory"
 )
 
-// requestError is a failure that the wire finds; what the directory finds is a
+// requestError is a failure that this package finds. Failures of the directory are of type
 // *directory.Error. Err is for the log only.
 type requestError struct {
 	Code   api.ProblemCode
-	Detail string // in place of the usual one
+	Detail string // "": the detail in problems
 	Faults []api.Fault
-	Wait   time.Duration // what Retry-After says; 0: what is usual
+	Wait   time.Duration // for Retry-After; 0: the value in problems
 	Err    error
 }
 
@@ -33,7 +33,7 @@ func (e *requestError) Error() string { return fmt.Sprintf("%s: %v", e.Code, e.E
 
 func (e *requestError) Unwrap() error { return e.Err }
 
-// problem is how a code is answered: its status, and what it says to a person.
+// problem is how the server answers a code: the status, and the texts for a person.
 type problem struct {
 	status        int
 	title, detail string
@@ -144,12 +144,12 @@ var problems = map[api.ProblemCode]problem{
 	},
 }
 
-// statusClientClosedRequest stands in logs and metrics for a client that did not wait;
-// nobody receives it. The number is nginx's.
+// statusClientClosedRequest is the status in logs and metrics if the client left before the
+// answer. No client receives it. The number is nginx's.
 const statusClientClosedRequest = 499
 
-// clientLeft reports whether the error comes from a client that did not wait, and not
-// from a server that stops: that cancels requests with ErrStopping.
+// clientLeft reports whether the request failed because the client left. A stopping server also
+// cancels requests, but with [ErrStopping] as the cause.
 func clientLeft(ctx context.Context, err error) bool {
 	if _, broken := errors.AsType[*net.OpError](err); broken {
 		return true
@@ -157,11 +157,11 @@ func clientLeft(ctx context.Context, err error) bool {
 	return errors.Is(err, context.Canceled) && !errors.Is(context.Cause(ctx), ErrStopping)
 }
 
-// ErrStopping is why a server that stops cancels the requests that still wait: they are
-// answered 503.
+// ErrStopping is the cause with which a stopping server cancels the requests that still wait.
+// They are answered 503.
 var ErrStopping = errors.New("the server stops")
 
-// classify finds the code of an error, and what else the client learns of it.
+// classify returns the code of an error, and what else the answer says about it.
 func classify(err error) *requestError {
 	if wire, ok := errors.AsType[*requestError](err); ok {
 		return wire
@@ -256,7 +256,7 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	header.Set(echo.HeaderContentType, "application/problem+json")
 	c.Response().WriteHeader(described.status)
 	encoder := json.NewEncoder(c.Response())
-	encoder.SetEscapeHTML(false) // it is read by people too
+	encoder.SetEscapeHTML(false) // people read the answer, too
 	if err := encoder.Encode(body); err != nil {
 		s.Logger.LogAttrs(ctx, slog.LevelDebug, "the client left before its answer",
 			slog.String("request_id", x.requestID))

@@ -67,8 +67,8 @@ func (r routes) leaves() (leaves []string) {
 	return leaves
 }
 
-// check refuses a request that is not what the contract asks for, and keeps the body for the
-// binder. It decides in the order 415, 413, 400, 422.
+// check refuses a request that is not what the contract asks for, and stores the body in x for
+// the binder. It decides in the order 415, 413, 400, 422.
 func check(operation *contract.Operation, x *exchange, c echo.Context) (err error) {
 	if operation.TakesBody() {
 		if x.body, err = readBody(c.Request(), c.Response()); err != nil {
@@ -84,7 +84,7 @@ func check(operation *contract.Operation, x *exchange, c echo.Context) (err erro
 	return operation.Check(contract.Request{Header: header, RawQuery: c.Request().URL.RawQuery, Body: x.body})
 }
 
-// binder fills the generated server's request with the body that check has passed.
+// binder fills the generated server's request with the body that check has accepted.
 type binder struct{}
 
 // Bind implements echo.Binder. It returns io.EOF if there is no body.
