@@ -126,8 +126,8 @@ var undocumented = []string{"Date", "Content-Length", "Content-Type", "Cache-Con
 // notUTC matches a time in an answer that does not end in Z.
 var notUTC = regexp.MustCompile(`"(create_time|time|expires_at)":"[^"]*[^"Z]"`)
 
-// checkDocumented fails for a status, a header or a problem's code that the operation does
-// not document.
+// checkDocumented fails if the operation does not document the status, a header or the problem's
+// code.
 func checkDocumented(described *openapi3.Operation, e Exchange, code string) error {
 	answer := described.Responses.Status(e.Response.StatusCode)
 	if answer == nil {
@@ -162,7 +162,7 @@ func (c *Contract) findRoute(request *http.Request) (*routers.Route, map[string]
 	}
 	sent := request.URL.EscapedPath()
 	for template, item := range c.document.Paths.Map() {
-		// No router of the library takes every spelling of a path that tests send.
+		// No router of the library accepts every spelling of a path that tests send.
 		matched, err := path.Match(strings.ReplaceAll(template, "{user_id}", "*"), sent)
 		if operation := item.GetOperation(method); err == nil && matched && operation != nil {
 			return &routers.Route{Spec: c.document, Path: template, PathItem: item, Method: method, Operation: operation},
@@ -172,8 +172,8 @@ func (c *Contract) findRoute(request *http.Request) (*routers.Route, map[string]
 	return nil, nil
 }
 
-// userIDOf returns the segment of a path that stands where the template has {user_id}; "" if
-// the template has none.
+// userIDOf returns the segment of a path at the position of {user_id} in the template. It returns
+// "" if the template has no {user_id}.
 func userIDOf(template, sent string) string {
 	place := slices.Index(strings.Split(template, "/"), "{user_id}")
 	if place < 0 {

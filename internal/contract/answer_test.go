@@ -16,7 +16,7 @@ const (
 		`"request_id":"4QZ6YKPDXWWWWOOHTCTGXV3JHS","errors":[]}`
 )
 
-// exchange describes an [Exchange]. Tests break it in one place.
+// exchange describes an [Exchange]. Each test changes one part of it.
 type exchange struct {
 	method, path, sent string
 	status             int
@@ -78,7 +78,7 @@ func header(name, value string) func(e *exchange) {
 	}
 }
 
-// All other tests rely on this check, so it has to find whatever is not in the contract.
+// All other tests rely on CheckExchange, so it must find everything that is not in the contract.
 func TestCheckExchange(t *testing.T) {
 	notModified := func(e *exchange) { e.status, e.received = 304, "" }
 	for name, good := range map[string]*exchange{

@@ -1,9 +1,9 @@
-// Package contract makes openapi.yaml a value that programs can ask: what does the contract
-// say about this request, and about this answer?
+// Package contract tells programs what openapi.yaml says: whether it allows a request, and
+// whether it describes an answer.
 //
 // The server checks requests with it, the tests check answers with it, and the command line
-// checks the values that it stores. The package knows neither Echo nor a database nor
-// testing, so that other servers and other judges can use it too.
+// checks the values that it stores. The package imports neither Echo nor a database nor
+// testing, so that other servers and other test programs can use it, too.
 //
 // # Words
 //
@@ -21,10 +21,10 @@
 //
 // A server calls [CheckMediaType] before it reads a body, then [Operation.Check] with the body,
 // then [Unmarshal] to fill its own type. A program that stores a value without a request calls
-// [Contract.CheckValue]. A test or a judge calls [Contract.CheckExchange].
+// [Contract.CheckValue]. A test program calls [Contract.CheckExchange].
 //
-// Every check stands on what openapi.yaml says. [Load] therefore fails if an operation
-// contains something that no check covers, such as a parameter of an unknown kind: a
+// The checks must cover everything that openapi.yaml asks of requests. So [Load] fails if an
+// operation contains something that no check covers, such as a parameter of an unknown kind: a
 // contract that cannot be checked must not be served.
 //
 // No text that this package makes repeats a value from a request. The name of a member

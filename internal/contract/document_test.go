@@ -46,7 +46,7 @@ func TestContractIsValid(t *testing.T) {
 	require.Equal(t, password.Pattern, twin.Pattern)
 }
 
-// Answers are as certain as they can be: their members are always there, and have bounds.
+// Clients can rely on answers: their members are always present, and strings and lists have bounds.
 func TestAnswersAreDescribed(t *testing.T) {
 	requests := map[string]bool{}
 	eachOperation(t, func(_ *testing.T, _, _ string, op *openapi3.Operation) {
@@ -108,7 +108,7 @@ func TestOperationsAreDescribed(t *testing.T) {
 			readsHeaders = readsHeaders || p.Value.In == "header"
 			readsQuery = readsQuery || p.Value.In == "query"
 			require.NotEmpty(t, p.Value.Description)
-			// The docs page fills the examples in: a condition is for those who mean it.
+			// The docs page fills examples in. A header has none, because nobody should send a condition by accident.
 			require.Equal(t, p.Value.In != "header", p.Value.Example != nil, "the example of %s", p.Value.Name)
 			requireBounds(t, p.Value.Name, p.Value.Schema.Value)
 		}
@@ -131,7 +131,7 @@ func TestOperationsAreDescribed(t *testing.T) {
 	})
 }
 
-// requireBounds wants an end to all that a stranger can send.
+// requireBounds requires bounds on the length or the size of every value that a client can send.
 func requireBounds(t *testing.T, name string, schema *openapi3.Schema) {
 	t.Helper()
 	switch {
@@ -180,7 +180,7 @@ func TestReleasedContractsAreValid(t *testing.T) {
 	}
 }
 
-// A value of its own is checked like a member of a request.
+// A value without a request is checked like a member of a request.
 func TestCheckValue(t *testing.T) {
 	c, err := contract.Load()
 	require.NoError(t, err)

@@ -49,13 +49,13 @@ type Fault struct {
 	Expected  string // what is expected there, as in "8 or more characters"; "": Detail says all
 }
 
-// expect makes the fault of a value that is not what is expected.
+// expect returns a fault for a value that differs from what is expected.
 func expect(code FaultCode, expected string) Fault {
 	return Fault{Code: code, Detail: "Send " + expected + ".", Expected: expected}
 }
 
-// findFaults returns what is wrong with a value in a request, sorted by pointer. It takes
-// unknown members out of an object.
+// findFaults returns the faults of a value in a request, sorted by pointer. It removes unknown
+// members from an object.
 func findFaults(schema *openapi3.Schema, value any) (faults []Fault, err error) {
 	if object, ok := value.(map[string]any); ok {
 		faults = takeUnknownMembers(schema, object)
@@ -98,8 +98,8 @@ func newFaults(err error) ([]Fault, error) {
 }
 
 // takeUnknownMembers removes the members that the schema does not name from an object and
-// returns a fault for each of the first [MaxFaults], sorted by name. The validator would be slow with many
-// of them.
+// returns a fault for each of the first [MaxFaults], sorted by name. With many such members, the
+// validator would be slow.
 func takeUnknownMembers(schema *openapi3.Schema, object map[string]any) []Fault {
 	var names []string
 	for name := range object {

@@ -58,8 +58,8 @@ func clampNumbers() json.Options {
 	}))
 }
 
-// Unmarshal reads a body that [Operation.Check] has passed into a generated struct. It
-// matches the names of members letter by letter. It returns io.EOF for an empty body.
+// Unmarshal decodes a body into a generated struct. [Operation.Check] must have accepted the
+// body before. Names of members must match in letter case, too. It returns io.EOF for an empty body.
 func Unmarshal(body []byte, into any) error {
 	if len(body) == 0 {
 		return io.EOF

@@ -61,7 +61,7 @@ func (o *Operation) addParameter(p *openapi3.Parameter) error {
 	isText, isInteger := schema.Type.Is(openapi3.TypeString), schema.Type.Is(openapi3.TypeInteger)
 	switch {
 	case p.In == openapi3.ParameterInPath && p.Name == "user_id":
-		return nil // every text is allowed here: one that names no user is 404
+		return nil // every text is allowed here: if it names no user, the answer is 404
 	case p.Required:
 		return errors.New("nothing checks that it is there")
 	case p.In == openapi3.ParameterInHeader && isText && form(schema) != "":
@@ -90,7 +90,7 @@ func (o *Operation) setBody(body *openapi3.RequestBody) error {
 	return nil
 }
 
-// checkable fails for a schema that [newFault] could not explain.
+// checkable fails if [newFault] could not explain a value that breaks the schema.
 func checkable(s *openapi3.Schema) error {
 	combined := s.OneOf != nil || s.AnyOf != nil || s.AllOf != nil || s.Not != nil
 	if combined || s.MultipleOf != nil || s.Enum != nil || s.Items != nil || s.Properties != nil {

@@ -9,7 +9,7 @@ import (
 	"userapi/gen/spec"
 )
 
-// A contract that contains something which no check covers does not load.
+// If a contract contains something that no check covers, it does not load.
 func TestUncheckableOperationDoesNotLoad(t *testing.T) {
 	for name, change := range map[string]func(document *openapi3.T, op *openapi3.Operation){
 		"security": func(document *openapi3.T, op *openapi3.Operation) { op.Security = &document.Security },

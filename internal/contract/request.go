@@ -63,7 +63,7 @@ func CheckMediaType(header http.Header) error {
 
 // Check fails with a [Violation] if the request is not what the operation asks for: first for
 // a malformed header, then for a body that is not JSON, then for all faults against the
-// schemas at once. Every other error is ours.
+// schemas at once. Any other error is a fault of the server.
 func (o *Operation) Check(r Request) error {
 	if err := o.checkHeaders(r.Header); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (o *Operation) checkQuery(raw string) (faults []Fault, err error) {
 	}
 	query, err := url.ParseQuery(raw)
 	if err != nil {
-		return []Fault{{Code: FaultSyntax, Detail: "Send percent-encoded NAME=VALUE pairs, separated by &."}}, nil //nolint:nilerr // the client's fault, not an error of ours
+		return []Fault{{Code: FaultSyntax, Detail: "Send percent-encoded NAME=VALUE pairs, separated by &."}}, nil //nolint:nilerr // the fault tells the client, so it is not an error of the server
 	}
 	for _, name := range o.queryNames {
 		values, sent := query[name]
