@@ -84,8 +84,8 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User,
 	if err != nil {
 		return User{}, err
 	}
-	// Hashing is expensive, so this decides first whether the user may be created. The unit
-	// decides again.
+	// Hashing is expensive, so decide first whether the user may be created. The unit decides
+	// again.
 	if _, err := c.decide(facts); err != nil {
 		return User{}, err
 	}

@@ -3,7 +3,7 @@
 //
 // # Words
 //
-// A principal is whoever acts: a user with a token, the [Operator] or an [Anonymous] client.
+// A principal is the one who acts: a user with a token, the [Operator] or an [Anonymous] client.
 // When a principal changes a user, the principal is the actor and the user is the target.
 //
 // The policy says what each [Role] may do. For an [Operation] and a role it has a [Rule]. The
@@ -11,10 +11,10 @@
 // the role may change. Each role also has a visibility, the scope of the users whom it can see.
 // Any other user is treated like one who does not exist.
 //
-// A unit is one write to the [Store]: all of it is made, or none. The unit reads the [Facts],
+// A unit is one write to the [Store]: it takes effect as a whole, or not at all. The unit reads the [Facts],
 // which are the actor and the target as they are now, and calls a [Decide] function with them.
-// This function returns either a [Change], which the unit then writes, or an [Error]. How the
-// store makes a unit is hidden from this package.
+// This function returns either a [Change], which the unit then writes, or an [Error]. This
+// package does not know how the store runs a unit.
 //
 //   - A [Field] is the name of a member of a user. A [Patch] has new values for some fields.
 //   - A version counts the changes of a user. A [Condition] limits a change to some versions.
@@ -57,8 +57,8 @@
 //
 // # Errors
 //
-// Nothing in this package translates errors of a database. The store returns an Error for what
-// it can tell apart, and Service passes it on. internal/httpapi gives each code a status.
+// Nothing in this package translates errors of a database. The store returns an Error if a code
+// fits the failure, and Service passes it on. internal/httpapi gives each code a status.
 //
 // # What never to do
 //

@@ -144,10 +144,10 @@ func (l *LoginThrottle) counterFor(key throttleKey, now time.Time) *counter {
 	return c
 }
 
-// evict removes all counters that have expired or have no failures. If more than three
-// quarters of maxCounters are left, it removes arbitrary others until no more than that are
-// left. It looks at all counters, which takes milliseconds, so it must make enough room to run
-// rarely. It never removes a counter with pending log-ins.
+// evict removes all counters that have expired or have no failures. If more than three quarters
+// of maxCounters are left, it removes arbitrary others until three quarters are left. It looks at
+// all counters, which takes milliseconds, so it makes enough room to run only rarely. It never
+// removes a counter with pending log-ins.
 func (l *LoginThrottle) evict(now time.Time) {
 	for key, c := range l.counters {
 		if c.pending == 0 && (c.failures == 0 || c.expired(now)) {

@@ -53,7 +53,7 @@ func policyPage() string {
 # Who may do what
 
 The first table has a row for each operation and a column for each role. The last column is for the operator,
-who runs ` + "`userapi`" + ` on the command line. A cell says to whom the role may do the operation:
+who runs ` + "`userapi`" + ` on the command line. A cell says to which users the role may do the operation:
 
 - *never*: The role does not have this operation. The answer is always 403.
 - nobody: The role may not do this to any user.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Principal is whoever acts, with their token and request. The zero Principal may do nothing.
+// Principal is the one who acts, with their token and request. The zero Principal may do nothing.
 type Principal struct {
 	User      User       // ID 0: the operator or an anonymous client
 	Token     Token      // zero: none
@@ -13,7 +13,7 @@ type Principal struct {
 	Address   netip.Addr // of the client; zero: not known, or the command line
 }
 
-// Operator returns the principal of the command line: whoever can open the database.
+// Operator returns the principal of the command line. Everyone who can open the database has it.
 func Operator() Principal { return withoutToken(roleOperator) }
 
 // Anonymous returns the principal of a client without a token. It may only log in.
@@ -40,7 +40,7 @@ func (p Principal) checkValid(now time.Time) error {
 }
 
 // freshLogInPeriod is how long after a log-in its token may change its owner's password or
-// e-mail address. It keeps a stolen token from becoming a stolen account.
+// e-mail address. So a thief of an older token cannot take the account over.
 const freshLogInPeriod = 15 * time.Minute
 
 // fresh reports whether the token comes from a fresh log-in, or not from a log-in at all.

@@ -40,8 +40,8 @@ type Store interface {
 	// the e-mail address, or the name in the same enterprise, with [CodeNotFound] if the token
 	// of Change.EndToken has ended, and with [CodeUnavailable] if too many units wait.
 	Change(ctx context.Context, p Principal, id UserID, decide Decide) (User, error)
-	// Start prepares the directory for a server, see [Service.Start]. It fails with the error of
-	// [Start].KeepMade, and with [CodeUnavailable] if too many units wait.
+	// Start runs the unit of a start of a server, see [Start] and [Service.Start]. It fails with
+	// [CodeUnavailable] if too many units wait.
 	Start(ctx context.Context, s Start) (Started, error)
 	// Token returns a token. It fails with [CodeNotFound] if no token has this number.
 	Token(ctx context.Context, id int64) (Token, error)

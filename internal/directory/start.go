@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Start is what a starting server brings: user 1 and its event, which are stored if the
-// directory is empty, and one of two tokens of user 1. If the directory is empty and there
-// is neither token, nothing is stored.
+// Start is what a server passes to the store when it starts: user 1 and the event of its
+// creation, which are stored if the directory is empty, and at most one token of user 1. If the
+// directory is empty and there is no token, nothing is stored.
 type Start struct {
 	At       time.Time
 	Admin    User
 	Event    Event     // of the creation of the admin
-	Operator *NewToken // replaces the operator's token of the last start; nil: that one ends
-	Made     *NewToken // stored if the directory is empty; nil if Operator is not
+	Operator *NewToken // replaces the operator's token of the last start; nil: only ends that token
+	Made     *NewToken // stored if the directory is empty; nil if Operator is set
 }
 
 // Started is what a start has changed.
 type Started struct {
 	First           bool // the directory was empty
 	OperatorEnded   bool // an operator's token of an earlier start has ended
-	OperatorRefused bool // the operator's token is of no use: user 1 is not active or gone
+	OperatorRefused bool // the operator's token is not accepted: user 1 is not active or was deleted
 }
 
 // Start prepares the directory for a server. If the directory is empty, Start creates user
@@ -30,7 +30,7 @@ type Started struct {
 // Start calls keep with the new token before it stores anything, because a unit may run
 // twice, and its commit may fail. If keep fails, nothing changes. If Start fails after keep
 // has returned nil, or Started.First is false because another server was faster, the new
-// token is not valid: the caller removes what keep has written.
+// token is not valid: the caller must remove what keep has written.
 func (s *Service) Start(ctx context.Context, operator string, keep func(secret string) error) (Started, error) {
 	now := s.Now()
 	active := true

@@ -12,7 +12,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// startStore records the starts that it is given. It is empty until one brings a token.
+// startStore records the starts. It always answers that the directory was empty.
 type startStore struct {
 	directory.Store
 	starts *[]directory.Start

@@ -80,8 +80,8 @@ func (s *Service) change(ctx context.Context, p Principal, id UserID, u update) 
 		if err != nil {
 			return User{}, err
 		}
-		// Hashing is expensive, so this decides first whether the change is allowed. The unit
-		// decides again.
+		// Hashing is expensive, so decide first whether the change is allowed. The unit decides
+		// again.
 		change, err := u.decide(facts)
 		if err != nil || change.Event == nil {
 			return change.User, err
