@@ -51,9 +51,9 @@ func (c *connection) exec(text string, arguments ...driver.Value) error {
 	return rows.Close()
 }
 
-// firstStep runs a statement up to its first row. A statement that writes ends there. It is run
-// as a query even if it writes: go-sqlite3 takes the first step of a query at once, with fewer
-// calls into C than an execution needs.
+// firstStep runs a statement up to its first row. A statement that writes has then finished.
+// firstStep runs it as a query, too: go-sqlite3 takes the first step of a query at once, with
+// fewer calls into C than an execution needs.
 func (c *connection) firstStep(text string, arguments []driver.Value) (driver.Rows, error) {
 	statement, err := c.statement(text)
 	if err != nil {

@@ -18,7 +18,7 @@
 //
 // # Reads
 //
-// A session is a way to the database: GORM on a pool of connections, and the prepared path.
+// A session runs statements. It has GORM on a pool of connections, and the prepared path.
 // The writer's session is on its one connection, inside the transaction of a batch. The
 // read session has several connections. The scan session has one, for lists that look at
 // every row: one of them runs at a time, at low priority.
@@ -28,7 +28,7 @@
 // Use session.gorm unless every request runs the statement. For those that every request
 // runs, use session.prepared: GORM takes longer to build such a statement than SQLite to run
 // it, and database/sql takes about as long as SQLite. So GORM builds the statement once, in a
-// dry run, and the prepared path runs it without either. The names of columns and their order
+// dry run, and the prepared path runs it without GORM and database/sql. The names of columns and their order
 // come from a value of type table, never from a list of their own.
 //
 // The name tx is for a session or a GORM handle inside a transaction, and for nothing else.
@@ -38,22 +38,22 @@
 // The cache holds principals: the tokens that were used last, and their owners. An entry is
 // stale if the token or its owner has changed since. A unit marks the user that it changes as
 // dirty. The leader drops dirty users after the commit and before any write of the batch
-// returns. When another process commits, SQLite's data_version changes: the leader compares
-// it at the start of each batch, the writer's own goroutine every cacheCheckInterval, and a
-// change purges the cache. If the last comparison is older than maxCacheAge, the cache is not
-// used. The generation rises with each drop and purge, so that nobody adds what was read before.
+// returns. When another process commits, SQLite's data_version changes. The leader compares
+// it at the start of each batch, and the writer's own goroutine every cacheCheckInterval. If it
+// has changed, they purge the cache. If the last comparison is older than maxCacheAge, the cache is not
+// used. The generation rises with each drop and purge, so that no reader adds a principal that was read before.
 //
 // # The event index
 //
 // The table event_targets is the event index: the numbers of events by target. A change does
 // not write to it. When indexBatch new events have been collected, they are added together.
-// Until then, whoever reads the events of a target also scans the new ones.
+// Until then, reading the events of a target also scans the new ones.
 //
 // # Blocks
 //
 // The table user_counts counts users by enterprise, role and block. A block is 4096 successive
 // numbers of users: those that differ only in their last blockBits bits. Lists take their totals
-// from the counts, and skip the blocks before a page. Triggers keep the counts, whoever writes.
+// from the counts, and skip the blocks before a page. Triggers update the counts on every write.
 //
 // # Errors
 //

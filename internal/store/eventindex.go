@@ -3,8 +3,8 @@ package store
 import "database/sql/driver"
 
 // indexBatch is how many new events are collected before they are added to event_targets. A
-// larger batch makes writes cheaper. Until then, reading one user's events scans the new ones,
-// and when they are added, the units in the queue wait: both take milliseconds. With a plain
+// larger batch makes writes cheaper. Until then, reading one user's events scans the new ones.
+// While they are added, the units in the queue wait. Both take milliseconds. With a plain
 // index instead, 1,000,000 users and 1,000,000 events, updates reach 0.91 of their throughput.
 const indexBatch = 8192
 

@@ -27,13 +27,13 @@ func findPage[Row any](query *gorm.DB, page directory.Page) (rows []Row, total i
 func atOneMoment(query *gorm.DB, read func(tx *gorm.DB) error) error {
 	err := query.Transaction(read)
 	if ended := query.Statement.Context.Err(); ended != nil && errors.Is(err, sql.ErrTxDone) {
-		return ended // database/sql has rolled back because of it, and says only that the transaction is done
+		return ended // database/sql has rolled back because ctx ended, and says only that the transaction is done
 	}
 	return err
 }
 
-// blockBits is how many of the last bits of a user's number do not count for its block in
-// user_counts.
+// blockBits is how many of the last bits of a user's number are dropped to get the user's block
+// in user_counts.
 const blockBits = 12
 
 // These read user_counts for one enterprise, or for all of them if the enterprise is "".

@@ -72,7 +72,7 @@ func TestCacheIsBounded(t *testing.T) {
 	require.Len(t, c.users, maxPrincipals)
 }
 
-// A unit reads a user anew if an earlier unit of the batch has changed the user.
+// If an earlier unit of the batch has changed a user, a unit does not use the cache for the user.
 func TestUnitsSeeEarlierChangesOfTheirBatch(t *testing.T) {
 	s := openStore(t)
 	hash := directory.TokenHash{1}

@@ -37,17 +37,17 @@ func SQLitePath(database string) (string, error) {
 type connector struct {
 	path       string
 	parameters url.Values
-	settings   []string          // statements, if the driver has no parameter
+	settings   []string          // statements, for settings that the driver has no parameter for
 	pragmas    map[string]string // the values that each must have afterwards
 }
 
 // checkpointPages is how many pages the WAL has, 16 MB of them, before a checkpoint moves them
-// into the database. In a longer WAL a page changes more often before it is moved, which
-// makes fewer waits for the disk.
+// into the database. A page that changes many times between two checkpoints is moved once, so
+// a longer WAL waits for the disk less often.
 const checkpointPages = "4000"
 
-// readWrite returns the settings of connections that write. The driver ignores unknown parameters and has
-// its own defaults, so each setting that matters is set here and read back.
+// readWrite returns the settings of connections that write. The driver ignores unknown
+// parameters and has its own defaults, so each setting that matters is set here and read back.
 func readWrite(path string) connector {
 	return connector{
 		path: path,

@@ -25,7 +25,7 @@ type Token struct {
 
 var (
 	tokenTable = mustTable[Token]()
-	// tokenColumns are the columns that are read: nobody needs the hash.
+	// tokenColumns are the columns that are read: all except the hash, which nobody needs.
 	tokenColumns = tokenTable.all() &^ tokenTable.set("hash")
 )
 
@@ -58,7 +58,7 @@ func (row Token) token() directory.Token {
 	return t
 }
 
-// A token is found by number or by hash. A pointer is the key of its statement.
+// A token is found by number or by hash. The pointer is the key of the statement in buildOnce.
 var (
 	tokenByID   = &tokenCondition{"tokens.id = ?"}
 	tokenByHash = &tokenCondition{"tokens.hash = ?"}

@@ -35,7 +35,7 @@ type writer struct {
 	stopped    chan struct{} // closed when the last unit has finished
 
 	indexBatch   int64 // the constant, except in tests
-	sinceIndexed int64 // units since indexEvents ran; high at first, because earlier events may not be indexed
+	sinceIndexed int64 // units since indexEvents ran; starts at indexBatch, because earlier events may not be indexed
 
 	closeMu sync.RWMutex
 	closed  bool // submit refuses units
@@ -207,7 +207,7 @@ func (w *writer) commitBatch(batch []*unit) {
 		return
 	}
 	if w.sinceIndexed += int64(len(batch)); w.sinceIndexed >= w.indexBatch {
-		// Nobody waits for this unit. If it fails, the next one indexes more events.
+		// Nobody waits for this unit. If it fails, the next such unit indexes its events, too.
 		batch = append(batch, newUnit(context.Background(), func(tx session) error { return indexEvents(tx, w.indexBatch) }))
 		w.sinceIndexed = 0
 	}

@@ -102,8 +102,8 @@ func TestFailedCommitFailsItsBatch(t *testing.T) {
 	require.Equal(t, []string{"c", "d"}, eventNames(t, s))
 }
 
-// After some failures of a commit the transaction is still open, for example if a foreign key is
-// broken. It is rolled back, so that later units are not part of it.
+// After some failures of a commit, such as a broken foreign key, the transaction is still open.
+// The leader rolls it back, so that later units are not part of it.
 func TestFailedCommitIsRolledBack(t *testing.T) {
 	s := openStore(t)
 	orphan := func(tx session) error {
@@ -121,8 +121,8 @@ func TestFailedCommitIsRolledBack(t *testing.T) {
 	require.Equal(t, []string{"a", "d"}, eventNames(t, s))
 }
 
-// If SQLite itself ends the transaction, all units of the batch fail: those that have run, and
-// those that come later, which must not commit one by one.
+// If SQLite itself ends the transaction, all units of the batch fail, also those that have not
+// yet run: without a transaction, each of them would commit on its own.
 func TestEndedTransactionFailsItsBatch(t *testing.T) {
 	s := openStore(t)
 	execSQL(t, s, `CREATE TRIGGER fault BEFORE INSERT ON events WHEN new.operation = 'fault' BEGIN SELECT RAISE(ROLLBACK, 'injected'); END`)
