@@ -8,7 +8,7 @@ import (
 // Clock is a clock that only a test moves. It is safe for concurrent use.
 type Clock struct{ now atomic.Int64 } // Unix time in nanoseconds
 
-// NewClock returns a clock that stands at the present second.
+// NewClock returns a clock that shows the current second.
 func NewClock() *Clock {
 	c := &Clock{}
 	c.now.Store(time.Now().Truncate(time.Second).UnixNano())

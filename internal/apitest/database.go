@@ -13,8 +13,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// Database reads and changes the database behind the server's back, as another process
-// would. When a method returns, the server has seen the change.
+// Database reads and changes the database behind the server's back, like another process. When a method returns, the server has seen the change.
 type Database struct {
 	path  string
 	sql   *sql.DB
@@ -226,7 +225,7 @@ func (db *Database) write(t testing.TB, statements func(exec func(statement stri
 		require.NoError(t, err)
 	})
 	require.NoError(t, tx.Commit())
-	// The server looks for changes of others once in a while, and when it writes: this write is empty.
+	// The server notices changes of other processes when it writes, so make it run an empty write.
 	_, err = db.store.Change(t.Context(), directory.Operator(), 0, func(directory.Facts) (directory.Change, error) {
 		return directory.Change{}, nil
 	})

@@ -20,16 +20,16 @@
 //
 //   - A [Person] is a user whom the test knows by name. [People] returns the [Cast]:
 //     everyone whom a test can name without creating them through the API.
-//   - The [Database] is reached behind the server's back, as another process would reach
-//     it: to see what is stored, to change it while a request is running, or to make the
-//     server fail.
+//   - The [Database] is reached behind the server's back, in the same way as by another
+//     process: to see what is stored, to change it while a request is running, or to make
+//     the server fail.
 //   - A fake takes the place of a part of the server. [HeldHasher] and [FullHasher] hold
 //     requests, [PanickingHasher] makes them fail, and [Clock] sets the time.
 //   - A [Wire] records what another program sends to the server.
 //
-// No helper limits how long it waits: on a busy machine only the timeout of go test ends
-// a test that waits in vain.
+// No helper limits how long it waits, because a busy machine may be slow. Only the timeout
+// of go test ends a test that hangs.
 //
-// Raw SQL stands in this package and in the tests of the store, and nowhere else. What
-// only SQLite understands is in sqlite.go.
+// Among the tests, only this package, the tests of the store and those of cmd/userapi use
+// raw SQL. SQL that only SQLite understands is in sqlite.go.
 package apitest

@@ -91,7 +91,7 @@ func (PanickingHasher) Hash(_ context.Context, password string) (string, error) 
 // Verify implements directory.Hasher.
 func (PanickingHasher) Verify(_ context.Context, password, _ string) (bool, error) { panic(password) }
 
-// FullHasher never has a free place: every request waits until it times out.
+// FullHasher never has a free slot: every request waits until it times out.
 type FullHasher struct {
 	gate    *password.Gate
 	entered atomic.Int64

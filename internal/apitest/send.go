@@ -111,7 +111,7 @@ func (s *Server) sendRaw(t testing.TB, head, body string, then func(net.Conn) er
 	require.NoError(t, err)
 	sent, err := io.ReadAll(request.Body)
 	if err != nil {
-		sent = nil // the test has broken it on purpose
+		sent = nil // the test has broken the body on purpose
 	}
 	request.URL.Scheme, request.URL.Host = "http", request.Host
 	check(t, request, sent, response)
