@@ -8,8 +8,8 @@
 // which bounds how many requests wait. A free slot goes to the request that has waited longest,
 // in whichever queue it is.
 //
-// The dummy hash has the cost of a real hash but belongs to no password. Verify compares with
-// it if there is no hash. So a log-in takes as long for an unknown account as for a known one.
+// The dummy hash has the cost of a real hash but belongs to no password. If there is no hash,
+// Verify compares the password with the dummy hash. So a log-in takes as long for an unknown account as for a known one.
 //
 // # How to add something
 //
