@@ -138,7 +138,7 @@ func TestAnswersFollowFsync(t *testing.T) {
 		})
 	}
 	running.Wait()
-	require.Less(t, countSyncs()-before, clients*updates, "requests that wait at the same time share a commit")
+	require.Less(t, countSyncs()-before, clients*updates, "requests that wait at the same time must share a commit")
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	<-s.logEnded
 }

@@ -12,11 +12,11 @@ const (
 	// gcPercent makes garbage collections rare while little memory is in use, because
 	// nothing that a request allocates outlives the request.
 	gcPercent = 400
-	// minMemoryLimit is the lowest memory limit of the Go runtime, in bytes. Close to its
-	// limit, the runtime collects more often. Each hashed password leaves 19 MiB.
+	// minMemoryLimit is the lowest memory limit of the Go runtime, in bytes. With a lower
+	// one, the runtime would collect too often: each hashed password leaves 19 MiB.
 	minMemoryLimit = 50 << 20
-	// memoryLimitFactor times the memory in use is the limit if that is more than
-	// minMemoryLimit. With a closer limit, the runtime would do nothing but collect.
+	// memoryLimitFactor times the memory in use is the limit, unless minMemoryLimit is
+	// higher. If the limit were close to the memory in use, the runtime would only collect.
 	memoryLimitFactor = 2
 )
 

@@ -193,7 +193,7 @@ func TestServerOutlivesItsLogReader(t *testing.T) {
 	require.NoError(t, s.cmd.Wait())
 }
 
-// Updates of different members of one user are all kept if they are sent at the same
+// Updates of different members of one user all take effect if they are sent at the same
 // moment, to two servers on one database.
 func TestTwoServersLoseNoUpdate(t *testing.T) {
 	t.Parallel()

@@ -152,7 +152,7 @@ func (s *serveSettings) Validate() error {
 	return errors.Join(faults...)
 }
 
-// maxLimit is the highest limit that can be set. A server cannot answer as many requests.
+// maxLimit is the highest limit that can be set. No server answers so many requests a second.
 const maxLimit = 1_000_000
 
 func parseLimit(s string) (int, error) {

@@ -17,7 +17,7 @@ import (
 	"userapi/internal/store"
 )
 
-// openService opens the database at path, as a server of its own does.
+// openService opens the database at path, in the same way as another server.
 func openService(t *testing.T, path string) *directory.Service {
 	t.Helper()
 	db, err := store.Open(t.Context(), path)

@@ -83,12 +83,12 @@ type revokeTokenCommand struct {
 	ID              int64 `arg:"" help:"Number of the token, as 'userapi token list' prints it."`
 }
 
-// Run ends the token. A running server refuses it within one second.
+// Run revokes the token. A running server refuses it within one second.
 func (c revokeTokenCommand) Run(ctx context.Context, _ streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		err := service.RevokeToken(ctx, c.ID)
 		if directory.IsCode(err, directory.CodeOperatorToken) {
-			return fmt.Errorf("token %d is USERAPI_ADMIN_TOKEN: to revoke it, start the server with another one or without", c.ID)
+			return fmt.Errorf("token %d is USERAPI_ADMIN_TOKEN: to revoke it, start the server with another one or with none", c.ID)
 		}
 		return explainNotFound(err, "token", c.ID)
 	})

@@ -88,10 +88,10 @@ func (c createUserCommand) Run(ctx context.Context, std streams) error {
 			Email: c.Email, Phone: c.Phone, IsActive: &active,
 		})
 		if directory.IsCode(err, directory.CodeNickNameTaken) {
-			return errors.New("--nick-name: another user of this enterprise already has this name")
+			return errors.New("--nick-name: another user of this enterprise already has this name: use another one")
 		}
 		if directory.IsCode(err, directory.CodeEmailTaken) {
-			return errors.New("--email: another user already has this address")
+			return errors.New("--email: another user already has this address: use another one")
 		}
 		if err != nil {
 			return err
@@ -105,7 +105,7 @@ type setPasswordCommand struct {
 	userSetting `embed:""`
 }
 
-// Run sets the password, which ends the tokens of the user.
+// Run sets the password and revokes the tokens of the user.
 func (c setPasswordCommand) Run(ctx context.Context, std streams) error {
 	return withService(ctx, c.path(), func(service *directory.Service) error {
 		password, err := readPassword(ctx, std)
@@ -150,7 +150,7 @@ func promptTwice(ctx context.Context, std streams) (string, error) {
 	}
 	second, err := prompt(ctx, std, "Repeat the password: ")
 	if err == nil && first != second {
-		err = errors.New("the two passwords are different")
+		err = errors.New("the two passwords are different: run the command again")
 	}
 	return first, err
 }
@@ -181,7 +181,7 @@ func prompt(ctx context.Context, std streams, text string) (line string, err err
 	case a := <-answered:
 		if errors.Is(a.err, io.EOF) { // Ctrl-C or Ctrl-D
 			_, _ = fmt.Fprint(std.stderr, "\r\n")
-			a.err = errors.New("no password was entered")
+			a.err = errors.New("no password was entered: run the command again")
 		}
 		return a.line, a.err
 	case <-ctx.Done():
