@@ -16,14 +16,14 @@ fuzz: CASES = 10000
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## Serve from .run/ with a user to try; LISTEN=HOST:PORT serves elsewhere
+run: build ## Serve from .run/ with a user to try; LISTEN=HOST:PORT changes the address
 	@.ci/demo bin/userapi $(LISTEN)
 
 build: compiler ## Build bin/userapi
 	@mkdir -p bin
 	go build -trimpath -o bin/userapi ./cmd/userapi
 
-# The timeout is for a test that hangs: no test has another deadline, however busy the machine is.
+# The timeout ends a test that hangs. No test has a deadline of its own, because a busy machine is slow.
 test: compiler ## Run all tests with the race detector; needs Go and a C compiler
 	@echo "The tests take about 3 minutes on two idle cores, the first time 2 more to compile, and longer on a busy machine."
 	RAPID_CHECKS=$(CASES) go test -race -shuffle=on -timeout 45m $(TESTFLAGS) ./...
@@ -41,7 +41,7 @@ microbench: compiler ## Run the Go benchmarks of the packages; benchstat compare
 
 lint: compiler ## Run the linters; those of the contract need npm
 	go run $(GOLANGCI_LINT) run
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-contract; else echo "npm is not here: the contract was not linted."; fi
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-contract; else echo "The contract was not linted: install npm first."; fi
 
 lint-contract: npm .ci/node_modules
 	REDOCLY_SUPPRESS_UPDATE_NOTICE=true .ci/node_modules/.bin/redocly lint --config .redocly.yaml openapi.yaml
@@ -51,10 +51,10 @@ breaking: ## Fail if the contract breaks clients of its newest release, unless i
 	@OASDIFF='$(OASDIFF)' NEWEST=$(NEWEST) .ci/breaking
 
 changelog: ## Print what has changed in the contract since its newest release
-	@echo "Since $(NEWEST); 'diff $(NEWEST) openapi.yaml' shows descriptions and examples, too:"
+	@echo "Changes since $(NEWEST). 'diff $(NEWEST) openapi.yaml' shows descriptions and examples, too."
 	@$(OASDIFF) changelog $(NEWEST) openapi.yaml
 
-clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Let clients of four generators do the whole job; needs npm
+clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Run clients of four generators against a server; needs npm
 	@mkdir -p bin/clients .ci/clients/plain/api
 	cd .ci/clients && go tool ogen --loglevel=error --target=ogen/api --package=api --clean ../../openapi.yaml
 	$(GENERATE) .ci/clients/plain/config.yaml openapi.yaml
@@ -63,7 +63,7 @@ clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Let client
 	.ci/node_modules/.bin/tsc --project .ci/clients/hey
 	$(NODE_TEST) '^TestClients$$'
 
-docs: compiler npm chromium .ci/node_modules ## Try /docs in Chromium and draw bin/docs.png; needs npm and chromium
+docs: compiler npm chromium .ci/node_modules ## Test /docs in Chromium and write bin/docs.png; needs npm and Chromium
 	$(NODE_TEST) '^TestDocsInABrowser$$'
 
 verify: generate ## Fail if generated files or go.mod are not up to date
@@ -79,7 +79,7 @@ generate: compiler ## Generate gen/ from openapi.yaml
 	$(GENERATE) .oapi-codegen/api.yaml openapi.yaml
 	$(GENERATE) .oapi-codegen/client.yaml openapi.yaml
 	go test ./internal/directory -run '^TestPolicyPage$$' -count=1 -update
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory generate-typescript; else echo "npm is not here: gen/typescript was not generated."; fi
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory generate-typescript; else echo "gen/typescript was not generated: install npm first."; fi
 
 generate-typescript: gen/typescript/node_modules
 	npm run --silent --prefix gen/typescript generate
@@ -89,11 +89,11 @@ generate-typescript: gen/typescript/node_modules
 	@touch $@
 
 npm:
-	@command -v npm >/dev/null || { echo "This needs Node 20 or later with npm: install them, as in 'apt-get install npm'." >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "This needs Node 20 or later with npm: install them, for example with 'apt-get install npm'." >&2; exit 1; }
 
 chromium:
-	@command -v chromium >/dev/null || { echo "This needs Chromium: install it, as in 'apt-get install chromium'." >&2; exit 1; }
+	@command -v chromium >/dev/null || { echo "This needs Chromium: install it, for example with 'apt-get install chromium'." >&2; exit 1; }
 
 compiler:
 	@command -v $(firstword $(shell go env CC)) >/dev/null || \
-		{ echo "SQLite needs a C compiler: install one, as in 'apt-get install gcc libc6-dev'." >&2; exit 1; }
+		{ echo "SQLite needs a C compiler: install one, for example with 'apt-get install gcc libc6-dev'." >&2; exit 1; }

@@ -1,5 +1,5 @@
-// Reads /docs in a browser as a person would: docs.mjs PICTURE,
-// with USERAPI_URL and USERAPI_TOKEN set to a server that has user 2.
+// Usage: docs.mjs PICTURE. Opens /docs in a browser, enters a token and updates user 2.
+// USERAPI_URL and USERAPI_TOKEN must be those of a server that has user 2.
 // It fails on a console error and on a request to another host.
 import { chromium } from 'playwright-core'
 import assert from 'node:assert/strict'
@@ -9,7 +9,7 @@ const { USERAPI_URL: url, USERAPI_TOKEN: token } = process.env
 const picture = process.argv[2]
 const browser = await chromium.launch({
   executablePath: execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim(),
-  // Chromium itself asks nobody either: no name but this server's is found.
+  // Chromium itself must not reach other hosts either, so it resolves no name.
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
 })
 try {
