@@ -23,7 +23,7 @@ func connect() *client.ClientWithResponses {
 	return c
 }
 
-// A member that is left out stays as it is.
+// If you leave a member out, it stays as it is.
 func ExampleUpdateUser_absent() {
 	answer, err := connect().UpdateUserWithResponse(context.Background(), "2", nil, client.UpdateUser{})
 	if err != nil {
@@ -33,7 +33,7 @@ func ExampleUpdateUser_absent() {
 	// Output: {"enterprise_id":"default","is_active":true,"phone":"1"}
 }
 
-// null says that it is not decided whether the user is active. It is stored and answered.
+// null means that nobody has decided whether the user is active. The server stores and returns it.
 func ExampleUpdateUser_null() {
 	undecided := client.UpdateUser{IsActive: nullable.NewNullNullable[bool]()}
 	answer, err := connect().UpdateUserWithResponse(context.Background(), "3", nil, undecided)
@@ -58,7 +58,7 @@ func ExampleUpdateUser_false() {
 	// Output: {"enterprise_id":"default","is_active":false,"phone":"1"}
 }
 
-// "" clears the phone. The pointer tells it from a phone that is left out.
+// "" clears the phone. A nil pointer would leave it out.
 func ExampleUpdateUser_empty() {
 	none := ""
 	answer, err := connect().UpdateUserWithResponse(context.Background(), "5", nil, client.UpdateUser{Phone: &none})
@@ -69,7 +69,8 @@ func ExampleUpdateUser_empty() {
 	// Output: {"enterprise_id":"default","is_active":true,"phone":""}
 }
 
-// A version that was read is the condition of a change.
+// Send the version that you have read as If-Match. The second update fails, because the first
+// one made a new version.
 func ExampleUpdateUserParams() {
 	read, err := connect().GetUserWithResponse(context.Background(), "2", nil)
 	if err != nil {

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// whole stands for all examples together, as they have no testing.TB of their own.
+// whole is the testing.TB of all examples together, because they have none of their own.
 type whole struct {
 	testing.TB
 	directory string

@@ -55,7 +55,7 @@ test('a conflict is a problem with a pointer', async () => {
 test('each fault of a request has a pointer', async () => {
   const { error, response } = await client.PUT('/openapi/v1/users/{user_id}', {
     params: { path: { user_id: await createUser() } },
-    // The types let an unknown member pass; the server does not.
+    // The types allow an unknown member. The server refuses it.
     body: { password: 'short', is_actve: true },
   })
   assert.equal(response.status, 422)
@@ -94,7 +94,7 @@ test('a user from the first log-in to the end', async () => {
   assert.equal(missing.error?.code, 'unauthenticated')
 })
 
-test('what is not the server is no answer, and learns nothing', async (t) => {
+test('an answer of another server is an error, and that server gets no token', async (t) => {
   const heard: IncomingMessage[] = []
   const other = createServer((request, response) => {
     heard.push(request)
@@ -116,12 +116,12 @@ test('what is not the server is no answer, and learns nothing', async (t) => {
   }
 })
 
-// What the types refuse. tsc fails if one of these is allowed.
+// The types refuse these values. tsc fails if they allow one of them.
 export const refused: components['schemas']['UpdateUser'][] = [
-  // @ts-expect-error No member but is_active takes null.
+  // @ts-expect-error Only is_active takes null.
   { phone: null },
-  // @ts-expect-error is_active is no text.
+  // @ts-expect-error is_active is not a string.
   { is_active: 'null' },
-  // @ts-expect-error Leaving a member out is not undefined.
+  // @ts-expect-error To leave a member out, do not set it to undefined.
   { is_active: undefined },
 ]

@@ -1,4 +1,4 @@
-// The client that @hey-api/openapi-ts generates leads a user from the first day to the last.
+// Creates, changes, lists and deletes a user with the client that @hey-api/openapi-ts generates.
 import assert from 'node:assert/strict'
 import { client } from './api/client.gen.js'
 import { changePassword, createUser, deleteUser, getUser, listUsers, updateUser, type UpdateUserWritable } from './api/index.js'

@@ -1,4 +1,4 @@
-// The client that ogen generates leads a user from the first day to the last.
+// Creates, changes, lists and deletes a user with the client that ogen generates.
 package main
 
 import (
@@ -23,7 +23,7 @@ func (token) BareToken(context.Context, api.OperationName) (api.BareToken, error
 	return api.BareToken{}, ogenerrors.ErrSkipClientSecurity
 }
 
-// is wants an answer of type T.
+// is returns the answer as a T. It panics if there is an error or the answer has another type.
 func is[T any](answer any, err error) T {
 	typed, ok := answer.(T)
 	if err != nil || !ok {
