@@ -12,7 +12,7 @@ import (
 // ChangePassword implements api.StrictServerInterface.
 func (s *Server) ChangePassword(ctx context.Context, r api.ChangePasswordRequestObject) (api.ChangePasswordResponseObject, error) {
 	id := directory.ParseUserID(r.UserID)
-	faults := repetition(r.Body.Password, r.Body.Password1)
+	faults := checkRepeated(r.Body.Password, r.Body.Password1)
 	if id != directory.Nobody && r.Body.UserID != api.UserID(id) {
 		faults = append(faults, mismatch("/user_id", "Send the number that is in the path."))
 	}
@@ -31,7 +31,7 @@ func (s *Server) ChangePassword(ctx context.Context, r api.ChangePasswordRequest
 
 // ChangeOwnPassword implements api.StrictServerInterface.
 func (s *Server) ChangeOwnPassword(ctx context.Context, r api.ChangeOwnPasswordRequestObject) (api.ChangeOwnPasswordResponseObject, error) {
-	if faults := repetition(r.Body.Password, r.Body.Password1); len(faults) > 0 {
+	if faults := checkRepeated(r.Body.Password, r.Body.Password1); len(faults) > 0 {
 		return nil, &requestError{Code: api.ProblemCodeInvalidRequest, Faults: faults}
 	}
 	x := exchangeFrom(ctx)
@@ -44,9 +44,9 @@ func (s *Server) ChangeOwnPassword(ctx context.Context, r api.ChangeOwnPasswordR
 	}, nil
 }
 
-// repetition returns a fault if the two passwords differ. Two spellings of one password, equal
+// checkRepeated returns a fault if the two passwords differ. Two spellings of one password, equal
 // in Unicode NFC, do not differ: the user can log in with both.
-func repetition(password, again string) []api.Fault {
+func checkRepeated(password, again string) []api.Fault {
 	if norm.NFC.String(password) == norm.NFC.String(again) {
 		return nil
 	}

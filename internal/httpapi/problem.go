@@ -22,11 +22,11 @@ import (
 // requestError is a failure that this package finds. Failures of the directory are of type
 // *directory.Error. Err is for the log only.
 type requestError struct {
-	Code   api.ProblemCode
-	Detail string // "": the detail in problems
-	Faults []api.Fault
-	Wait   time.Duration // for Retry-After; 0: the value in problems
-	Err    error
+	Code       api.ProblemCode
+	Detail     string // "": the detail in problems
+	Faults     []api.Fault
+	RetryAfter time.Duration // 0: the value in problems
+	Err        error
 }
 
 func (e *requestError) Error() string { return fmt.Sprintf("%s: %v", e.Code, e.Err) }
@@ -193,7 +193,7 @@ func classifyDomain(err *directory.Error) *requestError {
 	if !ok {
 		return &requestError{Code: api.ProblemCodeInternalError, Err: err}
 	}
-	classified := &requestError{Code: code, Wait: err.RetryAfter, Err: err.Err}
+	classified := &requestError{Code: code, RetryAfter: err.RetryAfter, Err: err.Err}
 	for _, field := range err.Fields {
 		classified.Faults = append(classified.Faults, api.Fault{
 			Pointer: "/" + string(field), Code: described.fault, Detail: described.hint,
@@ -250,8 +250,8 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	for name, value := range described.header {
 		header.Set(name, value)
 	}
-	if failure.Wait > 0 {
-		header.Set(echo.HeaderRetryAfter, strconv.FormatFloat(math.Ceil(failure.Wait.Seconds()), 'f', 0, 64))
+	if failure.RetryAfter > 0 {
+		header.Set(echo.HeaderRetryAfter, strconv.FormatFloat(math.Ceil(failure.RetryAfter.Seconds()), 'f', 0, 64))
 	}
 	header.Set(echo.HeaderContentType, "application/problem+json")
 	c.Response().WriteHeader(described.status)

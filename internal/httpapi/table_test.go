@@ -40,7 +40,7 @@ type attempt struct {
 	op                 directory.Operation
 	method, path, body string
 	fields             []directory.Field
-	allowed            int // the status if the policy allows it
+	status             int // the status if the policy allows it
 }
 
 // attemptsOn returns the requests about a target: every operation, and every member.
@@ -65,7 +65,7 @@ func attemptsOn(actor, target apitest.Person) []attempt {
 		body := fmt.Sprintf(`%q:%s`, first, value)
 		single := attempt{directory.OperationUpdateUser, "PUT", path, "{" + body + "}", []directory.Field{first}, 200}
 		if first == directory.FieldIsActive && target == actor {
-			single.allowed = 409
+			single.status = 409
 		}
 		all = append(all, single)
 		if first != directory.FieldPhone {
@@ -81,13 +81,13 @@ func attemptsOn(actor, target apitest.Person) []attempt {
 	}
 	dismissed := attempt{directory.OperationDeleteAdministrator, "DELETE", target.AdministratorPath(), "", nil, 204}
 	if target.Role == directory.RoleSystemAdministrator {
-		appointed.allowed = 409
+		appointed.status = 409
 	}
 	if target.Role != directory.RoleAdministrator {
-		dismissed.allowed = 404
+		dismissed.status = 404
 	}
 	if target == actor {
-		deleted.allowed, dismissed.allowed = 409, 409
+		deleted.status, dismissed.status = 409, 409
 	}
 	return append(all, deleted, appointed, dismissed)
 }
@@ -108,7 +108,7 @@ func TestPolicyTable(t *testing.T) {
 				before := s.DB.State(t)
 				rule, listed := directory.RuleOf(a.op, actor.Role)
 				refused := slices.ContainsFunc(a.fields, func(f directory.Field) bool { return !slices.Contains(rule.Fields, f) })
-				want := a.allowed
+				want := a.status
 				switch {
 				case !listed:
 					want = 403
