@@ -27,11 +27,11 @@ type Started struct {
 // 1, a system administrator named admin in the enterprise default, without password. Its
 // token is the operator's, or a new one if the operator gives none.
 //
-// Start calls keep with the new token before it stores anything, because a unit may run
-// twice, and its commit may fail. If keep fails, nothing changes. If Start fails after keep
+// Start calls save with the new token before it stores anything, because a unit may run
+// twice, and its commit may fail. If save fails, nothing changes. If Start fails after save
 // has returned nil, or Started.First is false because another server was faster, the new
-// token is not valid: the caller must remove what keep has written.
-func (s *Service) Start(ctx context.Context, operator string, keep func(secret string) error) (Started, error) {
+// token is not valid: the caller must remove what save has written.
+func (s *Service) Start(ctx context.Context, operator string, save func(secret string) error) (Started, error) {
 	now := s.Now()
 	active := true
 	admin := User{
@@ -54,7 +54,7 @@ func (s *Service) Start(ctx context.Context, operator string, keep func(secret s
 	if err != nil {
 		return Started{}, err
 	}
-	if err := keep(secret); err != nil {
+	if err := save(secret); err != nil {
 		return Started{}, err
 	}
 	start.Made = &NewToken{

@@ -23,21 +23,21 @@ func (s startStore) Start(_ context.Context, start directory.Start) (directory.S
 	return directory.Started{First: true}, nil
 }
 
-// The new token is kept before a unit stores it, and once: a unit may run twice.
-func TestFirstTokenIsKeptBeforeItIsStored(t *testing.T) {
+// The new token is saved before a unit stores it, and once: a unit may run twice.
+func TestFirstTokenIsSavedBeforeItIsStored(t *testing.T) {
 	var starts []directory.Start
 	service := &directory.Service{Store: startStore{starts: &starts}, Now: time.Now, Random: strings.NewReader(strings.Repeat("x", 64))}
-	var kept []string
+	var saved []string
 	started, err := service.Start(t.Context(), "", func(secret string) error {
 		for _, start := range starts {
-			require.Nil(t, start.Made, "a token is stored and not yet kept")
+			require.Nil(t, start.Made, "a token is stored and not yet saved")
 		}
-		kept = append(kept, secret)
+		saved = append(saved, secret)
 		return nil
 	})
 	require.NoError(t, err)
 	require.True(t, started.First)
-	require.Len(t, kept, 1)
+	require.Len(t, saved, 1)
 	require.NotNil(t, starts[len(starts)-1].Made)
 
 	starts = nil
@@ -49,7 +49,7 @@ func TestFirstTokenIsKeptBeforeItIsStored(t *testing.T) {
 	}
 }
 
-func TestOperatorsTokenIsNotKept(t *testing.T) {
+func TestOperatorsTokenIsNotSaved(t *testing.T) {
 	var starts []directory.Start
 	service := &directory.Service{Store: startStore{starts: &starts}, Now: time.Now}
 	_, err := service.Start(t.Context(), strings.Repeat("operator", 4), nil)
