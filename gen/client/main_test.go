@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	t := &whole{directory: directory}
+	t := &exampleTB{directory: directory}
 	server = apitest.Start(t, apitest.Config{})
 	for id := range 4 {
 		phone := "1"
@@ -40,19 +40,19 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// whole is the testing.TB of all examples together, because they have none of their own.
-type whole struct {
+// exampleTB is the testing.TB of all examples together, because they have none of their own.
+type exampleTB struct {
 	testing.TB
 	directory string
 	ends      []func()
 }
 
-func (*whole) Helper()                  {}
-func (*whole) Context() context.Context { return context.Background() }
-func (w *whole) TempDir() string        { return w.directory }
-func (w *whole) Cleanup(end func())     { w.ends = append(w.ends, end) }
-func (*whole) FailNow()                 { os.Exit(1) }
-func (*whole) Errorf(format string, args ...any) {
+func (*exampleTB) Helper()                  {}
+func (*exampleTB) Context() context.Context { return context.Background() }
+func (w *exampleTB) TempDir() string        { return w.directory }
+func (w *exampleTB) Cleanup(end func())     { w.ends = append(w.ends, end) }
+func (*exampleTB) FailNow()                 { os.Exit(1) }
+func (*exampleTB) Errorf(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, format+"\n", args...)
 	os.Exit(1)
 }
