@@ -11,7 +11,7 @@ func TestMigrateAndVersionAndHelp(t *testing.T) {
 	for range 2 {
 		stdout, stderr, code := runCommand(t, dir, nil, "migrate", "--database=x.db")
 		require.Equal(t, 0, code, stderr)
-		require.Equal(t, "x.db has schema 6\n", stdout)
+		require.Regexp(t, `^x\.db has schema \d+\n$`, stdout)
 	}
 	stdout, _, code := runCommand(t, dir, nil, "version")
 	require.Equal(t, 0, code)

@@ -104,9 +104,8 @@ func TestMigrationCountsUsersAndIndexesEvents(t *testing.T) {
 	}
 	_, err = db.ExecContext(t.Context(), `INSERT INTO events VALUES (7, 1, 3, 'n', 2, 'e', 'updateUser', 'phone', 'r')`)
 	require.NoError(t, err)
-	version, err := store.Migrate(t.Context(), path)
+	_, err = store.Migrate(t.Context(), path)
 	require.NoError(t, err)
-	require.EqualValues(t, 6, version)
 	requireCounts(t, db)
 	require.Equal(t, []string{"7 1 3 n 2 e updateUser phone r"}, queryRows(t, db, `SELECT * FROM events`), "no event is lost")
 	require.Equal(t, []string{"2 7"}, queryRows(t, db, `SELECT * FROM event_targets`), "they are in the event index")
