@@ -2,10 +2,12 @@ package httpapi_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
@@ -43,8 +45,9 @@ type attempt struct {
 	status             int // the status if the policy allows it
 }
 
-// attemptsOn returns the requests about a target: every operation, and every member.
-func attemptsOn(actor, target apitest.Person) []attempt {
+// attemptsOn returns the requests about a target: every operation, and every member of updateUser.
+func attemptsOn(t *testing.T, actor, target apitest.Person) []attempt {
+	t.Helper()
 	path := target.Path()
 	all := []attempt{
 		{directory.OperationGetUser, "GET", path, "", nil, 200},
@@ -57,20 +60,18 @@ func attemptsOn(actor, target apitest.Person) []attempt {
 			200,
 		},
 	}
-	members := map[directory.Field]string{
-		directory.FieldPassword: `"new password"`, directory.FieldEnterpriseID: `"third"`, directory.FieldEmail: `"x@example.com"`,
-		directory.FieldPhone: `"1"`, directory.FieldIsActive: `false`,
-	}
-	for first, value := range members {
-		body := fmt.Sprintf(`%q:%s`, first, value)
-		single := attempt{directory.OperationUpdateUser, "PUT", path, "{" + body + "}", []directory.Field{first}, 200}
-		if first == directory.FieldIsActive && target == actor {
+	for member := range apitest.Contract().Components.Schemas["UpdateUser"].Value.Properties {
+		value, err := json.Marshal(differing[member][1])
+		require.NoError(t, err)
+		field, body := directory.Field(member), fmt.Sprintf(`%q:%s`, member, value)
+		single := attempt{directory.OperationUpdateUser, "PUT", path, "{" + body + "}", []directory.Field{field}, 200}
+		if field == directory.FieldIsActive && target == actor {
 			single.status = 409
 		}
 		all = append(all, single)
-		if first != directory.FieldPhone {
+		if field != directory.FieldPhone {
 			pair := single
-			pair.body, pair.fields = `{"phone":"2",`+body+`}`, append(pair.fields, directory.FieldPhone)
+			pair.body, pair.fields = `{"phone":"1",`+body+`}`, append(pair.fields, directory.FieldPhone)
 			all = append(all, pair)
 		}
 	}
@@ -101,7 +102,7 @@ func TestPolicyTable(t *testing.T) {
 	changed := false
 	for _, actor := range []apitest.Person{people.User, people.Admin, people.System} {
 		for _, target := range append(people.Inserted(), people.Missing) {
-			for _, a := range attemptsOn(actor, target) {
+			for _, a := range attemptsOn(t, actor, target) {
 				if changed {
 					s.DB.InsertPeople(t)
 				}
@@ -132,26 +133,29 @@ func TestPolicyTable(t *testing.T) {
 	}
 }
 
+// enterpriseAttempts are the requests that are about an enterprise or about the actor.
+var enterpriseAttempts = []struct {
+	op                 directory.Operation
+	method, path, body string
+	enterprise         string // "": the request names none
+	allowed            int
+}{
+	{directory.OperationListUsers, "GET", "/openapi/v1/users", "", "", 200},
+	{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators", "", "", 200},
+	{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=default", "", "default", 200},
+	{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=other", "", "other", 200},
+	{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=Default", "", "Default", 200},
+	{directory.OperationCreateUser, "POST", "/openapi/v1/users", apitest.NewUser("default", "new"), "default", 201},
+	{directory.OperationCreateUser, "POST", "/openapi/v1/users", apitest.NewUser("other", "new"), "other", 201},
+	{directory.OperationChangeOwnPassword, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("new password"), "", 200},
+	{directory.OperationDeleteAuthToken, "DELETE", "/openapi/v1/auth-token", "", "", 204},
+}
+
 // The API keeps the rules that are about an enterprise or about the actor.
 func TestPolicyOfEnterprises(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for _, actor := range []apitest.Person{people.User, people.Admin, people.System} {
-		for _, c := range []struct {
-			op                 directory.Operation
-			method, path, body string
-			enterprise         string // "": the request names none
-			allowed            int
-		}{
-			{directory.OperationListUsers, "GET", "/openapi/v1/users", "", "", 200},
-			{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators", "", "", 200},
-			{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=default", "", "default", 200},
-			{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=other", "", "other", 200},
-			{directory.OperationListAdministrators, "GET", "/openapi/v1/administrators?eid=Default", "", "Default", 200},
-			{directory.OperationCreateUser, "POST", "/openapi/v1/users", apitest.NewUser("default", "new"), "default", 201},
-			{directory.OperationCreateUser, "POST", "/openapi/v1/users", apitest.NewUser("other", "new"), "other", 201},
-			{directory.OperationChangeOwnPassword, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("new password"), "", 200},
-			{directory.OperationDeleteAuthToken, "DELETE", "/openapi/v1/auth-token", "", "", 204},
-		} {
+		for _, c := range enterpriseAttempts {
 			s.DB.InsertPeople(t)
 			rule, listed := directory.RuleOf(c.op, actor.Role)
 			want := c.allowed
@@ -162,4 +166,21 @@ func TestPolicyOfEnterprises(t *testing.T) {
 			require.Equal(t, want, answer.Status, "%+v by %+v: %s", c, actor, answer.Body)
 		}
 	}
+}
+
+// Every operation that needs a token is tried here. Add a new one to attemptsOn or to
+// enterpriseAttempts.
+func TestPolicyOfEveryOperationIsTried(t *testing.T) {
+	tried := map[directory.Operation]bool{}
+	for _, a := range attemptsOn(t, people.System, people.User) {
+		tried[a.op] = true
+	}
+	for _, a := range enterpriseAttempts {
+		tried[a.op] = true
+	}
+	eachOperation(t, func(t *testing.T, _, _ string, op *openapi3.Operation) {
+		if op.Security == nil {
+			require.True(t, tried[directory.Operation(op.OperationID)], "no test tries the policy of %s", op.OperationID)
+		}
+	})
 }
