@@ -75,7 +75,9 @@ func TestNothingLeaks(t *testing.T) {
 	fmt.Fprintln(&all, s.SendRaw(t, "GET /healthz HTTP/1.1\nHost: "+secret, ""))
 	op = string(directory.OperationDeleteAuthToken)
 	send("DELETE", "/openapi/v1/auth-token", "", apitest.Auth(s.CreateToken(t, people.First)))
-	require.Len(t, succeeded, 13, "each operation has succeeded once")
+	eachOperation(t, func(t *testing.T, _, _ string, described *openapi3.Operation) {
+		require.True(t, succeeded[described.OperationID], "%s must succeed once", described.OperationID)
+	})
 	for name, text := range map[string]string{"answers": all.String(), "log": s.Log.String(), "metrics": s.Metrics(t)} {
 		require.NotEmpty(t, text, name)
 		require.NotContains(t, strings.ToLower(text), secret, name)
