@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,7 +81,7 @@ func TestIsActiveHasThreeStates(t *testing.T) {
 	}
 }
 
-// Each of the 5 members takes or refuses absent, null, "", a value and other types as the
+// Each member takes or refuses absent, null, "", a value and other types as the
 // contract says.
 func TestTruthTable(t *testing.T) {
 	const before = `{"enterprise_id":"default","email":"old@example.com","phone":"1","is_active":true}`
@@ -98,7 +99,7 @@ func TestTruthTable(t *testing.T) {
 		others                     map[string]string // values of other types, with the codes of their faults
 	}
 	strs := map[string]string{`1`: "type", `true`: "type", `[]`: "type", `{}`: "type", `["x"]`: "type", `1e400`: "type"}
-	for _, r := range []row{
+	rows := []row{
 		{"password", "null", "min_length", `"new password"`, before, strs},
 		{"enterprise_id", "null", "min_length pattern", `"other.Ent_1-2"`, answers("enterprise_id", `"other.Ent_1-2"`), strs},
 		{"email", "null", "pattern", `"New@example.com"`, answers("email", `"New@example.com"`), strs},
@@ -107,7 +108,11 @@ func TestTruthTable(t *testing.T) {
 			"is_active", "", "type", `false`, answers("is_active", "false"),
 			map[string]string{`0`: "type", `1`: "type", `"true"`: "type", `"null"`: "type", `[]`: "type", `[null]`: "type", `{}`: "type"},
 		},
-	} {
+	}
+	for member := range apitest.Contract().Components.Schemas["UpdateUser"].Value.Properties {
+		require.True(t, slices.ContainsFunc(rows, func(r row) bool { return r.member == member }), "%s needs a row here", member)
+	}
+	for _, r := range rows {
 		t.Run(r.member, func(t *testing.T) {
 			s := apitest.Start(t, apitest.Config{})
 			ada := s.CreateUser(t, "ada")
