@@ -83,18 +83,18 @@ func (db *Database) fail(t testing.TB, trigger string) (repair func()) {
 	}
 }
 
-// WatchUpdates returns the columns of the table of users, and a function that returns the
-// columns that updates have named since its last call, sorted. Triggers record them.
-func (db *Database) WatchUpdates(t testing.TB) (columns []string, named func() []string) {
+// WatchUpdates returns a function that returns the columns of users that updates have named
+// since its last call, sorted. Triggers record them.
+func (db *Database) WatchUpdates(t testing.TB) (named func() []string) {
 	t.Helper()
-	columns = readRows(t, db, readName, `SELECT name FROM pragma_table_info('users')`)
+	columns := readRows(t, db, readName, `SELECT name FROM pragma_table_info('users')`)
 	db.write(t, func(exec func(statement string, args ...any)) {
 		exec(`CREATE TABLE named (name TEXT)`)
 		for _, column := range columns {
 			exec(fmt.Sprintf(`CREATE TRIGGER named_%[1]s AFTER UPDATE OF %[1]s ON users BEGIN INSERT INTO named VALUES ('%[1]s'); END`, column))
 		}
 	})
-	return columns, func() []string {
+	return func() []string {
 		t.Helper()
 		names := readRows(t, db, readName, `SELECT name FROM named ORDER BY name`)
 		db.exec(t, `DELETE FROM named`)

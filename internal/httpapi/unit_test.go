@@ -1,7 +1,10 @@
 package httpapi_test
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,33 +16,30 @@ import (
 )
 
 // An update names only the columns of the members that were sent, and the version, in all
-// 32 combinations of members. The database itself tells which columns were named.
+// combinations of members. The database itself tells which columns were named.
 func TestOnlyNamedColumnsAreWritten(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada := s.CreateUser(t, "ada")
-	columns, named := s.DB.WatchUpdates(t)
-	require.Len(t, columns, 14)
-	members := []struct{ columns, member string }{
-		{"password_hash", `"password":"new password"`},
-		{"enterprise_id", `"enterprise_id":"default"`},
-		{"email", `"email":"ada@example.com"`},
-		{"phone phone_folded", `"phone":""`},
-		{"is_active", `"is_active":null`},
-	}
+	named := s.DB.WatchUpdates(t)
+	columns := map[string]string{"password": "password_hash", "phone": "phone phone_folded"} // others have the name of their member
+	members := slices.Sorted(maps.Keys(apitest.Contract().Components.Schemas["UpdateUser"].Value.Properties))
 	for combination := range 1 << len(members) {
-		var body, want []string
-		for i, m := range members {
+		sent, want := map[string]any{}, []string{}
+		for i, member := range members {
 			if combination&(1<<i) != 0 {
-				body, want = append(body, m.member), append(want, strings.Fields(m.columns)...)
+				sent[member] = differing[member][0]
+				want = append(want, strings.Fields(cmp.Or(columns[member], member))...)
 			}
 		}
 		if len(want) > 0 {
 			want = append(want, "version")
 		}
-		answer := s.Send(t, "PUT", ada.Path(), "{"+strings.Join(body, ",")+"}")
+		body, err := json.Marshal(sent)
+		require.NoError(t, err)
+		answer := s.Send(t, "PUT", ada.Path(), string(body))
 		require.Equal(t, 200, answer.Status, answer.Body)
 		slices.Sort(want)
-		require.Equal(t, strings.Join(want, " "), strings.Join(named(), " "), "combination %b", combination)
+		require.Equal(t, strings.Join(want, " "), strings.Join(named(), " "), "members: %s", body)
 	}
 }
 
