@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -12,8 +13,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 )
+
+// The manual has a row for each setting of the server, with its flag and its default.
+func TestManualListsEverySetting(t *testing.T) {
+	manual, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	parser, err := kong.New(&serveCommand{})
+	require.NoError(t, err)
+	settings := 0
+	for _, flag := range parser.Model.Flags {
+		for _, environment := range flag.Envs {
+			settings++
+			row := fmt.Sprintf("\n| `%s` | `--%s` | ", environment, flag.Name)
+			if flag.Default != "" {
+				row += "`" + flag.Default + "`"
+			}
+			require.True(t, strings.Contains(string(manual), row), "README.md has no row that begins with %s", row)
+		}
+	}
+	require.NotZero(t, settings)
+}
 
 // The server uses the flags for its log and for trusted proxies.
 func TestFlagsReachTheServer(t *testing.T) {
