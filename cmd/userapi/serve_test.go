@@ -228,8 +228,11 @@ func TestTwoServersLoseNoUpdate(t *testing.T) {
 		}
 		status, answer := second.sendRequest(t, token, "PUT", "/openapi/v1/users/2", "")
 		require.Equal(t, 200, status)
-		require.JSONEq(t, fmt.Sprintf(`{"enterprise_id":"default","phone":"%d","email":"ada%d@example.com","is_active":%v}`,
-			round, round, round%2 == 0), answer)
+		for _, member := range []string{
+			fmt.Sprintf(`"phone":"%d"`, round), fmt.Sprintf(`"email":"ada%d@example.com"`, round), fmt.Sprintf(`"is_active":%v`, round%2 == 0),
+		} {
+			require.Contains(t, answer, member)
+		}
 	}
 	list, _, code := runCommand(t, dir, nil, "audit", "--user=2")
 	require.Equal(t, 0, code)

@@ -52,7 +52,9 @@ func TestUnnamedColumnChangedInBetweenSurvives(t *testing.T) {
 		return s.Send(t, "PUT", people.User.Path(), `{"password":"new password","is_active":true}`)
 	}, func() { s.DB.SetContact(t, people.User, "2", "ada@example.com") })
 	require.Equal(t, 200, answer.Status, answer.Body)
-	require.JSONEq(t, `{"enterprise_id":"default","email":"ada@example.com","phone":"2","is_active":true}`, answer.Body)
+	require.Contains(t, answer.Body, `"email":"ada@example.com"`)
+	require.Contains(t, answer.Body, `"is_active":true`)
+	require.Contains(t, answer.Body, `"phone":"2"`)
 	require.Equal(t, "2", s.DB.Row(t, people.User).Phone)
 }
 
@@ -70,8 +72,8 @@ func TestConcurrentUpdatesOfDifferentMembersBothWin(t *testing.T) {
 		return refused
 	})
 	require.Equal(t, [][]apitest.Answer{nil, nil}, refused)
-	answer := s.Send(t, "PUT", ada.Path(), "")
-	require.JSONEq(t, `{"enterprise_id":"default","email":"ada49@example.com","phone":"49","is_active":true}`, answer.Body)
+	row := s.DB.Row(t, ada)
+	require.Equal(t, []string{"49", "ada49@example.com"}, []string{row.Phone, row.Email})
 	require.Equal(t, fmt.Sprintf(`"%d"`, 1+2*rounds), s.Send(t, "GET", ada.Path(), "").Header.Get("ETag"))
 }
 
@@ -112,6 +114,7 @@ func TestTakenValues(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada, bob := s.CreateUser(t, "ada"), s.CreateUser(t, "bob")
 	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"email":"Ada@Example.com"}`).Status)
+	before := s.DB.State(t)
 	for _, address := range []string{"Ada@Example.com", "ada@example.com", "ADA@EXAMPLE.COM"} {
 		answer := s.Send(t, "PUT", bob.Path(), fmt.Sprintf(`{"phone":"1","email":%q}`, address))
 		require.Equal(t, 409, answer.Status)
@@ -122,7 +125,7 @@ func TestTakenValues(t *testing.T) {
 		require.Equal(t, 409, created.Status)
 		require.Equal(t, []string{"/email taken"}, created.Faults(t))
 	}
-	require.JSONEq(t, `{"enterprise_id":"default","phone":"","is_active":true}`, s.Send(t, "PUT", bob.Path(), "").Body)
+	require.Equal(t, before, s.DB.State(t))
 	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"email":"ada@example.com"}`).Status, "users can change the letter case of their own address")
 
 	foreign := s.CreateUserIn(t, "other", "ADA")
