@@ -41,13 +41,8 @@ func TestEveryMemberMatters(t *testing.T) {
 			return
 		}
 		for member, property := range f.body.Properties {
-			values, known := differing[op.OperationID+"."+member]
-			if !known {
-				values, known = differing[member]
-			}
-			require.True(t, known, "%s needs two values here with different outcomes", member)
 			outcomes := [2]string{}
-			for i, value := range values {
+			for i, value := range differingValues(t, op.OperationID, member) {
 				if property.Value.Type.Is("string") && value != nil {
 					value = fmt.Sprint(value)
 				}
@@ -56,6 +51,17 @@ func TestEveryMemberMatters(t *testing.T) {
 			require.NotEqual(t, outcomes[0], outcomes[1], "%s of %s makes no difference", member, op.OperationID)
 		}
 	})
+}
+
+// differingValues returns the values that differing has for a member of an operation.
+func differingValues(t *testing.T, operation, member string) [2]any {
+	t.Helper()
+	values, known := differing[operation+"."+member]
+	if !known {
+		values, known = differing[member]
+	}
+	require.True(t, known, "%s needs two values with different outcomes in differing", member)
+	return values
 }
 
 // outcomeWith sends a request that succeeds, with this value of one member, to a server of its

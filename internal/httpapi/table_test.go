@@ -61,7 +61,7 @@ func attemptsOn(t *testing.T, actor, target apitest.Person) []attempt {
 		},
 	}
 	for member := range apitest.Contract().Components.Schemas["UpdateUser"].Value.Properties {
-		value, err := json.Marshal(differing[member][1])
+		value, err := json.Marshal(differingValues(t, "updateUser", member)[1])
 		require.NoError(t, err)
 		field, body := directory.Field(member), fmt.Sprintf(`%q:%s`, member, value)
 		single := attempt{directory.OperationUpdateUser, "PUT", path, "{" + body + "}", []directory.Field{field}, 200}

@@ -27,7 +27,7 @@ func TestOnlyNamedColumnsAreWritten(t *testing.T) {
 		sent, want := map[string]any{}, []string{}
 		for i, member := range members {
 			if combination&(1<<i) != 0 {
-				sent[member] = differing[member][0]
+				sent[member] = differingValues(t, "updateUser", member)[0]
 				want = append(want, strings.Fields(cmp.Or(columns[member], member))...)
 			}
 		}
