@@ -26,10 +26,11 @@ import (
 const requestTimeout = 15 * time.Second
 
 // After SIGTERM, accepted requests have drainTimeout to finish. Then the server answers 503
-// to those that are still queued, and after abortTimeout it closes all connections.
+// to those that are still queued, and after abortTimeout it closes all connections. The rest of
+// forceExitAfter is for closing the database and the log.
 const (
 	drainTimeout = 5 * time.Second
-	abortTimeout = 3 * time.Second
+	abortTimeout = 2 * time.Second
 )
 
 type serveCommand struct {
@@ -52,7 +53,7 @@ After SIGTERM, the server finishes accepted requests and exits within 10 seconds
 // database, so that a start on a taken port changes nothing.
 func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	signal.Ignore(syscall.SIGPIPE) // the server goes on when the reader of its log has ended
-	log := telemetry.NewLogBuffer(std.stderr)
+	log := telemetry.NewLogBuffer(std.stderr, c.logLevel, c.LogFormat)
 	defer func() { _ = log.Close() }() // nobody can be told that the log failed
 	logger := telemetry.NewLogger(log, c.logLevel, c.LogFormat)
 	public, ops, err := c.listen(ctx)
@@ -74,6 +75,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	metrics := telemetry.NewRegistry()
+	metrics.MustRegister(log.Metric())
 	handler, err := (&httpapi.Server{
 		Contract:       described,
 		Directory:      service,
