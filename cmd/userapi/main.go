@@ -22,8 +22,11 @@ const (
 )
 
 // forceExitAfter is how long a command may run after a signal. It then exits with
-// exitFailed, even if something blocks it, for example a log that nobody reads.
+// exitFailed, even if something blocks it, for example a pipe that nobody reads.
 const forceExitAfter = 9500 * time.Millisecond
+
+// printTimeout is how long a command tries to print why it failed. Nobody may be reading.
+const printTimeout = time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -33,12 +36,20 @@ func main() {
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(os.Stderr, "userapi:", err)
+	text, status := fmt.Sprintln("userapi:", err), exitFailed
 	if _, usage := errors.AsType[*usageError](err); usage {
-		fmt.Fprintln(os.Stderr, "Run 'userapi --help' to see how to use it.")
-		os.Exit(exitUsage)
+		text, status = text+"Run 'userapi --help' to see how to use it.\n", exitUsage
 	}
-	os.Exit(exitFailed)
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		_, _ = io.WriteString(os.Stderr, text) // nobody can be told that this failed
+	}()
+	select {
+	case <-printed:
+	case <-time.After(printTimeout):
+	}
+	os.Exit(status)
 }
 
 // usageError says that arguments or settings are wrong.
