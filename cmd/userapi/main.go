@@ -29,7 +29,7 @@ const forceExitAfter = 9500 * time.Millisecond
 const printTimeout = time.Second
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	context.AfterFunc(ctx, func() { time.AfterFunc(forceExitAfter, func() { os.Exit(exitFailed) }) })
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
@@ -50,6 +50,16 @@ func main() {
 	case <-time.After(printTimeout):
 	}
 	os.Exit(status)
+}
+
+// stopSignals returns the signals that end a command. SIGHUP is one of them unless it was ignored
+// at the start: then nohup or the like wants the command to outlive its terminal.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // usageError says that arguments or settings are wrong.

@@ -25,7 +25,7 @@ import (
 // is answered 503.
 const requestTimeout = 15 * time.Second
 
-// After SIGTERM, accepted requests have drainTimeout to finish. Then the server answers 503
+// After a signal, accepted requests have drainTimeout to finish. Then the server answers 503
 // to those that are still queued, and after abortTimeout it closes all connections. The rest of
 // forceExitAfter is for closing the database and the log.
 const (
@@ -46,7 +46,8 @@ func (serveCommand) Help() string {
 	return `The first start on an empty database creates user 1, a system administrator.
 If the environment variable USERAPI_ADMIN_TOKEN is set, it is the token of user 1: use 32 or more
 visible ASCII characters. If it is not set, the server makes a token and writes it to a file.
-After SIGTERM, the server finishes accepted requests and exits within 10 seconds.`
+After SIGTERM or SIGHUP, the server finishes accepted requests and exits within 10 seconds. Under
+nohup, it ignores SIGHUP.`
 }
 
 // Run serves until ctx ends or a listener fails. It opens the listeners before the
