@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -26,4 +28,20 @@ func TestIgnoredHangUpStaysIgnored(t *testing.T) {
 	}
 	code, log := s.terminate(t)
 	require.Equal(t, 0, code, log)
+}
+
+// When a file becomes longer than its limit allows, the server lives on, because the Go runtime
+// catches SIGXFSZ: writes fail, and reads go on.
+func TestServerOutlivesAFileSizeLimit(t *testing.T) {
+	dir := t.TempDir()
+	s := waitForServer(t, inShell(t, "ulimit -f 1000", serveCommandIn(t, dir, nil)))
+	token := readToken(t, filepath.Join(dir, "userapi.token"))
+	for i, status := 0, 200; status == 200; i++ {
+		status, _ = s.sendRequest(t, token, "PUT", "/openapi/v1/users/1", fmt.Sprintf(`{"phone":"%d"}`, i))
+	}
+	status, answer := s.sendRequest(t, token, "GET", "/openapi/v1/users/1", "")
+	require.Equal(t, 200, status, answer)
+	_, log := s.terminate(t)
+	require.Contains(t, log, "file too large")
+	require.Contains(t, log, "msg=stopped")
 }
