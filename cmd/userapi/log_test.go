@@ -16,22 +16,21 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"userapi/internal/apitest"
 )
 
 // unreadServer is a server whose log nobody reads after the line that says where it listens.
 type unreadServer struct {
 	*server
-	opsURL        string
-	log           *bufio.Reader
-	read, written *os.File // the ends of the pipe of the log
+	unread        *bufio.Reader // the rest of the log
+	read, written *os.File      // the ends of the pipe of the log
 }
-
-var opsLine = regexp.MustCompile(`"msg":"serving metrics","address":"(\S+)"`)
 
 func startUnreadServer(t *testing.T, dir string) *unreadServer {
 	t.Helper()
 	s := &unreadServer{server: &server{
-		cmd: command(t, dir, nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log-format=json"),
+		cmd: serveCommandIn(t, dir, nil, "--log-format=json"), log: &apitest.Log{},
 	}}
 	var err error
 	s.read, s.written, err = os.Pipe()
@@ -43,13 +42,11 @@ func startUnreadServer(t *testing.T, dir string) *unreadServer {
 		_ = s.cmd.Wait()
 		require.NoError(t, errors.Join(s.read.Close(), s.written.Close()))
 	})
-	s.log = bufio.NewReader(s.read)
+	s.unread = bufio.NewReader(s.read)
 	for s.url == "" {
-		line, err := s.log.ReadString('\n')
+		line, err := s.unread.ReadString('\n')
 		require.NoError(t, err)
-		if match := opsLine.FindStringSubmatch(line); match != nil {
-			s.opsURL = "http://" + match[1]
-		}
+		_, _ = io.WriteString(s.log, line)
 		if match := listeningLine.FindStringSubmatch(line); match != nil {
 			s.url = "http://" + match[1]
 		}
@@ -98,7 +95,7 @@ func TestUnreadLogStopsNoRequest(t *testing.T) {
 		})
 	}
 	running.Wait()
-	match := droppedMetric.FindStringSubmatch(get(t, client, s.opsURL+"/metrics"))
+	match := droppedMetric.FindStringSubmatch(get(t, client, s.opsURL(t)+"/metrics"))
 	require.NotNil(t, match)
 	dropped, err := strconv.ParseFloat(match[1], 64)
 	require.NoError(t, err)
@@ -110,7 +107,7 @@ func TestUnreadLogStopsNoRequest(t *testing.T) {
 	}
 	logged := 0
 	for line.Lines == 0 {
-		text, err := s.log.ReadString('\n')
+		text, err := s.unread.ReadString('\n')
 		require.NoError(t, err)
 		require.NoError(t, json.Unmarshal([]byte(text), &line), "the line must be whole")
 		if line.Msg == "request" {
@@ -122,7 +119,7 @@ func TestUnreadLogStopsNoRequest(t *testing.T) {
 	require.Equal(t, clients*requests, logged+line.Lines, "each request must be in the log or in the count")
 
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	text, err := s.log.ReadString('\n')
+	text, err := s.unread.ReadString('\n')
 	require.NoError(t, err)
 	require.Contains(t, text, `"msg":"stopped"`)
 	require.NoError(t, s.cmd.Wait())

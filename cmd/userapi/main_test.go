@@ -139,6 +139,17 @@ func waitForServer(t *testing.T, c *exec.Cmd) *server {
 	return s
 }
 
+// opsLine matches the log line that says where the ops listener is.
+var opsLine = regexp.MustCompile(`"?msg"?[=:]"serving metrics"[ ,]"?address"?[=:]"?([0-9.:]+)`)
+
+// opsURL returns where the ops listener is.
+func (s *server) opsURL(t *testing.T) string {
+	t.Helper()
+	match := opsLine.FindStringSubmatch(s.log.String())
+	require.NotNil(t, match, s.log.String())
+	return "http://" + match[1]
+}
+
 // terminate sends SIGTERM and returns the exit status and the log.
 func (s *server) terminate(t *testing.T) (int, string) {
 	t.Helper()

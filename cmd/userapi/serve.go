@@ -95,7 +95,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	servers, ctx := errgroup.WithContext(ctx)
 	servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), public) })
 	if ops != nil {
-		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, c.Pprof), logger)
+		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, db.Ready, c.Pprof), logger)
 		server.WriteTimeout = 0 // the client says how long a profile takes
 		servers.Go(func() error { return serveUntil(ctx, server, ops) })
 		logger.Info("serving metrics", "address", ops.Addr().String())
