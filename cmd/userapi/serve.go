@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"userapi/internal/contract"
@@ -91,13 +92,20 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 
+	connections, err := publicConnections(logger)
+	if err != nil {
+		return err
+	}
+
 	go tuneGC(ctx)
 	servers, ctx := errgroup.WithContext(ctx)
-	servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), public) })
+	servers.Go(func() error {
+		return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), netutil.LimitListener(public, connections))
+	})
 	if ops != nil {
 		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, db.Ready, c.Pprof), logger)
 		server.WriteTimeout = 0 // the client says how long a profile takes
-		servers.Go(func() error { return serveUntil(ctx, server, ops) })
+		servers.Go(func() error { return serveUntil(ctx, server, netutil.LimitListener(ops, opsConnections)) })
 		logger.Info("serving metrics", "address", ops.Addr().String())
 	}
 	logger.Info("listening", "address", public.Addr().String(), "database", c.path())
