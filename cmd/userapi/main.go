@@ -73,7 +73,7 @@ type commandLine struct {
 	Serve   serveCommand   `cmd:"" help:"Start the server."`
 	Migrate migrateCommand `cmd:"" help:"Create the database, or update its schema to this version of userapi."`
 	Token   tokenCommands  `cmd:"" help:"Create, list and revoke tokens."`
-	User    userCommands   `cmd:"" help:"Create users and set passwords, even if nobody can log in."`
+	User    userCommands   `cmd:"" help:"Create and list users and set passwords, even if nobody can log in."`
 	Audit   auditCommand   `cmd:"" help:"Print who changed what, and when."`
 	Version versionCommand `cmd:"" help:"Print the versions of userapi, of its API and of Go."`
 }
