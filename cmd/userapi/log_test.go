@@ -117,6 +117,7 @@ func TestUnreadLogStopsNoRequest(t *testing.T) {
 	require.Equal(t, "WARN", line.Level)
 	require.EqualValues(t, dropped, line.Lines)
 	require.Equal(t, clients*requests, logged+line.Lines, "each request must be in the log or in the count")
+	t.Logf("%d requests were answered while nobody read the log, which dropped %d lines", clients*requests, line.Lines)
 
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	text, err := s.unread.ReadString('\n')
