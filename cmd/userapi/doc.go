@@ -15,6 +15,6 @@
 // flags: read it like USERAPI_ADMIN_TOKEN.
 //
 // To add a subcommand, write its struct with a Run method in a new file and add a field
-// for it to commandLine. Run may take a context, which ends at SIGINT and SIGTERM, and
-// the standard streams.
+// for it to commandLine. Run may take a context, which ends at SIGINT, SIGTERM and SIGHUP,
+// and the standard streams.
 package main

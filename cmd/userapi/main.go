@@ -22,23 +22,44 @@ const (
 )
 
 // forceExitAfter is how long a command may run after a signal. It then exits with
-// exitFailed, even if something blocks it, for example a log that nobody reads.
+// exitFailed, even if something blocks it, for example a pipe that nobody reads.
 const forceExitAfter = 9500 * time.Millisecond
 
+// printTimeout is how long a command tries to print why it failed. Nobody may be reading.
+const printTimeout = time.Second
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	context.AfterFunc(ctx, func() { time.AfterFunc(forceExitAfter, func() { os.Exit(exitFailed) }) })
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(os.Stderr, "userapi:", err)
+	text, status := fmt.Sprintln("userapi:", err), exitFailed
 	if _, usage := errors.AsType[*usageError](err); usage {
-		fmt.Fprintln(os.Stderr, "Run 'userapi --help' to see how to use it.")
-		os.Exit(exitUsage)
+		text, status = text+"Run 'userapi --help' to see how to use it.\n", exitUsage
 	}
-	os.Exit(exitFailed)
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		_, _ = io.WriteString(os.Stderr, text) // nobody can be told that this failed
+	}()
+	select {
+	case <-printed:
+	case <-time.After(printTimeout):
+	}
+	os.Exit(status)
+}
+
+// stopSignals returns the signals that end a command. SIGHUP is one of them unless it was ignored
+// at the start: then nohup or the like wants the command to outlive its terminal.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // usageError says that arguments or settings are wrong.
@@ -52,7 +73,7 @@ type commandLine struct {
 	Serve   serveCommand   `cmd:"" help:"Start the server."`
 	Migrate migrateCommand `cmd:"" help:"Create the database, or update its schema to this version of userapi."`
 	Token   tokenCommands  `cmd:"" help:"Create, list and revoke tokens."`
-	User    userCommands   `cmd:"" help:"Create users and set passwords, even if nobody can log in."`
+	User    userCommands   `cmd:"" help:"Create and list users and set passwords, even if nobody can log in."`
 	Audit   auditCommand   `cmd:"" help:"Print who changed what, and when."`
 	Version versionCommand `cmd:"" help:"Print the versions of userapi, of its API and of Go."`
 }

@@ -83,8 +83,29 @@ var listeningLine = regexp.MustCompile(`"?msg"?[=:]"?listening"?[ ,]"?address"?[
 // startServer starts userapi serve in dir on a free port and waits until it listens.
 func startServer(t *testing.T, dir string, settings []string, args ...string) *server {
 	t.Helper()
+	return waitForServer(t, serveCommandIn(t, dir, settings, args...))
+}
+
+// serveCommandIn returns the command that startServer runs.
+func serveCommandIn(t *testing.T, dir string, settings []string, args ...string) *exec.Cmd {
+	t.Helper()
+	return command(t, dir, settings, append([]string{"serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"}, args...)...)
+}
+
+// inShell lets a shell run a script before it becomes the command.
+func inShell(t *testing.T, script string, c *exec.Cmd) *exec.Cmd {
+	t.Helper()
+	shell, err := exec.LookPath("sh")
+	require.NoError(t, err)
+	c.Path, c.Args = shell, append([]string{"sh", "-c", script + `; exec "$0" "$@"`, c.Path}, c.Args[1:]...)
+	return c
+}
+
+// waitForServer starts a command that runs userapi serve, and waits until it listens.
+func waitForServer(t *testing.T, c *exec.Cmd) *server {
+	t.Helper()
 	s := &server{
-		cmd:    command(t, dir, settings, append([]string{"serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"}, args...)...),
+		cmd:    c,
 		client: apitest.NewClient(t, http.DefaultTransport), log: &apitest.Log{}, logEnded: make(chan struct{}),
 	}
 	stderr, err := s.cmd.StderrPipe()
@@ -116,6 +137,17 @@ func startServer(t *testing.T, dir string, settings []string, args ...string) *s
 		require.Fail(t, "userapi ended", s.log.String())
 	}
 	return s
+}
+
+// opsLine matches the log line that says where the ops listener is.
+var opsLine = regexp.MustCompile(`"?msg"?[=:]"serving metrics"[ ,]"?address"?[=:]"?([0-9.:]+)`)
+
+// opsURL returns where the ops listener is.
+func (s *server) opsURL(t *testing.T) string {
+	t.Helper()
+	match := opsLine.FindStringSubmatch(s.log.String())
+	require.NotNil(t, match, s.log.String())
+	return "http://" + match[1]
 }
 
 // terminate sends SIGTERM and returns the exit status and the log.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"userapi/internal/contract"
@@ -25,11 +26,12 @@ import (
 // is answered 503.
 const requestTimeout = 15 * time.Second
 
-// After SIGTERM, accepted requests have drainTimeout to finish. Then the server answers 503
-// to those that are still queued, and after abortTimeout it closes all connections.
+// After a signal, accepted requests have drainTimeout to finish. Then the server answers 503
+// to those that are still queued, and after abortTimeout it closes all connections. The rest of
+// forceExitAfter is for closing the database and the log.
 const (
 	drainTimeout = 5 * time.Second
-	abortTimeout = 3 * time.Second
+	abortTimeout = 2 * time.Second
 )
 
 type serveCommand struct {
@@ -45,14 +47,15 @@ func (serveCommand) Help() string {
 	return `The first start on an empty database creates user 1, a system administrator.
 If the environment variable USERAPI_ADMIN_TOKEN is set, it is the token of user 1: use 32 or more
 visible ASCII characters. If it is not set, the server makes a token and writes it to a file.
-After SIGTERM, the server finishes accepted requests and exits within 10 seconds.`
+After SIGTERM or SIGHUP, the server finishes accepted requests and exits within 10 seconds. Under
+nohup, it ignores SIGHUP.`
 }
 
 // Run serves until ctx ends or a listener fails. It opens the listeners before the
 // database, so that a start on a taken port changes nothing.
 func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	signal.Ignore(syscall.SIGPIPE) // the server goes on when the reader of its log has ended
-	log := telemetry.NewLogBuffer(std.stderr)
+	log := telemetry.NewLogBuffer(std.stderr, c.logLevel, c.LogFormat)
 	defer func() { _ = log.Close() }() // nobody can be told that the log failed
 	logger := telemetry.NewLogger(log, c.logLevel, c.LogFormat)
 	public, ops, err := c.listen(ctx)
@@ -74,6 +77,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	metrics := telemetry.NewRegistry()
+	metrics.MustRegister(log.Metric())
 	handler, err := (&httpapi.Server{
 		Contract:       described,
 		Directory:      service,
@@ -88,13 +92,20 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 
+	connections, err := publicConnections(logger)
+	if err != nil {
+		return err
+	}
+
 	go tuneGC(ctx)
 	servers, ctx := errgroup.WithContext(ctx)
-	servers.Go(func() error { return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), public) })
+	servers.Go(func() error {
+		return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), netutil.LimitListener(public, connections))
+	})
 	if ops != nil {
-		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, c.Pprof), logger)
+		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, db.Ready, c.Pprof), logger)
 		server.WriteTimeout = 0 // the client says how long a profile takes
-		servers.Go(func() error { return serveUntil(ctx, server, ops) })
+		servers.Go(func() error { return serveUntil(ctx, server, netutil.LimitListener(ops, opsConnections)) })
 		logger.Info("serving metrics", "address", ops.Addr().String())
 	}
 	logger.Info("listening", "address", public.Addr().String(), "database", c.path())

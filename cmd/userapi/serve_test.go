@@ -2,13 +2,11 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,20 +79,25 @@ func TestStopDoesNotWaitForAStalledClient(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := startServer(t, dir, nil)
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, conn.Close()) }()
-	_, err = fmt.Fprintf(conn, "PUT /openapi/v1/users/1 HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n"+
-		"Content-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
-		readToken(t, filepath.Join(dir, "userapi.token")))
-	require.NoError(t, err)
-	line, err := bufio.NewReader(conn).ReadString('\n')
-	require.NoError(t, err)
-	require.Contains(t, line, "100 Continue")
+	stallRequest(t, s.url, readToken(t, filepath.Join(dir, "userapi.token")))
 	signalled := time.Now()
 	code, log := s.terminate(t)
 	requireStoppedInTime(t, signalled)
 	require.Equal(t, 0, code, log)
+}
+
+// stallRequest sends a request without its body, which the server has asked for.
+func stallRequest(t *testing.T, url, token string) {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	_, err = fmt.Fprintf(conn, "PUT /openapi/v1/users/1 HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", token)
+	require.NoError(t, err)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "100 Continue")
 }
 
 // The server refuses requests whose headers are longer than 16 KiB.
@@ -140,42 +143,6 @@ func TestStopAnswersQueuedRequests(t *testing.T) {
 	require.NotContains(t, s.log.String(), "status=499", "the server gave up, not the client")
 	require.NoError(t, conn.Close())
 	require.NoError(t, db.Close())
-}
-
-// A server whose log is full, because nobody reads it, still exits in time.
-func TestStopDoesNotWaitForAFullLog(t *testing.T) {
-	t.Parallel()
-	c := command(t, t.TempDir(), nil, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
-	reading, writing, err := os.Pipe()
-	require.NoError(t, err)
-	c.Stderr = writing
-	require.NoError(t, c.Start())
-	lines := bufio.NewReader(reading)
-	for line := ""; !listeningLine.MatchString(line); {
-		line, err = lines.ReadString('\n')
-		require.NoError(t, err)
-	}
-	// Nothing else is logged until the server stops.
-	fillPipe(t, writing)
-	signalled := time.Now()
-	require.NoError(t, c.Process.Signal(syscall.SIGTERM))
-	_ = c.Wait()
-	requireStoppedInTime(t, signalled)
-	require.Equal(t, exitFailed, c.ProcessState.ExitCode(), "the exit was forced, because the log was full")
-	require.NoError(t, errors.Join(reading.Close(), writing.Close()))
-}
-
-// fillPipe writes to a pipe until the next write has to wait for a reader.
-func fillPipe(t *testing.T, pipe *os.File) {
-	t.Helper()
-	file := int(pipe.Fd())
-	require.NoError(t, syscall.SetNonblock(file, true))
-	var err error
-	for err == nil {
-		_, err = syscall.Write(file, make([]byte, 1<<16))
-	}
-	require.ErrorIs(t, err, syscall.EAGAIN)
-	require.NoError(t, syscall.SetNonblock(file, false))
 }
 
 // The server goes on when the reader of its log has ended.
@@ -258,13 +225,11 @@ func TestTakenPortChangesNothing(t *testing.T) {
 func TestOpsListenerServesMetricsAndProfiles(t *testing.T) {
 	for _, pprof := range []bool{false, true} {
 		s := startServer(t, t.TempDir(), nil, fmt.Sprintf("--pprof=%v", pprof), "--log-level=info", "--log-format=text")
-		ops := regexp.MustCompile(`msg="serving metrics" address=(\S+)`).FindStringSubmatch(s.log.String())
-		require.NotNil(t, ops, s.log.String())
 		status, _ := s.sendRequest(t, "", "GET", "/metrics", "")
 		require.Equal(t, 404, status, "the public listener does not serve it")
 		status, _ = s.sendRequest(t, "", "GET", "/debug/pprof/", "")
 		require.Equal(t, 404, status)
-		s.url, s.client = "http://"+ops[1], http.DefaultClient // these paths are not in the contract
+		s.url, s.client = s.opsURL(t), http.DefaultClient // these paths are not in the contract
 		status, metrics := s.sendRequest(t, "", "GET", "/metrics", "")
 		require.Equal(t, 200, status)
 		require.Contains(t, metrics, `http_requests_total{code="404"`)

@@ -86,7 +86,7 @@ const opsOff = "off"
 type serveSettings struct {
 	databaseSetting `embed:""`
 	Listen          string   `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address where the API is served (default: ${default})."`
-	OpsListen       string   `env:"USERAPI_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address where /metrics is served, or 'off' (default: ${default})."`
+	OpsListen       string   `env:"USERAPI_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address where /metrics, /healthz and /readyz are served, or 'off' for none (default: ${default})."`
 	Pprof           bool     `env:"USERAPI_PPROF" help:"Serve /debug/pprof at the address of /metrics, too."`
 	AdminTokenFile  string   `env:"USERAPI_ADMIN_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"File to which the first start writes the token of user 1, unless USERAPI_ADMIN_TOKEN is set (default: ${default})."`
 	TrustedProxies  []string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For header is trusted (default: none)."`

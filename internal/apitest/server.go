@@ -78,7 +78,7 @@ func Start(t testing.TB, config Config) *Server {
 
 	logger := telemetry.NewLogger(s.Log, -8, telemetry.FormatJSON)
 	registry := telemetry.NewRegistry()
-	s.metrics = telemetry.OpsHandler(registry, false)
+	s.metrics = telemetry.OpsHandler(registry, db.Ready, false)
 	var proxies []netip.Prefix
 	for _, proxy := range config.TrustedProxies {
 		prefix, err := httpapi.ParsePrefix(proxy)

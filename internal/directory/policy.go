@@ -99,6 +99,7 @@ var policy = map[Operation]map[Role]Rule{
 	OperationListUsers: {
 		RoleAdministrator:       {Scope: ScopeEnterprise},
 		RoleSystemAdministrator: {Scope: ScopeEveryone},
+		roleOperator:            {Scope: ScopeEveryone},
 	},
 	OperationCreateUser: {
 		RoleAdministrator:       {Scope: ScopeEnterprise, Fields: allFields},

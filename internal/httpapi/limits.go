@@ -21,8 +21,8 @@ func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 		ReadHeaderTimeout:            5 * time.Second,
 		ReadTimeout:                  10 * time.Second,
 		WriteTimeout:                 30 * time.Second,
-		IdleTimeout:                  2 * time.Minute,
-		MaxHeaderBytes:               12 << 10, // net/http adds 4 KiB
+		IdleTimeout:                  30 * time.Second, // others may wait for the connection
+		MaxHeaderBytes:               12 << 10,         // net/http adds 4 KiB
 		ErrorLog:                     slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 }

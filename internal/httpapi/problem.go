@@ -226,8 +226,7 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	if clientLeft(ctx, err) {
 		defer func() { c.Response().Status = statusClientClosedRequest }()
 	} else if described.status >= http.StatusInternalServerError {
-		s.Logger.LogAttrs(ctx, slog.LevelError, "request failed",
-			slog.String("request_id", x.requestID), slog.Any("error", failure.Err))
+		s.logFailure(x, failure)
 	}
 	if c.Response().Committed {
 		return

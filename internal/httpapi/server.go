@@ -19,7 +19,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// Server serves a directory. All fields are required except TrustedProxies and RateLimit.
+// Server serves a directory. All exported fields are required except TrustedProxies and RateLimit.
 type Server struct {
 	Contract  *contract.Contract
 	Directory *directory.Service
@@ -33,6 +33,8 @@ type Server struct {
 	TrustedProxies []netip.Prefix
 	// RateLimit is the number of requests that a token may send in a second; 0 means any number.
 	RateLimit int
+
+	unavailable causeLog
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)

@@ -3,7 +3,8 @@
 // # Words
 //
 // The log buffer ([LogBuffer]) is between the logger and the output of the log. It collects
-// lines and writes several of them at once.
+// lines and writes several of them at once. If the output is stuck, it drops lines and counts
+// them, so that nobody who logs ever waits.
 //
 // A panic error ([PanicError]) is an error that stands for a recovered panic. It is safe to log.
 //
@@ -23,7 +24,8 @@
 //
 // # Errors
 //
-// This package translates no errors. [LogBuffer.Write] returns the error of the output as it is.
+// This package translates no errors. [LogBuffer.Write] never fails: a line that cannot be written
+// is dropped and counted.
 //
 // # What never to do
 //

@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"net/http/pprof"
 
@@ -19,11 +21,22 @@ func NewRegistry() *prometheus.Registry {
 	return registry
 }
 
-// OpsHandler returns a handler that serves /metrics and, if profiles is true, /debug/pprof/. It
-// asks for no password, so it belongs on a listener that only the operator can reach.
-func OpsHandler(metrics prometheus.Gatherer, profiles bool) http.Handler {
+// OpsHandler returns a handler that serves /metrics, /healthz, /readyz and, if profiles is true,
+// /debug/pprof/. /readyz answers 503 and the error of ready if it fails. The handler asks for no
+// password, so it belongs on a listener that only the operator can reach.
+func OpsHandler(metrics prometheus.Gatherer, ready func(context.Context) error, profiles bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "alive\n") // an error means that the client has left
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := ready(r.Context()); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ready\n") // an error means that the client has left
+	})
 	if profiles {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

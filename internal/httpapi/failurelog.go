@@ -1,0 +1,71 @@
+package httpapi
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"userapi/gen/api"
+)
+
+const (
+	// causePeriod is how long a cause of 503 is not logged again.
+	causePeriod = time.Minute
+	// maxCauses bounds the memory if an error's text differs each time.
+	maxCauses = 32
+)
+
+// causeLog decides which causes of 503 are logged. Its zero value is ready to use, and it is safe
+// for concurrent use.
+type causeLog struct {
+	mutex  sync.Mutex
+	causes map[string]*loggedCause
+}
+
+type loggedCause struct {
+	at      time.Time // of the last line
+	leftOut int       // lines since then
+}
+
+// admit reports whether to log a line about this cause now, and how many lines were left out
+// since the last one. If there are too many causes, further ones count as one, "".
+func (l *causeLog) admit(cause string, now time.Time) (leftOut int, admitted bool) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	recent := func(c *loggedCause) bool { return now.Sub(c.at) < causePeriod }
+	if l.causes[cause] == nil && len(l.causes) >= maxCauses {
+		maps.DeleteFunc(l.causes, func(text string, c *loggedCause) bool { return text != "" && !recent(c) })
+		if len(l.causes) >= maxCauses {
+			cause = ""
+		}
+	}
+	last := l.causes[cause]
+	if last != nil && recent(last) {
+		last.leftOut++
+		return 0, false
+	}
+	if last != nil {
+		leftOut = last.leftOut
+	}
+	if l.causes == nil {
+		l.causes = map[string]*loggedCause{}
+	}
+	l.causes[cause] = &loggedCause{at: now}
+	return leftOut, true
+}
+
+// logFailure logs why a request is answered with 500 or 503. It logs each cause of 503 once a
+// minute, because every request fails with it while it lasts.
+func (s *Server) logFailure(x *exchange, failure *requestError) {
+	attributes := []slog.Attr{slog.String("request_id", x.requestID), slog.Any("error", failure.Err)}
+	if failure.Code == api.ProblemCodeUnavailable {
+		leftOut, admitted := s.unavailable.admit(fmt.Sprint(failure.Err), time.Now())
+		if !admitted {
+			return
+		}
+		attributes = append(attributes, slog.Int("left_out", leftOut))
+	}
+	s.Logger.LogAttrs(x, slog.LevelError, "request failed", attributes...)
+}

@@ -1,0 +1,90 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/contract"
+	"userapi/internal/directory"
+)
+
+// Each cause of 503 is logged once a minute, with the number of lines that were left out, however
+// many requests fail with it. Each request keeps its own line.
+func TestCausesOf503AreLoggedOnceAMinute(t *testing.T) {
+	described, err := contract.Load()
+	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		var cause error
+		handler, err := (&Server{
+			Contract: described, Directory: &directory.Service{}, Ready: func(context.Context) error { return cause },
+			Logger: slog.New(slog.NewJSONHandler(&log, nil)), Metrics: prometheus.NewRegistry(), RequestTimeout: time.Minute,
+		}).Handler()
+		require.NoError(t, err)
+		type line struct {
+			Level, Msg, Error string
+			LeftOut           int `json:"left_out"`
+		}
+		// lines sends requests that fail, and returns the lines of level ERROR.
+		lines := func(requests int, text string) (found []line) {
+			log.Reset()
+			cause = errors.New(text)
+			for range requests {
+				answer := httptest.NewRecorder()
+				handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+				require.Equal(t, 503, answer.Code)
+			}
+			require.Equal(t, requests, strings.Count(log.String(), `"msg":"request"`), "each request must have its line")
+			for text := range strings.Lines(log.String()) {
+				var l line
+				require.NoError(t, json.Unmarshal([]byte(text), &l))
+				if l.Level == "ERROR" {
+					found = append(found, l)
+				}
+			}
+			return found
+		}
+		require.Equal(t, []line{{"ERROR", "request failed", "disk full", 0}}, lines(100, "disk full"))
+		time.Sleep(59 * time.Second)
+		require.Empty(t, lines(10, "disk full"))
+		require.Equal(t, []line{{"ERROR", "request failed", "queue full", 0}}, lines(1, "queue full"), "it is another cause")
+		time.Sleep(time.Second)
+		require.Equal(t, []line{{"ERROR", "request failed", "disk full", 109}}, lines(5, "disk full"))
+		time.Sleep(time.Minute)
+		require.Equal(t, []line{{"ERROR", "request failed", "disk full", 4}}, lines(1, "disk full"))
+	})
+}
+
+// Even if each request has another cause, the log keeps few causes and writes few lines.
+func TestCausesOf503AreBounded(t *testing.T) {
+	const requests = 1000
+	var log causeLog
+	start, before := time.Now(), 0
+	for minute := range 3 {
+		admitted, leftOut := 0, 0
+		for i := range requests {
+			n, ok := log.admit(fmt.Sprint(minute, " ", i), start.Add(time.Duration(minute)*time.Minute))
+			if ok {
+				admitted++
+				leftOut += n
+			}
+		}
+		require.LessOrEqual(t, admitted, maxCauses+1)
+		require.LessOrEqual(t, len(log.causes), maxCauses+1)
+		require.Equal(t, before, leftOut, "each line that was left out a minute before must be counted")
+		before = requests - admitted
+	}
+}
