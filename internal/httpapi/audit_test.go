@@ -5,10 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
 	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
 // The audit has one row for each change. It has the names of the contract and no values.
@@ -42,6 +44,26 @@ func TestAudit(t *testing.T) {
 		"0||2|other|revokeToken|[]|",
 		"1|first start|3|default|createUser|[nick_name password enterprise_id email phone is_active origion]|" + full.Header.Get("X-Request-Id"),
 	}, lines)
+}
+
+// The audit names each member that createUser or updateUser was sent.
+func TestAuditNamesEveryMember(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
+		if op.OperationID != "createUser" && op.OperationID != "updateUser" {
+			return
+		}
+		f := newFuzzed(method, path, op)
+		for member := range f.body.Properties {
+			s.DB.InsertPeople(t)
+			request := f.example()
+			request.setMember(member, differingValues(t, op.OperationID, member)[0])
+			answer := request.send(t, s)
+			require.Less(t, answer.Status, 300, answer.Body)
+			events := s.DB.Events(t)
+			require.Contains(t, events[len(events)-1].Fields, directory.Field(member), op.OperationID)
+		}
+	})
 }
 
 // listEvents reads the audit of a user as lines of "actor token operation fields".
