@@ -23,7 +23,8 @@ type process struct {
 	command *exec.Cmd
 	address string
 	startup time.Duration // from its start to its first answer
-	exited  chan error    // what Wait returned
+	exited  chan struct{} // closed when the process has ended
+	result  error         // of Wait, once exited is closed
 }
 
 // startBaseline starts a program that takes its address as the first argument.
@@ -69,16 +70,19 @@ func startProcess(ctx context.Context, command *exec.Cmd, address, path string, 
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{command: command, address: address, exited: make(chan error, 1)}
-	go func() { p.exited <- command.Wait() }()
+	p := &process{command: command, address: address, exited: make(chan struct{})}
+	go func() {
+		defer close(p.exited)
+		p.result = command.Wait()
+	}()
 	for time.Since(begin) < time.Minute && ctx.Err() == nil {
 		if got, err := roundTrip(ctx, http.DefaultTransport, http.MethodGet, "http://"+address+path, ""); err == nil && got == status {
 			p.startup = time.Since(begin)
 			return p, nil
 		}
 		select {
-		case err := <-p.exited:
-			return nil, errors.Join(fmt.Errorf("%s ended before it answered", command), err)
+		case <-p.exited:
+			return nil, errors.Join(fmt.Errorf("%s ended before it answered", command), p.result)
 		case <-time.After(time.Millisecond):
 		}
 	}
@@ -97,14 +101,14 @@ func freeAddress(ctx context.Context) (string, error) {
 }
 
 // stop sends SIGTERM and waits for the end of the process. The signal kills a baseline,
-// and userapi handles it and exits with 0: both are fine.
+// and userapi handles it and exits with 0: both are fine. It may be called again.
 func (p *process) stop() error {
 	_ = p.command.Process.Signal(syscall.SIGTERM) // fails if the process has ended
-	err := <-p.exited
-	if ended, ok := errors.AsType[*exec.ExitError](err); ok && !ended.Exited() {
-		err = nil
+	<-p.exited
+	if ended, ok := errors.AsType[*exec.ExitError](p.result); ok && !ended.Exited() {
+		return nil
 	}
-	return err
+	return p.result
 }
 
 // memory returns the resident memory of the process in MB: its present value and its
