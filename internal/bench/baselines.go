@@ -43,17 +43,17 @@ func (b bench) measureBaselines(ctx context.Context) (err error) {
 	constantPut := newMeasurement("constant", constant, clients, put(baselineUsers))
 	durablePut := newMeasurement("durable UPDATE", durable, clients, put(baselineUsers))
 	durablePut1 := newMeasurement("durable UPDATE, 1 client", durable, 1, put(baselineUsers))
+	userapiPut := newMeasurement("userapi PUT", server, clients, put(baselineUsers))
+	userapiPut1 := newMeasurement("userapi PUT, 1 client", server, 1, put(baselineUsers))
+	userapiPut.baseline, userapiPut1.baseline = durablePut, durablePut1
 	measurements := []*measurement{
-		constantPut, durablePut,
-		newMeasurement("userapi PUT", server, clients, put(baselineUsers)),
+		constantPut, durablePut, userapiPut,
 		newMeasurement("userapi GET", server, clients, get(baselineUsers)),
-		durablePut1,
-		newMeasurement("userapi PUT, 1 client", server, 1, put(baselineUsers)),
+		durablePut1, userapiPut1,
 	}
 	if err := runRounds(ctx, b.rounds, b.timing, measurements); err != nil {
 		return err
 	}
-	measurements[2].baseline, measurements[5].baseline = durablePut, durablePut1
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "\trequests/s\tp50\tp99\tmax\tvs constant\tvs durable\tp99 vs constant\t")
 	for _, m := range measurements {
