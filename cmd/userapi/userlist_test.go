@@ -42,6 +42,9 @@ $`, list)
 	list, _, code = runCommand(t, dir, nil, "user", "list", "--enterprise-id=default")
 	require.Equal(t, 0, code)
 	require.Regexp(t, `^ID .*\n1 .*\n$`, list)
+	list, _, code = runCommand(t, dir, nil, "user", "list", "--enterprise-id=acme")
+	require.Equal(t, 0, code)
+	require.Regexp(t, `^ID .*\n2 .*\n3 .*\n4 .*\n$`, list)
 	list, _, code = runCommand(t, dir, nil, "user", "list", "--enterprise-id=nobody")
 	require.Equal(t, 0, code)
 	require.Equal(t, 1, strings.Count(list, "\n"))
@@ -53,17 +56,19 @@ type deletingStore struct {
 	directory.Store
 	users  []directory.User
 	remove func([]directory.User) []directory.User
-	most   int64 // users in one read
+	most   int // users in one read
 }
 
-// Users implements directory.Store.
-func (s *deletingStore) Users(_ context.Context, _ directory.UserFilter, page directory.Page) ([]directory.User, int64, error) {
-	total := int64(len(s.users))
-	begin := min(page.Offset(), total)
-	users := slices.Clone(s.users[begin:min(begin+page.Size, total)])
+// UsersAfter implements directory.Store.
+func (s *deletingStore) UsersAfter(_ context.Context, _ directory.UserFilter, id directory.UserID, limit int) ([]directory.User, error) {
+	begin := slices.IndexFunc(s.users, func(u directory.User) bool { return u.ID > id })
+	if begin < 0 {
+		return nil, nil
+	}
+	users := slices.Clone(s.users[begin:min(begin+limit, len(s.users))])
 	s.users = s.remove(s.users)
-	s.most = max(s.most, page.Size)
-	return users, total, nil
+	s.most = max(s.most, limit)
+	return users, nil
 }
 
 // All users who are not deleted are listed, once and in their order, however many others are
@@ -89,7 +94,7 @@ func TestUserListSkipsNobodyWhileUsersAreDeleted(t *testing.T) {
 			store.users = append(store.users, directory.User{ID: id})
 		}
 		var listed []directory.UserID
-		require.NoError(t, eachPage(t.Context(), &directory.Service{Store: store}, func(users []directory.User) error {
+		require.NoError(t, eachPage(t.Context(), &directory.Service{Store: store}, "", func(users []directory.User) error {
 			for _, u := range users {
 				listed = append(listed, u.ID)
 			}

@@ -23,6 +23,10 @@ type Store interface {
 	// Users returns one page of users in the order of their numbers, and how many users the
 	// filter selects. Both are read at the same moment. It has no further codes.
 	Users(ctx context.Context, filter UserFilter, page Page) (users []User, total int64, err error)
+	// UsersAfter returns up to limit users whose number is higher than id, in the order of
+	// their numbers. It returns fewer than limit only if there are no more. It ignores the
+	// filter's text. It has no further codes.
+	UsersAfter(ctx context.Context, filter UserFilter, id UserID, limit int) ([]User, error)
 	// Events returns one page of events in the order of their numbers, and how many events the
 	// filter selects. Both are read at the same moment. It has no further codes.
 	Events(ctx context.Context, filter EventFilter, page Page) (events []Event, total int64, err error)

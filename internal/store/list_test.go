@@ -157,6 +157,19 @@ func TestListsAndChangesUseIndexes(t *testing.T) {
 			require.NotEmpty(t, users)
 			return err
 		})
+		requirePlans(found, func() error {
+			page, _, err := db.Users(t.Context(), filter, directory.Page{Number: 1, Size: 10})
+			require.NoError(t, err)
+			middle := len(page) / 2
+			last := directory.UserID(0)
+			if middle > 0 {
+				last = page[middle-1].ID
+			}
+			users, err := db.UsersAfter(t.Context(), filter, last, len(page)-middle)
+			require.NotEmpty(t, users)
+			require.Equal(t, page[middle:], users)
+			return err
+		})
 	}
 	requirePlans("user_counts USING PRIMARY KEY (enterprise_id=?)", func() error {
 		_, _, err := db.Users(t.Context(), directory.UserFilter{Roles: directory.Roles()}, directory.Page{Number: 51, Size: 100})

@@ -143,13 +143,29 @@ func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page dir
 	if err != nil {
 		return nil, 0, err
 	}
+	users, err = toUsers(rows)
+	return users, total, err
+}
+
+// UsersAfter implements [directory.Store].
+func (s *Store) UsersAfter(ctx context.Context, filter directory.UserFilter, id directory.UserID, limit int) (users []directory.User, err error) {
+	defer translateRead(&err)
+	var rows []User
+	query := selectUsers(s.readSession.withContext(ctx).gorm, filter)
+	if err := query.Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	return toUsers(rows)
+}
+
+func toUsers(rows []User) (users []directory.User, err error) {
 	users = make([]directory.User, len(rows))
 	for i, row := range rows {
 		if users[i], err = row.user(); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 	}
-	return users, total, nil
+	return users, nil
 }
 
 // insertUser stores a user and returns it as stored, with the number that SQLite has assigned
