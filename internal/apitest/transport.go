@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -12,14 +11,14 @@ import (
 	"userapi/internal/contract"
 )
 
-// loadContract reads the contract once for all tests.
-var loadContract = sync.OnceValue(func() *contract.Contract {
+// loadContract panics if there is no valid contract.
+func loadContract() *contract.Contract {
 	c, err := contract.Load()
 	if err != nil {
 		panic(err)
 	}
 	return c
-})
+}
 
 // Contract is openapi.yaml, parsed. Its objects take no members that they do not name.
 func Contract() *openapi3.T { return loadContract().Document() }

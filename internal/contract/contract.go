@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -16,9 +17,13 @@ type Contract struct {
 	operations []*Operation
 }
 
-// Load reads the contract that is embedded in the program. It fails if the contract asks for
-// something that no check covers.
-func Load() (*Contract, error) {
+// Load returns the contract that is embedded in the program. The first call reads it. It fails
+// if the contract asks for something that no check covers.
+func Load() (*Contract, error) { return loadOnce() }
+
+var loadOnce = sync.OnceValues(load)
+
+func load() (*Contract, error) {
 	document, err := spec.GetSpec()
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
