@@ -3,17 +3,26 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"userapi/internal/store"
+	"userapi/internal/telemetry"
 )
 
 type migrateCommand struct {
-	databaseSetting `embed:""`
+	databaseSetting  `embed:""`
+	migrationSetting `embed:""`
+}
+
+// migrationSetting is shared by the subcommands that migrate the database.
+type migrationSetting struct {
+	NoBackup bool `help:"Do not keep a backup, FILE.schema-NUMBER, before the schema changes."`
 }
 
 // Run brings the schema up to date.
 func (c migrateCommand) Run(ctx context.Context, std streams) error {
-	version, err := store.Migrate(ctx, c.path())
+	logger := telemetry.NewLogger(std.stderr, slog.LevelInfo, telemetry.FormatText)
+	version, err := store.Migrate(ctx, c.path(), store.Options{Logger: logger, Fatal: exitUnconfirmed, KeepBackup: !c.NoBackup})
 	if err != nil {
 		return err
 	}

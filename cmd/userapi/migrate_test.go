@@ -16,7 +16,7 @@ func TestMigrateAndVersionAndHelp(t *testing.T) {
 	stdout, _, code := runCommand(t, dir, nil, "version")
 	require.Equal(t, 0, code)
 	require.Regexp(t, `^userapi \S+, contract \d+\.\d+\.\d+, go\S+\n$`, stdout)
-	for _, args := range [][]string{{}, {"serve"}, {"migrate"}, {"token"}, {"token", "create"}, {"token", "list"}, {"token", "revoke"}, {"version"}, {"user", "create"}, {"user", "list"}, {"user", "set-password"}, {"audit"}} {
+	for _, args := range [][]string{{}, {"serve"}, {"migrate"}, {"backup"}, {"restore"}, {"token"}, {"token", "create"}, {"token", "list"}, {"token", "revoke"}, {"version"}, {"user", "create"}, {"user", "list"}, {"user", "set-password"}, {"audit"}} {
 		stdout, _, code := runCommand(t, dir, nil, append(args, "--help")...)
 		require.Equal(t, 0, code)
 		require.Contains(t, stdout, "Usage: userapi")

@@ -35,7 +35,8 @@ const (
 )
 
 type serveCommand struct {
-	serveSettings `embed:""`
+	serveSettings    `embed:""`
+	migrationSetting `embed:""`
 }
 
 // firstStartTimeout is how long the first start of another server may take from its token
@@ -63,7 +64,11 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer closeListeners(public, ops)
-	db, err := migrateAndOpen(ctx, c.path())
+	db, err := migrateAndOpen(ctx, c.path(), store.Options{Logger: logger, KeepBackup: !c.NoBackup, Fatal: func(err error) {
+		logger.Error(err.Error())
+		_ = log.Close() // nobody can be told that the log failed
+		os.Exit(exitFailed)
+	}})
 	if err != nil {
 		return err
 	}
@@ -77,7 +82,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	metrics := telemetry.NewRegistry()
-	metrics.MustRegister(log.Metric())
+	metrics.MustRegister(log.Metric(), storeCollector{db})
 	handler, err := (&httpapi.Server{
 		Contract:       described,
 		Directory:      service,
@@ -140,11 +145,11 @@ func closeListeners(listeners ...net.Listener) {
 }
 
 // migrateAndOpen creates or migrates the database and opens it.
-func migrateAndOpen(ctx context.Context, path string) (*store.Store, error) {
-	if _, err := store.Migrate(ctx, path); err != nil {
+func migrateAndOpen(ctx context.Context, path string, options store.Options) (*store.Store, error) {
+	if _, err := store.Migrate(ctx, path, options); err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, path)
+	return store.Open(ctx, path, options)
 }
 
 // start makes user 1 on an empty database and says where its token is.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"time"
 
@@ -27,18 +28,36 @@ func newService(db *store.Store, tokenLife time.Duration, loginLimit int) *direc
 	}
 }
 
-// withService opens an existing database, calls do and closes the database.
+// openStore is [store.Open] or [store.OpenReadOnly].
+type openStore func(ctx context.Context, path string, options store.Options) (*store.Store, error)
+
+// withService opens an existing database for writing, calls do and closes the database.
 func withService(ctx context.Context, path string, do func(*directory.Service) error) (err error) {
-	db, err := store.Open(ctx, path)
+	return useService(ctx, path, store.Open, do)
+}
+
+// withReadService is withService for commands that only read. They work on a read-only file, too.
+func withReadService(ctx context.Context, path string, do func(*directory.Service) error) (err error) {
+	return useService(ctx, path, store.OpenReadOnly, do)
+}
+
+func useService(ctx context.Context, path string, open openStore, do func(*directory.Service) error) (err error) {
+	db, err := open(ctx, path, store.Options{Fatal: exitUnconfirmed})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	err = do(newService(db, 0, 0))
 	if directory.IsCode(err, directory.CodeUnavailable) {
-		err = fmt.Errorf("%s is busy: run the command again (%w)", path, err)
+		err = fmt.Errorf("%s cannot be used at the moment: nothing was changed, run the command again (%w)", path, err)
 	}
 	return err
+}
+
+// exitUnconfirmed ends a command that cannot know whether its commit is on disk.
+func exitUnconfirmed(err error) {
+	fmt.Fprintln(os.Stderr, "userapi:", err)
+	os.Exit(exitFailed)
 }
 
 // explainNotFound turns [directory.CodeNotFound] into a sentence, and returns all other

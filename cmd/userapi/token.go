@@ -61,7 +61,7 @@ type listTokensCommand struct {
 
 // Run prints a row for each token.
 func (c listTokensCommand) Run(ctx context.Context, std streams) error {
-	return withService(ctx, c.path(), func(service *directory.Service) error {
+	return withReadService(ctx, c.path(), func(service *directory.Service) error {
 		tokens, err := service.Tokens(ctx, c.userID())
 		if err != nil {
 			return err

@@ -1199,7 +1199,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The server failed (`internal_error`). It may or may not have done what you asked for. */
+        /** @description The server failed (`internal_error`), and the outcome is unknown. The server may or may not have done what you asked for, so read before you repeat a change. */
         InternalServerError: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1220,7 +1220,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The server is busy or stopping (`unavailable`). Nothing was changed. */
+        /** @description The server is busy or stopping, or cannot use its disk (`unavailable`). Nothing was changed. */
         ServiceUnavailable: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];

@@ -99,10 +99,10 @@ func Start(t testing.TB, config Config) *Server {
 func (s *Server) openDatabase(t testing.TB) *store.Store {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "userapi.db")
-	version, err := store.Migrate(t.Context(), path)
+	version, err := store.Migrate(t.Context(), path, store.Options{})
 	require.NoError(t, err)
 	require.Positive(t, version)
-	db, err := store.Open(t.Context(), path)
+	db, err := store.Open(t.Context(), path, store.Options{})
 	require.NoError(t, err)
 	s.DB, err = openSQLite(path, db)
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -10,7 +11,7 @@ import (
 )
 
 // registerProbes adds the paths outside the API: /healthz says that the server is alive, /readyz
-// that its database answers, /openapi.yaml and /openapi.json are the contract. They need no
+// that its database answers and can be changed, /openapi.yaml and /openapi.json are the contract. They need no
 // token.
 func (s *Server) registerProbes(r headRouter) error {
 	asJSON, err := spec.GetSpecJSON()
@@ -28,7 +29,14 @@ func (s *Server) registerProbes(r headRouter) error {
 	})
 	r.GET("/readyz", func(c echo.Context) error {
 		if err := s.Ready(c.Request().Context()); err != nil {
-			return &requestError{Code: api.ProblemCodeUnavailable, Err: err}
+			failure := &requestError{Code: api.ProblemCodeUnavailable, Err: err}
+			if named, ok := errors.AsType[interface {
+				error
+				ReadyDetail() string
+			}](err); ok {
+				failure.Detail = named.ReadyDetail()
+			}
+			return failure
 		}
 		return c.String(http.StatusOK, "ready\n")
 	})

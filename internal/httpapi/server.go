@@ -23,7 +23,7 @@ import (
 type Server struct {
 	Contract  *contract.Contract
 	Directory *directory.Service
-	Ready     func(context.Context) error // returns nil if the database answers
+	Ready     func(context.Context) error // returns nil if the database answers; /readyz shows the ReadyDetail of an error that has one
 	Logger    *slog.Logger
 	Metrics   prometheus.Registerer
 	// RequestTimeout is how long a request may wait to hash or to write before it is answered

@@ -86,7 +86,7 @@ func (row Event) event() directory.Event {
 
 // Events implements [directory.Store].
 func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page directory.Page) (events []directory.Event, total int64, err error) {
-	defer translateRead(&err)
+	defer s.finishRead(&err)
 	db := s.readSession.withContext(ctx).gorm
 	if filter.TargetID == 0 || filter.EnterpriseID != "" {
 		rows, total, err := findPage[Event](selectEvents(db, filter, 0, math.MaxInt64, 0), page)
@@ -105,7 +105,7 @@ func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page d
 
 // EventsAfter implements [directory.Store].
 func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int64, limit int) (events []directory.Event, err error) {
-	defer translateRead(&err)
+	defer s.finishRead(&err)
 	var rows []Event
 	query := selectEvents(s.readSession.withContext(ctx).gorm, directory.EventFilter{TargetID: target}, id, int64(limit), 0)
 	err = query.Order("id").Limit(limit).Find(&rows).Error

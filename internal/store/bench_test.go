@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 // toggleIsActive is a [directory.Decide] like that of an allowed update of is_active.
@@ -66,4 +69,45 @@ func BenchmarkUser(b *testing.B) {
 		_, err := db.User(b.Context(), directory.UserID(1+i*7919%1000))
 		require.NoError(b, err)
 	}
+}
+
+// BenchmarkStartAfterKill measures a start on 1,000,000 users and a log of 16 MB, as kill -9 leaves them.
+func BenchmarkStartAfterKill(b *testing.B) {
+	const users, logBytes = 1_000_000, 16 << 20
+	db, other, path := openTwiceAt(b)
+	_, err := other.ExecContext(b.Context(), addUsers, 1, users, 1, "")
+	require.NoError(b, err)
+	_, err = other.ExecContext(b.Context(), "PRAGMA wal_checkpoint(TRUNCATE)")
+	require.NoError(b, err)
+	_, err = db.Change(b.Context(), directory.Operator(), 1, toggleIsActive)
+	require.NoError(b, err)
+	reader, err := other.QueryContext(b.Context(), "SELECT id FROM users") // so that the log stays
+	require.NoError(b, err)
+	defer func() { require.NoError(b, reader.Close()) }()
+	require.True(b, reader.Next())
+	for i := 0; db.Stats().LogBytes < logBytes; i++ {
+		_, err := db.Change(b.Context(), directory.Operator(), directory.UserID(1+i*7919%users), toggleIsActive)
+		require.NoError(b, err)
+	}
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		killed := filepath.Join(b.TempDir(), "userapi.db")
+		for _, suffix := range []string{"", "-wal"} { // in this order, the log is newer
+			content, err := os.ReadFile(path + suffix)
+			require.NoError(b, err)
+			require.NoError(b, os.WriteFile(killed+suffix, content, 0o600))
+		}
+		b.StartTimer()
+		_, err := store.Migrate(b.Context(), killed, store.Options{})
+		require.NoError(b, err)
+		started, err := store.Open(b.Context(), killed, store.Options{})
+		require.NoError(b, err)
+		b.StopTimer()
+		require.NoError(b, started.Close())
+		require.NoError(b, os.Remove(killed))
+		b.StartTimer()
+	}
+	b.StopTimer()
+	require.NoError(b, reader.Err())
 }

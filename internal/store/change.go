@@ -10,11 +10,11 @@ import (
 
 // Facts implements [directory.Store].
 func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.UserID) (facts directory.Facts, err error) {
-	defer translateRead(&err)
+	defer s.finishRead(&err)
 	facts, err = findFacts(s.readSession.withContext(ctx), p, id)
 	if read := facts.LastAdministrator; read != nil {
 		facts.LastAdministrator = func() (last bool, err error) {
-			defer translateRead(&err)
+			defer s.finishRead(&err)
 			return read()
 		}
 	}

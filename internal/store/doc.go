@@ -16,6 +16,46 @@
 //   - The leader begins a transaction, runs the units one after another, and commits.
 //     Only then do the writes of the batch return: their units share one wait for the disk.
 //
+// # The log
+//
+// The log is SQLite's write-ahead log, the file that ends in -wal. A commit adds frames to it, one
+// for each page that it changes. A checkpoint moves the frames into the database file, as far as no
+// reader needs older pages. When all frames are moved and no reader uses them, the next commit resets
+// the log: it begins the log anew and overwrites the frames.
+//
+// Checkpoints are the writer's own: SQLite runs none, because it tells nobody when one fails. The leader
+// runs one after its batch if the log has checkpointFrames, and the writer's own goroutine runs one each
+// second if frames are left. So the file alone is whole in quiet moments, and lacks the changes of
+// the last second otherwise. Only [Store.Close] moves the rest.
+//
+// # The identity
+//
+// The table identity tells whether a file and a log belong together: it holds the current identity of the
+// database, and the previous one. A transaction may renew it only if the file alone holds the current
+// one. It must renew it if it resets the log, or before a checkpoint goes on where a reader has stopped the
+// last one. So the file alone holds the current or the previous identity of file and log together,
+// and an older copy of the file holds neither, unless it becomes whole with the log.
+//
+// A start that finds a log compares the two before it opens them for writing, and refuses if they do not
+// belong together. If it cannot compare them, or if the file is much newer than the log, it reads the
+// whole database instead and fails if something in it does not agree.
+//
+// # The guard
+//
+// SQLite does not notice if somebody moves, removes, replaces or cuts its files. The guard does: it looks at
+// their names and sizes in each batch, before the first write and after the commit, and once a second. A
+// batch fails with [directory.CodeUnavailable] if the files were lost before it began. If they were lost
+// during its commit, nobody knows the outcome, and the error has no code. From then on, writes
+// and reads are refused. If the same files come back, the store goes on. If there are others in their place,
+// or if they were changed, it must be opened again.
+//
+// # Failed writes
+//
+// If the system does not let SQLite write, for example because the disk is full, nothing was committed:
+// the write fails with [directory.CodeUnavailable], and the writer's own goroutine tries each second
+// whether the disk accepts a commit again. If fsync(2) fails in a commit, the frames may be on disk or not:
+// [Options] has a function that ends the process without an answer.
+//
 // # Reads
 //
 // A session runs statements. It has GORM on a pool of connections, and the prepared path.
@@ -58,7 +98,7 @@
 // # Errors
 //
 // Two functions translate errors of the driver into [directory.Error]: writer.Write for
-// writes, and translateRead, which each exported method that reads defers. Everything in
+// writes, and Store.finishRead, which each exported method that reads defers. Everything in
 // between returns errors as they are.
 //
 // # Never
@@ -67,8 +107,10 @@
 //     indexes from a table. Add a file to migrations instead.
 //   - Never run REPLACE INTO users or INSERT OR REPLACE INTO users: SQLite does not run the
 //     trigger of DELETE for the rows that they replace, and user_counts becomes wrong.
-//   - Never open and close the database file while connections are open: closing it drops
-//     SQLite's locks of the whole process (fcntl(2)).
+//   - Never open and close the database file or the file that ends in -shm while connections are
+//     open: closing it drops SQLite's locks of the whole process (fcntl(2)). Look at their names
+//     with stat(2) instead, or read them through SQLite, which takes care of its locks.
+//   - Never commit except through writer.runTransaction, which looks at the files and keeps the identity.
 //   - Never return from a write before COMMIT has returned: success means that it is on disk.
 //   - Never run a statement of a unit with a context that can end: if it ends, the transaction
 //     of the whole batch is rolled back, and each later statement commits on its own.

@@ -25,7 +25,7 @@ func translate(err error) error {
 		return err
 	}
 	switch {
-	case failure.Code == sqlite3.ErrBusy || failure.Code == sqlite3.ErrLocked:
+	case failure.Code == sqlite3.ErrBusy, failure.Code == sqlite3.ErrLocked, isRefusedWrite(failure):
 		return &directory.Error{Code: directory.CodeUnavailable, Err: err}
 	case failure.ExtendedCode != sqlite3.ErrConstraintUnique:
 		return err
@@ -37,6 +37,8 @@ func translate(err error) error {
 	return err
 }
 
-// translateRead translates the error of a read. Each exported method of Store that reads
-// defers it. Errors of writes are translated by writer.Write. Nothing else translates.
-func translateRead(err *error) { *err = translate(*err) }
+// isRefusedWrite reports whether the system did not let SQLite write, for example because the
+// disk is full. Then nothing was committed, because the last thing that a commit writes is its mark.
+func isRefusedWrite(err sqlite3.Error) bool {
+	return err.Code == sqlite3.ErrFull || err.Code == sqlite3.ErrReadonly || err.ExtendedCode == sqlite3.ErrIoErrWrite
+}

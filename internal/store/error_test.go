@@ -50,7 +50,7 @@ func failReads(t *testing.T, s *Store) {
 func TestEveryReadTranslatesErrors(t *testing.T) {
 	s := openStore(t)
 	failReads(t, s)
-	others := []string{"Change", "Close", "OnRead", "Start"}
+	others := []string{"Change", "Close", "OnRead", "Start", "Stats"}
 	methods := reflect.TypeOf(s)
 	for i := range methods.NumMethod() {
 		method := methods.Method(i)

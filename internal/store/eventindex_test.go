@@ -15,12 +15,12 @@ import (
 // order, even if two processes write and commits fail.
 func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := Migrate(t.Context(), path)
+	_, err := Migrate(t.Context(), path, Options{})
 	require.NoError(t, err)
 	var stores []*Store
 	failing := false
 	reopen := func() *Store {
-		s, err := Open(t.Context(), path)
+		s, err := Open(t.Context(), path, Options{})
 		require.NoError(t, err)
 		s.writer.indexBatch = 8
 		s.writer.connection.driver.RegisterCommitHook(func() int {

@@ -39,16 +39,23 @@ const addUsers = `
 // openTwice opens a new database as a store, and again on other connections, like another process.
 func openTwice(t testing.TB) (*store.Store, *sql.DB) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := store.Migrate(t.Context(), path)
+	db, other, _ := openTwiceAt(t)
+	return db, other
+}
+
+// openTwiceAt is openTwice, and returns the path of the database, too.
+func openTwiceAt(t testing.TB) (db *store.Store, other *sql.DB, path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "userapi.db")
+	_, err := store.Migrate(t.Context(), path, store.Options{})
 	require.NoError(t, err)
-	db, err := store.Open(t.Context(), path)
+	db, err = store.Open(t.Context(), path, store.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	other, err := sql.Open("sqlite3", "file:"+path+"?_synchronous=OFF")
+	other, err = sql.Open("sqlite3", "file:"+path+"?_synchronous=OFF")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, other.Close()) })
-	return db, other
+	return db, other, path
 }
 
 // testContext is a test, or one run of a property by rapid.

@@ -16,9 +16,9 @@ import (
 func openStore(t *testing.T) *Store {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := Migrate(t.Context(), path)
+	_, err := Migrate(t.Context(), path, Options{})
 	require.NoError(t, err)
-	s, err := Open(t.Context(), path)
+	s, err := Open(t.Context(), path, Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s

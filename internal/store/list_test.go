@@ -104,7 +104,7 @@ func TestMigrationCountsUsersAndIndexesEvents(t *testing.T) {
 	}
 	_, err = db.ExecContext(t.Context(), `INSERT INTO events VALUES (7, 1, 3, 'n', 2, 'e', 'updateUser', 'phone', 'r')`)
 	require.NoError(t, err)
-	_, err = store.Migrate(t.Context(), path)
+	_, err = store.Migrate(t.Context(), path, store.Options{})
 	require.NoError(t, err)
 	requireCounts(t, db)
 	require.Equal(t, []string{"7 1 3 n 2 e updateUser phone r"}, queryRows(t, db, `SELECT * FROM events`), "no event is lost")

@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"syscall"
-	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -21,21 +18,41 @@ var migrations embed.FS
 
 // Migrate creates the file if it does not exist, brings its schema up to date, and returns
 // the schema's version. Only one process at a time migrates a file: others wait.
-func Migrate(ctx context.Context, path string) (version int64, err error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+func Migrate(ctx context.Context, path string, options Options) (version int64, err error) {
+	path, err = resolve(path)
+	if err == nil {
+		err = checkPlace(path)
+	}
 	if err != nil {
-		return 0, fmt.Errorf("open the database: %w", err)
+		return 0, err
+	}
+	file, err := lockDatabase(ctx, path, options.logger())
+	if err != nil {
+		return 0, err
 	}
 	// Closing the file drops SQLite's locks of the whole process (fcntl(2)). So it is closed
-	// after the connection below, and before another connection is opened.
+	// after the connection in migrate, and before another connection is opened.
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if err := lockFile(ctx, file); err != nil {
-		return 0, fmt.Errorf("lock %s: %w", path, err)
+	warnOfMode(path, options.logger())
+	version, err = migrate(ctx, path, options)
+	return version, explain(path, err)
+}
+
+func migrate(ctx context.Context, path string, options Options) (version int64, err error) {
+	// A restore may have replaced the file while this process waited for the lock.
+	if err := checkPlace(path); err != nil {
+		return 0, err
+	}
+	if err := checkBeforeOpening(ctx, path, options.logger()); err != nil {
+		return 0, err
 	}
 	db := readWrite(path).openPool(1)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	provider, current, err := readSchema(ctx, db)
 	if err != nil {
+		return 0, err
+	}
+	if err := keepOldSchema(ctx, path, provider, current, options); err != nil {
 		return 0, err
 	}
 	applied, err := provider.Up(ctx)
@@ -45,24 +62,29 @@ func Migrate(ctx context.Context, path string) (version int64, err error) {
 	for _, migration := range applied {
 		current = migration.Source.Version
 	}
+	if len(applied) > 0 {
+		// Closing the pool does it, too, unless another process has the database open.
+		if _, err := db.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+			return 0, fmt.Errorf("move the migrations from the log to %s: %w", path, err)
+		}
+	}
 	return current, nil
 }
 
-// lockFile waits until no other process migrates the file, or ctx ends.
-func lockFile(ctx context.Context, file *os.File) error {
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	for {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return err
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+// keepOldSchema keeps a backup if there is something to migrate, unless the options leave it out.
+func keepOldSchema(ctx context.Context, path string, provider *goose.Provider, current int64, options Options) error {
+	pending, err := provider.HasPending(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
 	}
+	if current == 0 || !pending || !options.KeepBackup {
+		return nil
+	}
+	kept, err := keepBeforeMigration(ctx, path, current)
+	if err == nil {
+		options.logger().Info("kept a backup before the migration", "file", kept, "schema", current)
+	}
+	return err
 }
 
 // readSchema returns the migrations and the version of the database's schema, which is 0 if
@@ -91,8 +113,8 @@ func readSchema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error)
 }
 
 // checkSchema fails if the schema is older or newer than this program.
-func checkSchema(ctx context.Context, path string) (err error) {
-	db := readWrite(path).openPool(1)
+func checkSchema(ctx context.Context, from connector) (err error) {
+	db := from.openPool(1)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	provider, _, err := readSchema(ctx, db)
 	if err != nil {

@@ -41,10 +41,9 @@ type connector struct {
 	pragmas    map[string]string // the values that each must have afterwards
 }
 
-// checkpointPages is how many pages the WAL has, 16 MB of them, before a checkpoint moves them
-// into the database. A page that changes many times between two checkpoints is moved once, so
-// a longer WAL waits for the disk less often.
-const checkpointPages = "4000"
+// maxIdleLog is how long a log stays, in bytes, after a reader has let it grow: the commit that
+// begins it anew cuts the rest.
+const maxIdleLog = 20 << 20
 
 // readWrite returns the settings of connections that write. The driver ignores unknown
 // parameters and has its own defaults, so each setting that matters is set here and read back.
@@ -61,13 +60,17 @@ func readWrite(path string) connector {
 			"_stmt_cache_size": {"32"},
 			"_mutex":           {"no"},
 		},
-		settings: []string{"PRAGMA wal_autocheckpoint = " + checkpointPages},
+		settings: []string{
+			"PRAGMA wal_autocheckpoint = 0", // the writer runs checkpoints itself, because SQLite tells nobody when one fails
+			fmt.Sprintf("PRAGMA journal_size_limit = %d", maxIdleLog),
+		},
 		pragmas: map[string]string{
 			"journal_mode":       "wal",
 			"synchronous":        "2",
 			"foreign_keys":       "1",
 			"busy_timeout":       fmt.Sprint(busyTimeout.Milliseconds()),
-			"wal_autocheckpoint": checkpointPages,
+			"wal_autocheckpoint": "0",
+			"journal_size_limit": fmt.Sprint(maxIdleLog),
 		},
 	}
 }
@@ -138,6 +141,20 @@ func (from connector) openPool(connections int) *sql.DB {
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	return pool
+}
+
+// openFullPool is openPool with all connections opened already, and never closed before the pool. A
+// server with many clients may have no file descriptor left later.
+func (from connector) openFullPool(ctx context.Context, connections int) (*sql.DB, error) {
+	pool := from.openPool(connections)
+	for range connections {
+		c, err := pool.Conn(ctx)
+		if err != nil {
+			return nil, errors.Join(err, pool.Close())
+		}
+		defer func() { _ = c.Close() }() // it goes back to the pool
+	}
+	return pool, nil
 }
 
 // openGORM returns GORM on the connections.

@@ -13,7 +13,7 @@ import (
 // If a setting did not take effect, the database is not opened.
 func TestSettingsAreReadBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := Migrate(t.Context(), path)
+	_, err := Migrate(t.Context(), path, Options{})
 	require.NoError(t, err)
 	for pragma, parameter := range map[string]string{
 		"journal_mode": "_journal_mode", "synchronous": "_synchronous",

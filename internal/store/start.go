@@ -22,6 +22,9 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 	if err != nil {
 		return directory.Started{}, err
 	}
+	if started.First {
+		s.writer.checkpointNow() // so that a copy of the file alone has user 1
+	}
 	return started, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"gorm.io/gorm"
@@ -27,33 +28,61 @@ type Store struct {
 var _ directory.Store = (*Store)(nil)
 
 // Open opens a database. It fails unless [Migrate] has brought the schema up to date.
-func Open(ctx context.Context, path string) (*Store, error) {
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no database at %s: run 'userapi serve' or 'userapi migrate' first", path)
-	}
+func Open(ctx context.Context, path string, options Options) (*Store, error) {
 	s := &Store{cache: newPrincipals(), scanSlot: make(chan struct{}, 1)}
-	if err := s.connect(ctx, path); err != nil {
-		return nil, errors.Join(err, s.Close())
+	if err := s.connect(ctx, path, options); err != nil {
+		return nil, errors.Join(explain(path, err), s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) connect(ctx context.Context, path string) (err error) {
-	if err := checkSchema(ctx, path); err != nil {
-		return err
-	}
-	writing, err := readWrite(path).openConnection(ctx)
+func (s *Store) connect(ctx context.Context, name string, options Options) error {
+	path, err := resolve(name)
 	if err != nil {
 		return err
 	}
-	if s.writer, err = newWriter(writing, s.cache); err != nil {
+	if err := checkBeforeOpening(ctx, path, options.logger()); err != nil {
 		return err
 	}
-	reading := readOnly(path)
+	before, err := statFile(path, withTime)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("there is no database at %s: run 'userapi serve' or 'userapi migrate' first", name)
+	}
+	if err != nil {
+		return err
+	}
+	if err := checkSchema(ctx, readWrite(path)); err != nil {
+		return err
+	}
+	if s.writer, err = openWriter(ctx, path, before, s.cache, options); err != nil {
+		return err
+	}
+	return s.connectReaders(ctx, readOnly(path))
+}
+
+// checkBeforeOpening fails unless the database can be opened for writing without losing anything.
+// It changes neither the file nor its log.
+func checkBeforeOpening(ctx context.Context, path string, logger *slog.Logger) error {
+	if err := checkPlace(path); err != nil {
+		return err
+	}
+	if err := checkOwner(ctx, path); err != nil {
+		return err
+	}
+	return checkLog(ctx, path, logger)
+}
+
+// connectReaders opens all connections that read.
+func (s *Store) connectReaders(ctx context.Context, reading connector) (err error) {
 	if s.readers, err = openConnections(ctx, reading, maxReaders()); err != nil {
 		return err
 	}
-	s.lists, s.scans = reading.openPool(maxReaders()), reading.openPool(1)
+	if s.lists, err = reading.openFullPool(ctx, maxReaders()); err != nil {
+		return err
+	}
+	if s.scans, err = reading.openFullPool(ctx, 1); err != nil {
+		return err
+	}
 	if s.readSession, err = newSession(s.lists, s.readers); err != nil {
 		return err
 	}
@@ -62,7 +91,7 @@ func (s *Store) connect(ctx context.Context, path string) (err error) {
 }
 
 // Close commits the units in the queue and closes all connections. Closing the last one
-// moves the WAL into the database file.
+// moves the log into the database file. Close fails if the file is lost, see guard.
 func (s *Store) Close() error {
 	var errs []error
 	for _, pool := range []*sql.DB{s.lists, s.scans} {
@@ -79,11 +108,31 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// Ready returns nil if the database answers.
+// Ready returns nil if the database answers and can be written.
 func (s *Store) Ready(ctx context.Context) (err error) {
-	defer translateRead(&err)
+	defer s.finishRead(&err)
+	if s.writer != nil {
+		if err := s.writer.ready(); err != nil {
+			return err
+		}
+	}
 	_, err = exists(s.readSession.withContext(ctx).gorm.Model(&User{}))
 	return err
+}
+
+// finishRead ends each exported method that reads: the method defers it. It translates the error,
+// and refuses what was read if the files are known to be others than those that were opened.
+func (s *Store) finishRead(err *error) {
+	if s.writer != nil {
+		if *err != nil && isDamage(*err) && !errors.Is(*err, sql.ErrNoRows) {
+			s.writer.checkFiles()
+		}
+		if broken := s.writer.files.broken(); broken != nil {
+			*err = &directory.Error{Code: directory.CodeUnavailable, Err: broken}
+			return
+		}
+	}
+	*err = translate(*err)
 }
 
 // exists reports whether the query finds a row. It does not count them.

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestMigrateMakesAPrivateFile(t *testing.T) {
 	// The name has each character that means something in a URI.
 	path := filepath.Join(t.TempDir(), "a b?c=d#e%41&f.db")
-	version, err := store.Migrate(t.Context(), path)
+	version, err := store.Migrate(t.Context(), path, store.Options{})
 	require.NoError(t, err)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
@@ -31,10 +31,10 @@ func TestMigrateMakesAPrivateFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "no other file is left")
 
-	again, err := store.Migrate(t.Context(), path)
+	again, err := store.Migrate(t.Context(), path, store.Options{})
 	require.NoError(t, err)
 	require.Equal(t, version, again)
-	db, err := store.Open(t.Context(), path)
+	db, err := store.Open(t.Context(), path, store.Options{})
 	require.NoError(t, err)
 	require.NoError(t, db.Ready(t.Context()))
 	require.NoError(t, db.Close())
@@ -46,7 +46,7 @@ func TestChangelogNamesTheSchema(t *testing.T) {
 	require.NoError(t, err)
 	named := regexp.MustCompile(`The schema is (\d+)`).FindSubmatch(changelog)
 	require.NotNil(t, named)
-	version, err := store.Migrate(t.Context(), filepath.Join(t.TempDir(), "userapi.db"))
+	version, err := store.Migrate(t.Context(), filepath.Join(t.TempDir(), "userapi.db"), store.Options{})
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprint(version), string(named[1]), "the changelog does not name the newest schema")
 }
@@ -58,9 +58,9 @@ func TestMigrationFoldsUsers(t *testing.T) {
 	require.NoError(t, execStatements(t, path,
 		`INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time) VALUES
 			(1, 'a', 'a', 'e', 'user', 'BÜRO Weiß', 0), (1, 'ꭰ', 'Ꭰ', 'e', 'user', '', 0)`))
-	_, err := store.Migrate(t.Context(), path)
+	_, err := store.Migrate(t.Context(), path, store.Options{})
 	require.NoError(t, err)
-	db, err := store.Open(t.Context(), path)
+	db, err := store.Open(t.Context(), path, store.Options{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	filter := directory.UserFilter{Roles: []directory.Role{directory.RoleUser}, Text: "büro WEISS"}
@@ -80,9 +80,9 @@ func TestMigrationFoldsUsers(t *testing.T) {
 // If a client leaves while its list is read, the error is that of the context, whenever that is.
 func TestListStopsWhenItsContextEnds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := store.Migrate(t.Context(), path)
+	_, err := store.Migrate(t.Context(), path, store.Options{})
 	require.NoError(t, err)
-	db, err := store.Open(t.Context(), path)
+	db, err := store.Open(t.Context(), path, store.Options{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	for wait := range 2000 {
@@ -101,7 +101,7 @@ func TestConcurrentMigrate(t *testing.T) {
 	results := make(chan error, servers)
 	for range servers {
 		go func() {
-			_, err := store.Migrate(t.Context(), path)
+			_, err := store.Migrate(t.Context(), path, store.Options{})
 			results <- err
 		}()
 	}
@@ -119,43 +119,43 @@ func TestMigrateStopsWaiting(t *testing.T) {
 	require.NoError(t, syscall.Flock(int(file.Fd()), syscall.LOCK_EX))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = store.Migrate(ctx, path)
+	_, err = store.Migrate(ctx, path, store.Options{})
 	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := store.Open(t.Context(), path)
+	_, err := store.Open(t.Context(), path, store.Options{})
 	require.ErrorContains(t, err, "there is no database at "+path)
 
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
-	_, err = store.Open(t.Context(), path)
+	_, err = store.Open(t.Context(), path, store.Options{})
 	require.ErrorContains(t, err, "run 'userapi migrate'")
 
-	newest, err := store.Migrate(t.Context(), path)
+	newest, err := store.Migrate(t.Context(), path, store.Options{})
 	require.NoError(t, err)
 	require.NoError(t, execStatements(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`))
-	_, err = store.Open(t.Context(), path)
+	_, err = store.Open(t.Context(), path, store.Options{})
 	require.ErrorContains(t, err, fmt.Sprintf("schema 99999 and this userapi knows %d: run a newer userapi", newest))
-	_, err = store.Migrate(t.Context(), path)
+	_, err = store.Migrate(t.Context(), path, store.Options{})
 	require.ErrorContains(t, err, "run a newer userapi")
 }
 
 func TestForeignFileIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	require.NoError(t, os.WriteFile(path, []byte("This is a letter, and a long one."), 0o600))
-	_, err := store.Migrate(t.Context(), path)
+	_, err := store.Migrate(t.Context(), path, store.Options{})
 	require.ErrorContains(t, err, "not a database")
-	_, err = store.Open(t.Context(), path)
+	_, err = store.Open(t.Context(), path, store.Options{})
 	require.ErrorContains(t, err, "not a database")
-	_, err = store.Migrate(t.Context(), filepath.Join(path, "below"))
+	_, err = store.Migrate(t.Context(), filepath.Join(path, "below"), store.Options{})
 	require.Error(t, err)
 }
 
 // The tables refuse rows that the directory could not have made.
 func TestTablesRefuseImpossibleRows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := store.Migrate(t.Context(), path)
+	_, err := store.Migrate(t.Context(), path, store.Options{})
 	require.NoError(t, err)
 	const user = `INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time, `
 	require.NoError(t, execStatements(t, path, user+`is_active) VALUES (1, 'a', 'a', 'e', 'user', '', 0, NULL)`))

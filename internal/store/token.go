@@ -98,7 +98,7 @@ func findPrincipal(db session, by *tokenCondition, argument driver.Value) (direc
 
 // Principal implements [directory.Store].
 func (s *Store) Principal(_ context.Context, hash directory.TokenHash) (p directory.Principal, err error) {
-	defer translateRead(&err)
+	defer s.finishRead(&err)
 	p, found, generation := s.cache.Get(hash)
 	if found {
 		return p, nil
@@ -165,7 +165,7 @@ func insertToken(tx session, t directory.NewToken) error {
 
 // Token implements [directory.Store].
 func (s *Store) Token(ctx context.Context, id int64) (token directory.Token, err error) {
-	defer translateRead(&err)
+	defer s.finishRead(&err)
 	var row Token
 	err = s.readSession.withContext(ctx).gorm.Omit("hash").Take(&row, "id = ?", id).Error
 	return row.token(), err
@@ -173,7 +173,7 @@ func (s *Store) Token(ctx context.Context, id int64) (token directory.Token, err
 
 // Tokens implements [directory.Store].
 func (s *Store) Tokens(ctx context.Context, user directory.UserID) (tokens []directory.Token, err error) {
-	defer translateRead(&err)
+	defer s.finishRead(&err)
 	query := s.readSession.withContext(ctx).gorm.Omit("hash").Order("id")
 	if user != 0 {
 		query = query.Where("user_id = ?", user)

@@ -110,13 +110,13 @@ func findUser(db session, id directory.UserID) (directory.User, error) {
 
 // User implements [directory.Store].
 func (s *Store) User(_ context.Context, id directory.UserID) (user directory.User, err error) {
-	defer translateRead(&err)
+	defer s.finishRead(&err)
 	return findUser(s.readSession, id)
 }
 
 // Account implements [directory.Store].
 func (s *Store) Account(ctx context.Context, name directory.LogInName) (account directory.Account, err error) {
-	defer translateRead(&err)
+	defer s.finishRead(&err)
 	query := s.readSession.withContext(ctx).gorm.Where("enterprise_id = ? AND nick_name_folded = ?", name.EnterpriseID, directory.Fold(name.NickName))
 	if name.Email != "" {
 		query = s.readSession.withContext(ctx).gorm.Where("lower(email) = ?", directory.FoldEmail(name.Email))
@@ -134,7 +134,7 @@ func (s *Store) Account(ctx context.Context, name directory.LogInName) (account 
 
 // Users implements [directory.Store].
 func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) (users []directory.User, total int64, err error) {
-	defer translateRead(&err)
+	defer s.finishRead(&err)
 	find := s.listUsers
 	if filter.Text != "" {
 		find = s.searchUsers

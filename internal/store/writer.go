@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -15,7 +16,6 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"userapi/internal/directory"
-	"userapi/internal/telemetry"
 )
 
 const (
@@ -27,9 +27,18 @@ const (
 // comment explains it.
 type writer struct {
 	connection *connection
-	pool       *sql.DB    // on the same connection, for GORM
-	session    session    // on both, with a context that does not end
-	commitMu   sync.Mutex // held by the leader
+	pool       *sql.DB     // on the same connection, for GORM
+	session    session     // on both, with a context that does not end
+	second     *connection // for checkpoints, and to look at the database next to a transaction
+	commitMu   sync.Mutex  // held by the leader, and by the writer's goroutine while it uses the fields below
+	files      *guard
+	status     *status
+	fatal      func(error)
+	log        logState     // after the last commit or checkpoint
+	unmoved    atomic.Int64 // log.frames - log.moved; any goroutine may read it
+	renewed    int64        // how many frames the log had after the identity was renewed, or unknownFrame
+	version    int64        // SQLite's data_version
+	foreign    bool         // another process has written since log was read in a transaction
 	queue      chan *unit
 	wake       chan struct{} // holds a value if units may be in the queue; close closes it
 	stopped    chan struct{} // closed when the last unit has finished
@@ -54,21 +63,56 @@ func newUnit(ctx context.Context, fn func(session) error) *unit {
 	return &unit{ctx: ctx, fn: fn, done: make(chan struct{})}
 }
 
-// newWriter starts a writer on a connection. The writer closes the connection.
-func newWriter(c *connection, cache *principals) (*writer, error) {
-	pool := sql.OpenDB(singleConn{c.driver})
-	pool.SetMaxOpenConns(1)
-	session, err := newSession(pool, c)
+// openWriter opens a writer's connections and starts it. Before is the state of the file before that.
+func openWriter(ctx context.Context, path string, before fileState, cache *principals, options Options) (*writer, error) {
+	opened, err := openConnections(ctx, readWrite(path), 2)
 	if err != nil {
-		return nil, errors.Join(err, c.close())
+		return nil, err
 	}
-	session.cache = cache
 	w := &writer{
-		connection: c, pool: pool, session: session, indexBatch: indexBatch, sinceIndexed: indexBatch,
+		connection: <-opened, second: <-opened, status: newStatus(options.logger()), fatal: options.Fatal,
+		renewed: unknownFrame, indexBatch: indexBatch, sinceIndexed: indexBatch,
 		queue: make(chan *unit, maxWaiting), wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+	}
+	if err := w.prepare(path, before, cache, options.logger()); err != nil {
+		return nil, errors.Join(err, w.closeConnections())
 	}
 	go w.loop()
 	return w, nil
+}
+
+func (w *writer) prepare(path string, before fileState, cache *principals, logger *slog.Logger) (err error) {
+	w.pool = sql.OpenDB(singleConn{w.connection.driver})
+	w.pool.SetMaxOpenConns(1)
+	if w.session, err = newSession(w.pool, w.connection); err != nil {
+		return err
+	}
+	w.session.cache = cache
+	pageSize, err := queryInt(w.session, "PRAGMA page_size")
+	if err != nil {
+		return err
+	}
+	if w.files, err = newGuard(path, before, pageSize, logger); err != nil {
+		return err
+	}
+	w.files.verify = w.verify
+	if err := w.files.openIndex(); err != nil {
+		return err
+	}
+	w.validateCache()
+	return w.lookAtLog()
+}
+
+// closeConnections closes what is open.
+func (w *writer) closeConnections() error {
+	errs := []error{w.second.close(), w.connection.close()}
+	if w.pool != nil {
+		errs = append(errs, w.pool.Close())
+	}
+	if w.files != nil {
+		errs = append(errs, w.files.reader.Close(), w.files.closeIndex())
+	}
+	return errors.Join(errs...)
 }
 
 // singleConn is a [driver.Connector] of one connection that is already open.
@@ -83,8 +127,12 @@ func (singleConn) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 // Write runs fn in the next group commit and returns when the commit is on disk. If it
 // returns an error, fn had no effect. Cancelling ctx drops fn only while it is queued. It fails
 // with [directory.CodeUnavailable] if the queue is full, if another process holds the lock for
-// too long, or after close.
+// too long, if the files are lost or cannot be written, or after close. If it fails because they
+// were lost during the commit, nobody knows whether fn had an effect.
 func (w *writer) Write(ctx context.Context, fn func(session) error) error {
+	if w == nil {
+		return errors.New("the database was opened only for reading")
+	}
 	u := newUnit(ctx, fn)
 	if err := w.submit(u); err != nil {
 		return err
@@ -137,14 +185,27 @@ func (w *writer) yieldToArrivals() {
 	}
 }
 
-// close refuses new units, commits the queue, and closes the connection.
+// close refuses new units, commits the queue, and closes the connections.
 func (w *writer) close() error {
 	w.closeMu.Lock()
 	w.closed = true
 	close(w.wake)
 	w.closeMu.Unlock()
 	<-w.stopped
-	return errors.Join(w.connection.close(), w.pool.Close())
+	if err := w.files.check(w.log); err != nil {
+		return errors.Join(fmt.Errorf("the last changes may be in the log alone, which was left as it is: %w", err), w.abandon())
+	}
+	return w.closeConnections()
+}
+
+// abandon closes what can be closed if the files are lost. The connections stay open until the
+// process ends: to close the last one moves the log into a file that may be another one by now,
+// and removes the log by its name, which may be another one's, too.
+func (w *writer) abandon() error {
+	for _, c := range []*connection{w.connection, w.second} {
+		runtime.SetFinalizer(c.driver, nil) // the driver's finalizer closes it
+	}
+	return w.files.reader.Close()
 }
 
 // loop is the writer's own goroutine. It leads if units are left in the queue when a leader has
@@ -153,6 +214,8 @@ func (w *writer) loop() {
 	defer close(w.stopped)
 	ticker := time.NewTicker(cacheCheckInterval)
 	defer ticker.Stop()
+	upkeep := time.NewTicker(upkeepInterval)
+	defer upkeep.Stop()
 	batch := make([]*unit, 0, maxBatch)
 	for open := true; open; {
 		select {
@@ -167,6 +230,10 @@ func (w *writer) loop() {
 			w.commitMu.Lock()
 			w.validateCache()
 			w.commitMu.Unlock()
+		case <-upkeep.C:
+			w.commitMu.Lock()
+			w.keepUp()
+			w.commitMu.Unlock()
 		}
 	}
 }
@@ -175,6 +242,9 @@ func (w *writer) loop() {
 func (w *writer) commitNextBatch(batch []*unit) {
 	defer w.commitMu.Unlock()
 	w.commitBatch(w.nextBatch(batch))
+	if w.log.frames >= checkpointFrames {
+		w.checkpoint()
+	}
 }
 
 // nextBatch takes units from the queue, up to maxBatch. It drops units whose context has ended.
@@ -213,69 +283,10 @@ func (w *writer) commitBatch(batch []*unit) {
 	}
 	err := w.runTransaction(batch)
 	w.session.cache.DropDirty()
+	w.status.writeFailed(err)
 	for _, u := range batch {
 		u.finish(cmp.Or(u.err, err))
 	}
-}
-
-// runTransaction runs the units in one transaction. If it fails, no unit has any effect.
-func (w *writer) runTransaction(batch []*unit) error {
-	if err := w.connection.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	w.validateCache()
-	if err := catchPanic(func() error { return w.runUnits(batch) }); err != nil {
-		return errors.Join(err, w.rollBack())
-	}
-	if err := w.connection.exec("COMMIT"); err != nil {
-		return errors.Join(err, w.rollBack())
-	}
-	return nil
-}
-
-// runUnits runs the units and undoes those that fail. If it fails itself, the transaction must
-// be rolled back.
-func (w *writer) runUnits(batch []*unit) error {
-	if len(batch) == 1 { // a single unit needs no savepoint: it fails with its transaction
-		batch[0].err = w.runUnit(batch[0])
-		return batch[0].err
-	}
-	for _, u := range batch {
-		if err := w.connection.exec("SAVEPOINT unit"); err != nil {
-			return err
-		}
-		if u.err = w.runUnit(u); u.err != nil {
-			// SQLite itself ends the transaction after some errors, such as a full disk. Then there
-			// is no savepoint left.
-			if err := w.connection.exec("ROLLBACK TO unit"); err != nil {
-				return fmt.Errorf("another unit has ended the transaction: %v", u.err) //nolint:errorlint // %w would give the code of the failed unit to the others
-			}
-		}
-		if err := w.connection.exec("RELEASE unit"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *writer) runUnit(u *unit) error { return catchPanic(func() error { return u.fn(w.session) }) }
-
-// catchPanic returns a panic of fn as an error, so that the leader can finish the other units.
-func catchPanic(fn func() error) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = telemetry.NewPanicError(value)
-		}
-	}()
-	return fn()
-}
-
-// rollBack rolls the transaction back, unless SQLite has already done so.
-func (w *writer) rollBack() error {
-	if w.connection.driver.AutoCommit() {
-		return nil
-	}
-	return w.connection.exec("ROLLBACK")
 }
 
 // validateCache purges the cache if another process has written since the last check.
@@ -283,4 +294,7 @@ func (w *writer) validateCache() {
 	began := time.Now()
 	version, err := queryInt(w.session, "PRAGMA data_version")
 	w.session.cache.Validate(began, version, err == nil)
+	if err != nil || version != w.version {
+		w.foreign, w.renewed, w.version = true, unknownFrame, version
+	}
 }

@@ -191,9 +191,9 @@ func TestLeaderBehindAFullBatch(t *testing.T) {
 // Close commits the units in the queue, and refuses new ones.
 func TestCloseCommitsQueuedUnits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := Migrate(t.Context(), path)
+	_, err := Migrate(t.Context(), path, Options{})
 	require.NoError(t, err)
-	s, err := Open(t.Context(), path)
+	s, err := Open(t.Context(), path, Options{})
 	require.NoError(t, err)
 	release := holdWriter(s)
 	var answers []<-chan error
@@ -213,7 +213,7 @@ func TestCloseCommitsQueuedUnits(t *testing.T) {
 		require.NoError(t, <-answer)
 	}
 	require.NoError(t, <-closed)
-	again, err := Open(t.Context(), path)
+	again, err := Open(t.Context(), path, Options{})
 	require.NoError(t, err)
 	require.Len(t, eventNames(t, again), maxBatch+1)
 	require.NoError(t, again.Close())

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// checkOwner fails if the database is another program's. It looks at the schema and changes nothing.
+// A file that is missing or empty has no owner.
+func checkOwner(ctx context.Context, path string) error {
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		return nil //nolint:nilerr // there is nothing to look at
+	}
+	if err := withConnection(ctx, withoutLog(path), func(c *connection) error { return checkSchemaOwner(path, c) }); err != nil {
+		return err
+	}
+	if info, err := os.Stat(logPath(path)); err != nil || info.Size() == 0 {
+		return nil //nolint:nilerr // there is no log with more of the schema
+	}
+	err := withConnection(ctx, withLog(path), func(c *connection) error { return checkSchemaOwner(path, c) })
+	if _, failed := errors.AsType[sqlite3.Error](err); failed {
+		return nil // checkLog says whether the log belongs to the file
+	}
+	return err
+}
+
+// selectOwner selects 1 if the schema is empty or this program's. Migration 1 has created these
+// tables, and goose its own one before.
+const selectOwner = `
+	SELECT (SELECT COUNT(*) FROM sqlite_schema WHERE name NOT IN ('goose_db_version', 'sqlite_sequence')) = 0
+		OR (SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('goose_db_version', 'users', 'tokens', 'events')) = 4
+		AND (SELECT COUNT(*) FROM pragma_table_info('users') WHERE name IN ('nick_name_folded', 'enterprise_id', 'origion')) = 3`
+
+func checkSchemaOwner(path string, c *connection) error {
+	application, own := int64(0), int64(0)
+	err := c.queryRow("PRAGMA application_id", func(values []driver.Value) error { application = values[0].(int64); return nil })
+	if err == nil {
+		err = c.queryRow(selectOwner, func(values []driver.Value) error { own = values[0].(int64); return nil })
+	}
+	if err == nil && (own == 0 || application != 0) {
+		err = fmt.Errorf("%s is the database of another program: nothing in it was changed. Name another file with --database", path)
+	}
+	return err
+}
+
+// explain turns errors of SQLite into sentences that say what to do. It returns others as they are.
+func explain(path string, err error) error {
+	failure, ok := errors.AsType[sqlite3.Error](err)
+	if !ok {
+		return err
+	}
+	switch failure.Code {
+	case sqlite3.ErrNotADB:
+		return fmt.Errorf("%s is not a SQLite database: name another file with --database, or move this one away (%w)", path, err)
+	case sqlite3.ErrCorrupt:
+		return fmt.Errorf("%s is damaged: keep a copy of it and of %s, and restore a backup with 'userapi restore --replace FILE' (%w)", path, logPath(path), err)
+	case sqlite3.ErrBusy, sqlite3.ErrLocked:
+		return fmt.Errorf("another process has locked %s for longer than %v: end it, or wait for it, and try again (%w)", path, busyTimeout, err)
+	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
+		return fmt.Errorf("%s cannot be opened for writing: check that this user may write to it, to its directory, and to %s and %s (%w)",
+			path, logPath(path), indexPath(path), err)
+	case sqlite3.ErrFull:
+		return fmt.Errorf("the disk with %s is full: make room and try again (%w)", path, err)
+	case sqlite3.ErrIoErr:
+		return fmt.Errorf("the disk with %s failed: %w", path, err)
+	}
+	return err
+}
