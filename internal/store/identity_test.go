@@ -144,6 +144,30 @@ func TestEachCheckpointIsToldFromTheNext(t *testing.T) {
 	require.False(t, own.holds(older))
 }
 
+// If another process moves frames while a transaction renews the identity, the file holds the previous one
+// after the commit, and that is no fault.
+func TestCheckpointDuringARenewal(t *testing.T) {
+	m := newLogModel(t)
+	defer m.close(t)
+	first, second := m.stores[0].writer, m.stores[1].writer
+	defer holdWriter(m.stores[1])() // so that it runs no checkpoint of its own
+	require.NoError(t, first.Write(t.Context(), insertsEvent("x")))
+	reader, err := readOnly(m.path).openConnection(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, reader.exec("BEGIN"))
+	require.NoError(t, reader.queryRow("SELECT COUNT(*) FROM events", func([]driver.Value) error { return nil }))
+	require.NoError(t, first.Write(t.Context(), insertsEvent("x")))
+	first.checkpointNow()
+	require.True(t, first.renewalMoved())
+	require.Less(t, first.log.moved, first.log.frames)
+	require.NoError(t, reader.close())
+	require.NoError(t, first.Write(t.Context(), func(tx session) error {
+		require.NoError(t, second.second.exec("PRAGMA wal_checkpoint(PASSIVE)"))
+		return insertNamedEvent(tx, "x")
+	}))
+	require.NoError(t, first.files.broken())
+}
+
 // An identity that is not there belongs to nothing.
 func TestNoIdentityBelongsToNothing(t *testing.T) {
 	require.False(t, identity{}.holds(""))

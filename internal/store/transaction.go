@@ -95,17 +95,19 @@ func (w *writer) commit() error {
 func (w *writer) checkCommit(renewed bool) error {
 	before := w.log
 	err := w.lookAtLog()
+	switch { // before verify, which asks whether the file alone must hold the current identity
+	case renewed && err != nil:
+		w.renewed = unknownFrame
+	case renewed:
+		w.renewed = w.log.frames
+	case w.log.salt != before.salt:
+		w.renewed = 0 // another process has moved everything, so the log begins without a renewal
+	}
 	if err == nil {
 		err = w.files.checkLog(before, w.log)
 	}
 	if err != nil {
 		return fmt.Errorf("nobody knows whether the change is kept: %w", err)
-	}
-	switch {
-	case renewed:
-		w.renewed = w.log.frames
-	case w.log.salt != before.salt:
-		w.renewed = 0 // another process has moved everything, so the log begins without a renewal
 	}
 	return nil
 }
