@@ -36,7 +36,7 @@ func (i identity) holds(current string) bool {
 // readIdentity returns [sql.ErrNoRows] if the database has no identity.
 func readIdentity(c *connection) (i identity, err error) {
 	there := false
-	err = c.queryRow("SELECT count(*) FROM sqlite_schema WHERE name = 'identity'", func(values []driver.Value) error {
+	err = c.queryRow("SELECT count(*) FROM pragma_table_list('identity')", func(values []driver.Value) error {
 		there = values[0].(int64) > 0
 		return nil
 	})
@@ -61,6 +61,16 @@ func withoutLog(path string) connector {
 	return connector{path: path, parameters: url.Values{"mode": {"ro"}, "immutable": {"1"}, "_mutex": {"no"}}}
 }
 
+// besideLog returns the settings of connections that read a file alone that may have a log. If a reader
+// has stopped a checkpoint, the first page may count pages that are still in the log alone. SQLite calls
+// such a file malformed unless writable_schema is set, which the driver does too late. So the file is attached.
+func besideLog(path string) connector {
+	return connector{path: ":memory:", settings: []string{
+		"PRAGMA writable_schema = 1",
+		"ATTACH 'file:" + escapePath(path) + "?mode=ro&immutable=1' AS alone",
+	}}
+}
+
 // withLog returns the settings of connections that read the file and its log, and change neither.
 // They may make the log's index.
 func withLog(path string) connector {
@@ -81,7 +91,7 @@ func withConnection(ctx context.Context, from connector, fn func(*connection) er
 
 // identityOf returns the current identity of the file alone.
 func identityOf(ctx context.Context, path string) (current string, err error) {
-	err = withConnection(ctx, withoutLog(path), func(c *connection) error {
+	err = withConnection(ctx, besideLog(path), func(c *connection) error {
 		i, err := readIdentity(c)
 		current = i.current
 		return err

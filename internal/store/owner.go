@@ -16,13 +16,16 @@ func checkOwner(ctx context.Context, path string) error {
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
 		return nil //nolint:nilerr // there is nothing to look at
 	}
-	if err := withConnection(ctx, withoutLog(path), func(c *connection) error { return checkSchemaOwner(path, c) }); err != nil {
+	err := withConnection(ctx, withoutLog(path), func(c *connection) error { return checkSchemaOwner(path, c) })
+	info, errLog := os.Stat(logPath(path))
+	if errLog != nil || info.Size() == 0 {
 		return err
 	}
-	if info, err := os.Stat(logPath(path)); err != nil || info.Size() == 0 {
-		return nil //nolint:nilerr // there is no log with more of the schema
+	// With a log, the file alone may be malformed, and may lack a part of the schema.
+	if err != nil && !isDamage(err) {
+		return err
 	}
-	err := withConnection(ctx, withLog(path), func(c *connection) error { return checkSchemaOwner(path, c) })
+	err = withConnection(ctx, withLog(path), func(c *connection) error { return checkSchemaOwner(path, c) })
 	if _, failed := errors.AsType[sqlite3.Error](err); failed {
 		return nil // checkLog says whether the log belongs to the file
 	}

@@ -105,7 +105,7 @@ func (from connector) Connect(ctx context.Context) (driver.Conn, error) {
 
 // openConnection opens a connection. It fails unless the PRAGMAs have the wanted values.
 func (from connector) openConnection(ctx context.Context) (*connection, error) {
-	dsn := "file:" + (&url.URL{Path: from.path}).EscapedPath() + "?" + from.parameters.Encode()
+	dsn := "file:" + escapePath(from.path) + "?" + from.parameters.Encode()
 	opened, err := from.Driver().Open(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", from.path, err)
@@ -134,6 +134,9 @@ func (from connector) openConnection(ctx context.Context) (*connection, error) {
 	}
 	return c, nil
 }
+
+// escapePath returns the path as a URI has it (https://www.sqlite.org/uri.html). It contains no quotes.
+func escapePath(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 
 // openPool returns a pool that opens connections when they are needed, at most this many.
 func (from connector) openPool(connections int) *sql.DB {

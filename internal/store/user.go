@@ -149,7 +149,7 @@ func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page dir
 
 // UsersAfter implements [directory.Store].
 func (s *Store) UsersAfter(ctx context.Context, filter directory.UserFilter, id directory.UserID, limit int) (users []directory.User, err error) {
-	defer translateRead(&err)
+	defer s.finishRead(&err)
 	var rows []User
 	query := selectUsers(s.readSession.withContext(ctx).gorm, filter)
 	if err := query.Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error; err != nil {
