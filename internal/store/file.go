@@ -260,9 +260,10 @@ func (g *guard) salt(frame int64) (s salt) {
 // checkLog is called after a commit. It fails if the log does not hold what SQLite has written: if
 // somebody cuts the log while a transaction runs, SQLite writes behind a hole.
 func (g *guard) checkLog(before, after logState) error {
-	cut := before.frames > 0 && before.salt == after.salt && g.salt(before.frames) != after.salt
-	if found := g.salt(0); cut && (found == after.salt || found == salt{}) { // otherwise another process has begun the log anew meanwhile
-		return g.report(g.fault.Load(), &fileFault{reason: g.logName + " was changed while the server had it open", final: true})
+	if before.frames > 0 && before.salt == after.salt && g.salt(before.frames) != after.salt {
+		if found := g.salt(0); found == after.salt || found == (salt{}) { // otherwise another process has begun the log anew meanwhile
+			return g.report(g.fault.Load(), &fileFault{reason: g.logName + " was changed while the server had it open", final: true})
+		}
 	}
 	return g.check(after)
 }
