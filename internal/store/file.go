@@ -36,21 +36,15 @@ const (
 
 // statFile looks at the file by its path. To open and close the file would drop SQLite's locks.
 func statFile(path string, fields int) (fileState, error) {
-	var found unix.Statx_t
-	for {
-		err := unix.Statx(unix.AT_FDCWD, path, 0, fields, &found)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return fileState{}, &os.PathError{Op: "statx", Path: path, Err: err}
-		}
-		state := fileState{device: unix.Mkdev(found.Dev_major, found.Dev_minor), inode: found.Ino, size: int64(found.Size)} //nolint:gosec // sizes of files fit
-		if fields == withTime {
-			state.modified = found.Mtime
-		}
-		return state, nil
+	found, err := statx(path, fields)
+	if err != nil {
+		return fileState{}, err
 	}
+	state := fileState{device: unix.Mkdev(found.Dev_major, found.Dev_minor), inode: found.Ino, size: int64(found.Size)} //nolint:gosec // sizes of files fit
+	if fields == withTime {
+		state.modified = found.Mtime
+	}
+	return state, nil
 }
 
 // guard watches whether the paths of the database, its log and the log's index still name the files
@@ -63,8 +57,8 @@ type guard struct {
 	indexName        string
 	logger           *slog.Logger
 	main, log, index fileState // as they were opened; of main, also its last known size and time
-	reader           *os.File  // the log; SQLite has no locks on it, so it may be opened and closed
-	indexReader      int       // a file descriptor of the index, or -1; to close it drops SQLite's locks
+	logReader        int       // a file descriptor; SQLite has no locks on the log, so it may be closed
+	indexReader      int       // a file descriptor, or -1; to close it drops SQLite's locks
 	frameBytes       int64
 	verify           func() *fileFault         // fails if the database is not what SQLite has written
 	fault            atomic.Pointer[fileFault] // nil: all is well
@@ -94,11 +88,11 @@ func (f *fileFault) remedy() string {
 // newGuard remembers the files of a database that has just been opened. Before is the state of
 // the file before that.
 func newGuard(path string, before fileState, pageSize int64, logger *slog.Logger) (*guard, error) {
-	reader, err := os.Open(logPath(path))
+	reader, err := openToRead(logPath(path))
 	if err != nil {
 		return nil, fmt.Errorf("open the log of the database: %w", err)
 	}
-	g := &guard{path: path, logName: logPath(path), indexName: indexPath(path), reader: reader, indexReader: -1, logger: logger, frameBytes: frameHeader + pageSize}
+	g := &guard{path: path, logName: logPath(path), indexName: indexPath(path), logReader: reader, indexReader: -1, logger: logger, frameBytes: frameHeader + pageSize}
 	var errs [3]error
 	g.main, errs[0] = statFile(path, withTime)
 	g.log, errs[1] = statFile(g.logName, withoutTime)
@@ -108,7 +102,7 @@ func newGuard(path string, before fileState, pageSize int64, logger *slog.Logger
 		err = errors.New("it was replaced meanwhile")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s cannot be opened now, start again: %w", path, err), reader.Close())
+		return nil, errors.Join(fmt.Errorf("%s cannot be opened now, start again: %w", path, err), syscall.Close(reader))
 	}
 	return g, nil
 }
@@ -201,13 +195,12 @@ func (g *guard) frameOffset(frame int64) int64 { return logHeader + (frame-1)*g.
 
 // openIndex opens the index to read it. Call closeIndex after the connections are closed.
 func (g *guard) openIndex() (err error) {
-	// An os.File would be closed with the last pointer to it, see writer.abandon.
-	g.indexReader, err = syscall.Open(g.indexName, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return &os.PathError{Op: "open", Path: g.indexName, Err: err}
-	}
-	return nil
+	g.indexReader, err = openToRead(g.indexName)
+	return err
 }
+
+// closeLog closes the log, which can be done at any time.
+func (g *guard) closeLog() error { return syscall.Close(g.logReader) }
 
 // closeIndex closes what openIndex has opened.
 func (g *guard) closeIndex() error {
@@ -230,8 +223,7 @@ func (g *guard) readLogState() (logState, bool) {
 		moved       = 2 * copySize
 	)
 	var header [moved + 4]byte
-	n, err := syscall.Pread(g.indexReader, header[:], 0)
-	if err != nil || n < len(header) || header[initialized] == 0 || !bytes.Equal(header[:copySize], header[copySize:moved]) {
+	if !pread(g.indexReader, header[:], 0) || header[initialized] == 0 || !bytes.Equal(header[:copySize], header[copySize:moved]) {
 		return logState{}, false
 	}
 	return logState{
@@ -251,7 +243,7 @@ func (g *guard) salt(frame int64) (s salt) {
 	if frame > 0 {
 		offset = g.frameOffset(frame) + 8
 	}
-	if n, err := g.reader.ReadAt(s[:], offset); err != nil || n < len(s) {
+	if !pread(g.logReader, s[:], offset) {
 		return salt{}
 	}
 	return s

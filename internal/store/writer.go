@@ -110,7 +110,7 @@ func (w *writer) closeConnections() error {
 		errs = append(errs, w.pool.Close())
 	}
 	if w.files != nil {
-		errs = append(errs, w.files.reader.Close(), w.files.closeIndex())
+		errs = append(errs, w.files.closeLog(), w.files.closeIndex())
 	}
 	return errors.Join(errs...)
 }
@@ -205,7 +205,7 @@ func (w *writer) abandon() error {
 	for _, c := range []*connection{w.connection, w.second} {
 		runtime.SetFinalizer(c.driver, nil) // the driver's finalizer closes it
 	}
-	return w.files.reader.Close()
+	return w.files.closeLog()
 }
 
 // loop is the writer's own goroutine. It leads if units are left in the queue when a leader has
