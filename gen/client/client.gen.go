@@ -291,7 +291,7 @@ type Email = string
 // Example: default
 type EnterpriseID = string
 
-// EntityTags A list of entity tags, or `*` (RFC 9110 §8.8.3). Anything else is 400.
+// EntityTags A list of entity tags, or `*` (RFC 9110 §8.8.3). An empty list names no version. Anything else is 400.
 type EntityTags = string
 
 // Event One change. Every member is always present.
@@ -622,10 +622,10 @@ type UserList struct {
 	Users []UserInfo `json:"users"`
 }
 
-// IfMatch A list of entity tags, or `*` (RFC 9110 §8.8.3). Anything else is 400.
+// IfMatch A list of entity tags, or `*` (RFC 9110 §8.8.3). An empty list names no version. Anything else is 400.
 type IfMatch = EntityTags
 
-// IfNoneMatch A list of entity tags, or `*` (RFC 9110 §8.8.3). Anything else is 400.
+// IfNoneMatch A list of entity tags, or `*` (RFC 9110 §8.8.3). An empty list names no version. Anything else is 400.
 type IfNoneMatch = EntityTags
 
 // Page defines model for Page.

@@ -280,7 +280,7 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description A list of entity tags, or `*` (RFC 9110 §8.8.3). Anything else is 400. */
+        /** @description A list of entity tags, or `*` (RFC 9110 §8.8.3). An empty list names no version. Anything else is 400. */
         EntityTags: string;
         /**
          * Format: int32

@@ -67,6 +67,7 @@ func findFaults(schema *openapi3.Schema, value any) (faults []Fault, err error) 
 		}
 		faults = append(faults, found...)
 	}
+	faults = append(faults, findWrongForms(schema, value, faults)...)
 	slices.SortFunc(faults, func(a, b Fault) int {
 		return cmp.Or(cmp.Compare(a.Pointer, b.Pointer), cmp.Compare(a.Code, b.Code))
 	})
@@ -162,12 +163,6 @@ func typeOf(schema *openapi3.Schema) string {
 		types = append(types, "null")
 	}
 	return strings.Join(types, " or ")
-}
-
-// form returns x-form: what a string has to look like, in words.
-func form(schema *openapi3.Schema) string {
-	text, _ := schema.Extensions["x-form"].(string)
-	return text
 }
 
 // pointer writes a JSON Pointer (RFC 6901 §3). It cuts long names and long pointers, and

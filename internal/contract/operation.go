@@ -66,7 +66,7 @@ func (o *Operation) addParameter(p *openapi3.Parameter) error {
 		return errors.New("nothing checks that it is there")
 	case p.In == openapi3.ParameterInHeader && isText && form(schema) != "":
 		o.headers[http.CanonicalHeaderKey(p.Name)] = schema
-		return nil
+		return checkForm(schema)
 	case p.In == openapi3.ParameterInQuery && (isText || isInteger):
 		o.query[p.Name] = schema
 		return checkable(schema)
@@ -99,8 +99,5 @@ func checkable(s *openapi3.Schema) error {
 	if !slices.Contains([]string{"", "int32", "password", "email"}, s.Format) {
 		return fmt.Errorf("nothing checks the format %s", s.Format)
 	}
-	if s.Pattern != "" && form(s) == "" {
-		return errors.New("there is a pattern, but no x-form that says it in words")
-	}
-	return nil
+	return checkForm(s)
 }

@@ -35,7 +35,7 @@ func versions(header *string, compared comparison) *directory.Versions {
 		return nil
 	}
 	tags := entityTag.FindAllStringSubmatch(*header, -1)
-	set := &directory.Versions{Any: tags == nil} // "*"
+	set := &directory.Versions{Any: strings.TrimSpace(*header) == "*"}
 	for _, tag := range tags {
 		version, err := strconv.ParseInt(strings.Trim(tag[2], `"`), 10, 64)
 		if err == nil && tag[2] == etag(version) && (tag[1] == "" || compared == weak) {

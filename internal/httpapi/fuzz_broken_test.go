@@ -139,7 +139,7 @@ func wrongValues(place string, schema *openapi3.Schema, set func(g *generated, v
 		if schema.Pattern != "" {
 			add("pattern", rapid.Custom(func(rt *rapid.T) any {
 				text := []rune(textsOf(schema, max(1, int(schema.MinLength)), int(*schema.MaxLength)).Draw(rt, "text"))
-				text[rapid.IntRange(0, len(text)-1).Draw(rt, "at")] = rapid.RuneFrom([]rune{0, 1, '\t', '\n', 0x7f}).Draw(rt, "control")
+				text[rapid.IntRange(0, len(text)-1).Draw(rt, "at")] = rapid.RuneFrom([]rune{0, 1, '\t', '\n', 0x7f, 0x80, 0x85, 0x9f}).Draw(rt, "control")
 				return string(text)
 			}))
 		}
