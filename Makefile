@@ -46,6 +46,7 @@ lint: compiler ## Run the linters; those of the contract need npm
 lint-contract: npm .ci/node_modules
 	REDOCLY_SUPPRESS_UPDATE_NOTICE=true .ci/node_modules/.bin/redocly lint --config .redocly.yaml openapi.yaml
 	.ci/node_modules/.bin/spectral lint --fail-severity=hint openapi.yaml
+	go test -count=1 -tags node ./internal/contract -run Spelling
 
 breaking: ## Fail if the contract breaks clients of its newest release, unless its version allows that
 	@OASDIFF='$(OASDIFF)' NEWEST=$(NEWEST) .ci/breaking

@@ -649,17 +649,8 @@ type ContentTooLarge = Problem
 // Forbidden A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Forbidden = Problem
 
-// ForbiddenAppointment A problem (RFC 9457). It says what went wrong and what you can do about it.
-type ForbiddenAppointment = Problem
-
 // ForbiddenChange A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenChange = Problem
-
-// ForbiddenEnterprise A problem (RFC 9457). It says what went wrong and what you can do about it.
-type ForbiddenEnterprise = Problem
-
-// ForbiddenPassword A problem (RFC 9457). It says what went wrong and what you can do about it.
-type ForbiddenPassword = Problem
 
 // InternalServerError A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InternalServerError = Problem
@@ -667,8 +658,8 @@ type InternalServerError = Problem
 // InvalidCredentials A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InvalidCredentials = Problem
 
-// InvalidQuery A problem (RFC 9457). It says what went wrong and what you can do about it.
-type InvalidQuery = Problem
+// InvalidRequest A problem (RFC 9457). It says what went wrong and what you can do about it.
+type InvalidRequest = Problem
 
 // LastAdministrator A problem (RFC 9457). It says what went wrong and what you can do about it.
 type LastAdministrator = Problem
@@ -678,9 +669,6 @@ type MalformedBody = Problem
 
 // MalformedHeader A problem (RFC 9457). It says what went wrong and what you can do about it.
 type MalformedHeader = Problem
-
-// NotAdministrator A problem (RFC 9457). It says what went wrong and what you can do about it.
-type NotAdministrator = Problem
 
 // NotAppointable A problem (RFC 9457). It says what went wrong and what you can do about it.
 type NotAppointable = Problem
@@ -703,17 +691,11 @@ type ServiceUnavailable = Problem
 // Taken A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Taken = Problem
 
-// TooManyLogIns A problem (RFC 9457). It says what went wrong and what you can do about it.
-type TooManyLogIns = Problem
-
 // TooManyRequests A problem (RFC 9457). It says what went wrong and what you can do about it.
 type TooManyRequests = Problem
 
 // Unauthorized A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Unauthorized = Problem
-
-// UnprocessableContent A problem (RFC 9457). It says what went wrong and what you can do about it.
-type UnprocessableContent = Problem
 
 // UnsupportedMediaType A problem (RFC 9457). It says what went wrong and what you can do about it.
 type UnsupportedMediaType = Problem
@@ -1258,15 +1240,6 @@ type ForbiddenApplicationProblemPlusJSONResponse struct {
 	Headers ForbiddenResponseHeaders
 }
 
-type ForbiddenAppointmentResponseHeaders struct {
-	XRequestID string
-}
-type ForbiddenAppointmentApplicationProblemPlusJSONResponse struct {
-	Body Problem
-
-	Headers ForbiddenAppointmentResponseHeaders
-}
-
 type ForbiddenChangeResponseHeaders struct {
 	XRequestID string
 }
@@ -1274,24 +1247,6 @@ type ForbiddenChangeApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers ForbiddenChangeResponseHeaders
-}
-
-type ForbiddenEnterpriseResponseHeaders struct {
-	XRequestID string
-}
-type ForbiddenEnterpriseApplicationProblemPlusJSONResponse struct {
-	Body Problem
-
-	Headers ForbiddenEnterpriseResponseHeaders
-}
-
-type ForbiddenPasswordResponseHeaders struct {
-	XRequestID string
-}
-type ForbiddenPasswordApplicationProblemPlusJSONResponse struct {
-	Body Problem
-
-	Headers ForbiddenPasswordResponseHeaders
 }
 
 type InternalServerErrorResponseHeaders struct {
@@ -1313,13 +1268,13 @@ type InvalidCredentialsApplicationProblemPlusJSONResponse struct {
 	Headers InvalidCredentialsResponseHeaders
 }
 
-type InvalidQueryResponseHeaders struct {
+type InvalidRequestResponseHeaders struct {
 	XRequestID string
 }
-type InvalidQueryApplicationProblemPlusJSONResponse struct {
+type InvalidRequestApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
-	Headers InvalidQueryResponseHeaders
+	Headers InvalidRequestResponseHeaders
 }
 
 type LastAdministratorResponseHeaders struct {
@@ -1347,15 +1302,6 @@ type MalformedHeaderApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers MalformedHeaderResponseHeaders
-}
-
-type NotAdministratorResponseHeaders struct {
-	XRequestID string
-}
-type NotAdministratorApplicationProblemPlusJSONResponse struct {
-	Body Problem
-
-	Headers NotAdministratorResponseHeaders
 }
 
 type NotAppointableResponseHeaders struct {
@@ -1422,16 +1368,6 @@ type TakenApplicationProblemPlusJSONResponse struct {
 	Headers TakenResponseHeaders
 }
 
-type TooManyLogInsResponseHeaders struct {
-	RetryAfter int
-	XRequestID string
-}
-type TooManyLogInsApplicationProblemPlusJSONResponse struct {
-	Body Problem
-
-	Headers TooManyLogInsResponseHeaders
-}
-
 type TooManyRequestsResponseHeaders struct {
 	RetryAfter int
 	XRequestID string
@@ -1450,15 +1386,6 @@ type UnauthorizedApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers UnauthorizedResponseHeaders
-}
-
-type UnprocessableContentResponseHeaders struct {
-	XRequestID string
-}
-type UnprocessableContentApplicationProblemPlusJSONResponse struct {
-	Body Problem
-
-	Headers UnprocessableContentResponseHeaders
 }
 
 type UnsupportedMediaTypeResponseHeaders struct {
@@ -1537,7 +1464,7 @@ func (response ListAdministrators403ApplicationProblemPlusJSONResponse) VisitLis
 }
 
 type ListAdministrators422ApplicationProblemPlusJSONResponse struct {
-	InvalidQueryApplicationProblemPlusJSONResponse
+	InvalidRequestApplicationProblemPlusJSONResponse
 }
 
 func (response ListAdministrators422ApplicationProblemPlusJSONResponse) VisitListAdministratorsResponse(w http.ResponseWriter) error {
@@ -1672,7 +1599,7 @@ func (response CreateAdministrator401ApplicationProblemPlusJSONResponse) VisitCr
 }
 
 type CreateAdministrator403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenAppointmentApplicationProblemPlusJSONResponse
+	ForbiddenApplicationProblemPlusJSONResponse
 }
 
 func (response CreateAdministrator403ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
@@ -1760,7 +1687,7 @@ func (response CreateAdministrator415ApplicationProblemPlusJSONResponse) VisitCr
 }
 
 type CreateAdministrator422ApplicationProblemPlusJSONResponse struct {
-	UnprocessableContentApplicationProblemPlusJSONResponse
+	InvalidRequestApplicationProblemPlusJSONResponse
 }
 
 func (response CreateAdministrator422ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
@@ -1887,7 +1814,7 @@ func (response DeleteAdministrator403ApplicationProblemPlusJSONResponse) VisitDe
 }
 
 type DeleteAdministrator404ApplicationProblemPlusJSONResponse struct {
-	NotAdministratorApplicationProblemPlusJSONResponse
+	NotFoundApplicationProblemPlusJSONResponse
 }
 
 func (response DeleteAdministrator404ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
@@ -2185,7 +2112,7 @@ func (response CreateAuthToken415ApplicationProblemPlusJSONResponse) VisitCreate
 }
 
 type CreateAuthToken422ApplicationProblemPlusJSONResponse struct {
-	UnprocessableContentApplicationProblemPlusJSONResponse
+	InvalidRequestApplicationProblemPlusJSONResponse
 }
 
 func (response CreateAuthToken422ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
@@ -2202,7 +2129,7 @@ func (response CreateAuthToken422ApplicationProblemPlusJSONResponse) VisitCreate
 }
 
 type CreateAuthToken429ApplicationProblemPlusJSONResponse struct {
-	TooManyLogInsApplicationProblemPlusJSONResponse
+	TooManyRequestsApplicationProblemPlusJSONResponse
 }
 
 func (response CreateAuthToken429ApplicationProblemPlusJSONResponse) VisitCreateAuthTokenResponse(w http.ResponseWriter) error {
@@ -2374,7 +2301,7 @@ func (response ChangeOwnPassword415ApplicationProblemPlusJSONResponse) VisitChan
 }
 
 type ChangeOwnPassword422ApplicationProblemPlusJSONResponse struct {
-	UnprocessableContentApplicationProblemPlusJSONResponse
+	InvalidRequestApplicationProblemPlusJSONResponse
 }
 
 func (response ChangeOwnPassword422ApplicationProblemPlusJSONResponse) VisitChangeOwnPasswordResponse(w http.ResponseWriter) error {
@@ -2509,7 +2436,7 @@ func (response ListUsers403ApplicationProblemPlusJSONResponse) VisitListUsersRes
 }
 
 type ListUsers422ApplicationProblemPlusJSONResponse struct {
-	InvalidQueryApplicationProblemPlusJSONResponse
+	InvalidRequestApplicationProblemPlusJSONResponse
 }
 
 func (response ListUsers422ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
@@ -2646,7 +2573,7 @@ func (response CreateUser401ApplicationProblemPlusJSONResponse) VisitCreateUserR
 }
 
 type CreateUser403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenEnterpriseApplicationProblemPlusJSONResponse
+	ForbiddenApplicationProblemPlusJSONResponse
 }
 
 func (response CreateUser403ApplicationProblemPlusJSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
@@ -2717,7 +2644,7 @@ func (response CreateUser415ApplicationProblemPlusJSONResponse) VisitCreateUserR
 }
 
 type CreateUser422ApplicationProblemPlusJSONResponse struct {
-	UnprocessableContentApplicationProblemPlusJSONResponse
+	InvalidRequestApplicationProblemPlusJSONResponse
 }
 
 func (response CreateUser422ApplicationProblemPlusJSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
@@ -3292,7 +3219,7 @@ func (response UpdateUser415ApplicationProblemPlusJSONResponse) VisitUpdateUserR
 }
 
 type UpdateUser422ApplicationProblemPlusJSONResponse struct {
-	UnprocessableContentApplicationProblemPlusJSONResponse
+	InvalidRequestApplicationProblemPlusJSONResponse
 }
 
 func (response UpdateUser422ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
@@ -3445,7 +3372,7 @@ func (response ListUserEvents404ApplicationProblemPlusJSONResponse) VisitListUse
 }
 
 type ListUserEvents422ApplicationProblemPlusJSONResponse struct {
-	InvalidQueryApplicationProblemPlusJSONResponse
+	InvalidRequestApplicationProblemPlusJSONResponse
 }
 
 func (response ListUserEvents422ApplicationProblemPlusJSONResponse) VisitListUserEventsResponse(w http.ResponseWriter) error {
@@ -3581,7 +3508,7 @@ func (response ChangePassword401ApplicationProblemPlusJSONResponse) VisitChangeP
 }
 
 type ChangePassword403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenPasswordApplicationProblemPlusJSONResponse
+	ForbiddenChangeApplicationProblemPlusJSONResponse
 }
 
 func (response ChangePassword403ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
@@ -3652,7 +3579,7 @@ func (response ChangePassword415ApplicationProblemPlusJSONResponse) VisitChangeP
 }
 
 type ChangePassword422ApplicationProblemPlusJSONResponse struct {
-	UnprocessableContentApplicationProblemPlusJSONResponse
+	InvalidRequestApplicationProblemPlusJSONResponse
 }
 
 func (response ChangePassword422ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {

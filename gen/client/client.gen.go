@@ -649,17 +649,8 @@ type ContentTooLarge = Problem
 // Forbidden A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Forbidden = Problem
 
-// ForbiddenAppointment A problem (RFC 9457). It says what went wrong and what you can do about it.
-type ForbiddenAppointment = Problem
-
 // ForbiddenChange A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenChange = Problem
-
-// ForbiddenEnterprise A problem (RFC 9457). It says what went wrong and what you can do about it.
-type ForbiddenEnterprise = Problem
-
-// ForbiddenPassword A problem (RFC 9457). It says what went wrong and what you can do about it.
-type ForbiddenPassword = Problem
 
 // InternalServerError A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InternalServerError = Problem
@@ -667,8 +658,8 @@ type InternalServerError = Problem
 // InvalidCredentials A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InvalidCredentials = Problem
 
-// InvalidQuery A problem (RFC 9457). It says what went wrong and what you can do about it.
-type InvalidQuery = Problem
+// InvalidRequest A problem (RFC 9457). It says what went wrong and what you can do about it.
+type InvalidRequest = Problem
 
 // LastAdministrator A problem (RFC 9457). It says what went wrong and what you can do about it.
 type LastAdministrator = Problem
@@ -678,9 +669,6 @@ type MalformedBody = Problem
 
 // MalformedHeader A problem (RFC 9457). It says what went wrong and what you can do about it.
 type MalformedHeader = Problem
-
-// NotAdministrator A problem (RFC 9457). It says what went wrong and what you can do about it.
-type NotAdministrator = Problem
 
 // NotAppointable A problem (RFC 9457). It says what went wrong and what you can do about it.
 type NotAppointable = Problem
@@ -703,17 +691,11 @@ type ServiceUnavailable = Problem
 // Taken A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Taken = Problem
 
-// TooManyLogIns A problem (RFC 9457). It says what went wrong and what you can do about it.
-type TooManyLogIns = Problem
-
 // TooManyRequests A problem (RFC 9457). It says what went wrong and what you can do about it.
 type TooManyRequests = Problem
 
 // Unauthorized A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Unauthorized = Problem
-
-// UnprocessableContent A problem (RFC 9457). It says what went wrong and what you can do about it.
-type UnprocessableContent = Problem
 
 // UnsupportedMediaType A problem (RFC 9457). It says what went wrong and what you can do about it.
 type UnsupportedMediaType = Problem
@@ -2649,7 +2631,7 @@ type ListAdministratorsResponse struct {
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *InvalidQuery
+	ApplicationProblemJSON422 *InvalidRequest
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2688,7 +2670,7 @@ func (r ListAdministratorsResponse) GetApplicationProblemJSON403() *Forbidden {
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListAdministratorsResponse) GetApplicationProblemJSON422() *InvalidQuery {
+func (r ListAdministratorsResponse) GetApplicationProblemJSON422() *InvalidRequest {
 	return r.ApplicationProblemJSON422
 }
 
@@ -2810,7 +2792,7 @@ type CreateAdministratorResponse struct {
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *ForbiddenAppointment
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -2820,7 +2802,7 @@ type CreateAdministratorResponse struct {
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *UnprocessableContent
+	ApplicationProblemJSON422 *InvalidRequest
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2869,7 +2851,7 @@ func (r CreateAdministratorResponse) GetApplicationProblemJSON401() *Unauthorize
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r CreateAdministratorResponse) GetApplicationProblemJSON403() *ForbiddenAppointment {
+func (r CreateAdministratorResponse) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
 }
 
@@ -2894,7 +2876,7 @@ func (r CreateAdministratorResponse) GetApplicationProblemJSON415() *Unsupported
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r CreateAdministratorResponse) GetApplicationProblemJSON422() *UnprocessableContent {
+func (r CreateAdministratorResponse) GetApplicationProblemJSON422() *InvalidRequest {
 	return r.ApplicationProblemJSON422
 }
 
@@ -2993,7 +2975,7 @@ type DeleteAdministratorResponse struct {
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationProblemJSON404 *NotAdministrator
+	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *LastAdministrator
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
@@ -3031,7 +3013,7 @@ func (r DeleteAdministratorResponse) GetApplicationProblemJSON403() *Forbidden {
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r DeleteAdministratorResponse) GetApplicationProblemJSON404() *NotAdministrator {
+func (r DeleteAdministratorResponse) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
 }
 
@@ -3261,9 +3243,9 @@ type CreateAuthTokenResponse struct {
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *UnprocessableContent
+	ApplicationProblemJSON422 *InvalidRequest
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationProblemJSON429 *TooManyLogIns
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalServerError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3314,12 +3296,12 @@ func (r CreateAuthTokenResponse) GetApplicationProblemJSON415() *UnsupportedMedi
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r CreateAuthTokenResponse) GetApplicationProblemJSON422() *UnprocessableContent {
+func (r CreateAuthTokenResponse) GetApplicationProblemJSON422() *InvalidRequest {
 	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r CreateAuthTokenResponse) GetApplicationProblemJSON429() *TooManyLogIns {
+func (r CreateAuthTokenResponse) GetApplicationProblemJSON429() *TooManyRequests {
 	return r.ApplicationProblemJSON429
 }
 
@@ -3432,7 +3414,7 @@ type ChangeOwnPasswordResponse struct {
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *UnprocessableContent
+	ApplicationProblemJSON422 *InvalidRequest
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3492,7 +3474,7 @@ func (r ChangeOwnPasswordResponse) GetApplicationProblemJSON415() *UnsupportedMe
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ChangeOwnPasswordResponse) GetApplicationProblemJSON422() *UnprocessableContent {
+func (r ChangeOwnPasswordResponse) GetApplicationProblemJSON422() *InvalidRequest {
 	return r.ApplicationProblemJSON422
 }
 
@@ -3588,7 +3570,7 @@ type ListUsersResponse struct {
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *InvalidQuery
+	ApplicationProblemJSON422 *InvalidRequest
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3627,7 +3609,7 @@ func (r ListUsersResponse) GetApplicationProblemJSON403() *Forbidden {
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListUsersResponse) GetApplicationProblemJSON422() *InvalidQuery {
+func (r ListUsersResponse) GetApplicationProblemJSON422() *InvalidRequest {
 	return r.ApplicationProblemJSON422
 }
 
@@ -3745,7 +3727,7 @@ type CreateUserResponse struct {
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *ForbiddenEnterprise
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Taken
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -3753,7 +3735,7 @@ type CreateUserResponse struct {
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *UnprocessableContent
+	ApplicationProblemJSON422 *InvalidRequest
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3800,7 +3782,7 @@ func (r CreateUserResponse) GetApplicationProblemJSON401() *Unauthorized {
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r CreateUserResponse) GetApplicationProblemJSON403() *ForbiddenEnterprise {
+func (r CreateUserResponse) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
 }
 
@@ -3820,7 +3802,7 @@ func (r CreateUserResponse) GetApplicationProblemJSON415() *UnsupportedMediaType
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r CreateUserResponse) GetApplicationProblemJSON422() *UnprocessableContent {
+func (r CreateUserResponse) GetApplicationProblemJSON422() *InvalidRequest {
 	return r.ApplicationProblemJSON422
 }
 
@@ -4273,7 +4255,7 @@ type UpdateUserResponse struct {
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *UnprocessableContent
+	ApplicationProblemJSON422 *InvalidRequest
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -4354,7 +4336,7 @@ func (r UpdateUserResponse) GetApplicationProblemJSON415() *UnsupportedMediaType
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r UpdateUserResponse) GetApplicationProblemJSON422() *UnprocessableContent {
+func (r UpdateUserResponse) GetApplicationProblemJSON422() *InvalidRequest {
 	return r.ApplicationProblemJSON422
 }
 
@@ -4457,7 +4439,7 @@ type ListUserEventsResponse struct {
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *InvalidQuery
+	ApplicationProblemJSON422 *InvalidRequest
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -4503,7 +4485,7 @@ func (r ListUserEventsResponse) GetApplicationProblemJSON404() *NotFound {
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListUserEventsResponse) GetApplicationProblemJSON422() *InvalidQuery {
+func (r ListUserEventsResponse) GetApplicationProblemJSON422() *InvalidRequest {
 	return r.ApplicationProblemJSON422
 }
 
@@ -4620,7 +4602,7 @@ type ChangePasswordResponse struct {
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *ForbiddenPassword
+	ApplicationProblemJSON403 *ForbiddenChange
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -4628,7 +4610,7 @@ type ChangePasswordResponse struct {
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *UnprocessableContent
+	ApplicationProblemJSON422 *InvalidRequest
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -4675,7 +4657,7 @@ func (r ChangePasswordResponse) GetApplicationProblemJSON401() *Unauthorized {
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ChangePasswordResponse) GetApplicationProblemJSON403() *ForbiddenPassword {
+func (r ChangePasswordResponse) GetApplicationProblemJSON403() *ForbiddenChange {
 	return r.ApplicationProblemJSON403
 }
 
@@ -4695,7 +4677,7 @@ func (r ChangePasswordResponse) GetApplicationProblemJSON415() *UnsupportedMedia
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ChangePasswordResponse) GetApplicationProblemJSON422() *UnprocessableContent {
+func (r ChangePasswordResponse) GetApplicationProblemJSON422() *InvalidRequest {
 	return r.ApplicationProblemJSON422
 }
 
@@ -5173,7 +5155,7 @@ func ParseListAdministratorsResponse(rsp *http.Response) (*ListAdministratorsRes
 		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest InvalidQuery
+		var dest InvalidRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5335,7 +5317,7 @@ func ParseCreateAdministratorResponse(rsp *http.Response) (*CreateAdministratorR
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest ForbiddenAppointment
+		var dest Forbidden
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5370,7 +5352,7 @@ func ParseCreateAdministratorResponse(rsp *http.Response) (*CreateAdministratorR
 		response.ApplicationProblemJSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest UnprocessableContent
+		var dest InvalidRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5585,7 +5567,7 @@ func ParseDeleteAdministratorResponse(rsp *http.Response) (*DeleteAdministratorR
 		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest NotAdministrator
+		var dest NotFound
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5919,14 +5901,14 @@ func ParseCreateAuthTokenResponse(rsp *http.Response) (*CreateAuthTokenResponse,
 		response.ApplicationProblemJSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest UnprocessableContent
+		var dest InvalidRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyLogIns
+		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6129,7 +6111,7 @@ func ParseChangeOwnPasswordResponse(rsp *http.Response) (*ChangeOwnPasswordRespo
 		response.ApplicationProblemJSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest UnprocessableContent
+		var dest InvalidRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6328,7 +6310,7 @@ func ParseListUsersResponse(rsp *http.Response) (*ListUsersResponse, error) {
 		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest InvalidQuery
+		var dest InvalidRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6490,7 +6472,7 @@ func ParseCreateUserResponse(rsp *http.Response) (*CreateUserResponse, error) {
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest ForbiddenEnterprise
+		var dest Forbidden
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6518,7 +6500,7 @@ func ParseCreateUserResponse(rsp *http.Response) (*CreateUserResponse, error) {
 		response.ApplicationProblemJSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest UnprocessableContent
+		var dest InvalidRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7174,7 +7156,7 @@ func ParseUpdateUserResponse(rsp *http.Response) (*UpdateUserResponse, error) {
 		response.ApplicationProblemJSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest UnprocessableContent
+		var dest InvalidRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7410,7 +7392,7 @@ func ParseListUserEventsResponse(rsp *http.Response) (*ListUserEventsResponse, e
 		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest InvalidQuery
+		var dest InvalidRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7582,7 +7564,7 @@ func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, e
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest ForbiddenPassword
+		var dest ForbiddenChange
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7610,7 +7592,7 @@ func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, e
 		response.ApplicationProblemJSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest UnprocessableContent
+		var dest InvalidRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

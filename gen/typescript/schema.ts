@@ -606,17 +606,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "urn:userapi:problem:malformed_header",
-                 *       "title": "Malformed header",
-                 *       "status": 400,
-                 *       "detail": "If-None-Match is malformed. Send either * or a list of entity tags like \"1\", \"2\", at most 1024 characters long.",
-                 *       "code": "malformed_header",
-                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
-                 *       "errors": []
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -714,78 +703,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Your role does not allow this (`forbidden`). */
+        /** @description Your role does not allow this, or not in this enterprise (`forbidden`). */
         Forbidden: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "urn:userapi:problem:forbidden",
-                 *       "title": "Forbidden",
-                 *       "status": 403,
-                 *       "detail": "Your role does not allow this. Nothing was changed.",
-                 *       "code": "forbidden",
-                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
-                 *       "errors": []
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description Your role does not allow this, or not in this enterprise (`forbidden`). */
-        ForbiddenEnterprise: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "type": "urn:userapi:problem:forbidden",
-                 *       "title": "Forbidden",
-                 *       "status": 403,
-                 *       "detail": "Your role does not allow this. Nothing was changed.",
-                 *       "code": "forbidden",
-                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
-                 *       "errors": [
-                 *         {
-                 *           "pointer": "/enterprise_id",
-                 *           "code": "not_allowed",
-                 *           "detail": "You may not set this member, or not to this value."
-                 *         }
-                 *       ]
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description Your role does not allow this, or not in this enterprise (`forbidden`). */
-        ForbiddenAppointment: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "type": "urn:userapi:problem:forbidden",
-                 *       "title": "Forbidden",
-                 *       "status": 403,
-                 *       "detail": "Your role does not allow this. Nothing was changed.",
-                 *       "code": "forbidden",
-                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
-                 *       "errors": [
-                 *         {
-                 *           "pointer": "/eid",
-                 *           "code": "not_allowed",
-                 *           "detail": "You may not set this member, or not to this value."
-                 *         }
-                 *       ]
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -796,44 +720,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "urn:userapi:problem:forbidden",
-                 *       "title": "Forbidden",
-                 *       "status": 403,
-                 *       "detail": "Your role does not allow this. Nothing was changed.",
-                 *       "code": "forbidden",
-                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
-                 *       "errors": [
-                 *         {
-                 *           "pointer": "/enterprise_id",
-                 *           "code": "not_allowed",
-                 *           "detail": "You may not set this member, or not to this value."
-                 *         }
-                 *       ]
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description Your role does not allow this (`forbidden`), or the password is your own and you must log in again first (`reauthentication_required`). */
-        ForbiddenPassword: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "type": "urn:userapi:problem:forbidden",
-                 *       "title": "Forbidden",
-                 *       "status": 403,
-                 *       "detail": "Your role does not allow this. Nothing was changed.",
-                 *       "code": "forbidden",
-                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
-                 *       "errors": []
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -858,29 +744,8 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description There is no user with this id that you may see (`not_found`). */
+        /** @description There is no user with this id that you may see or, under `/administrators`, no administrator (`not_found`). */
         NotFound: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "type": "urn:userapi:problem:not_found",
-                 *       "title": "Not found",
-                 *       "status": 404,
-                 *       "detail": "There is no such path, or no such user that you may see. Check the path and the id of the user.",
-                 *       "code": "not_found",
-                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
-                 *       "errors": []
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description There is no administrator with this id that you may see (`not_found`). */
-        NotAdministrator: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1100,85 +965,18 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The request is well-formed, but it breaks its schema or a rule of the operation (`invalid_request`). */
-        UnprocessableContent: {
+        /** @description The request is well-formed, but its query or its body breaks its schema or a rule of the operation (`invalid_request`). */
+        InvalidRequest: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "urn:userapi:problem:invalid_request",
-                 *       "title": "Invalid request",
-                 *       "status": 422,
-                 *       "detail": "Correct the faults listed in errors. Nothing was changed.",
-                 *       "code": "invalid_request",
-                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
-                 *       "errors": [
-                 *         {
-                 *           "pointer": "/nickname",
-                 *           "code": "unknown_member",
-                 *           "detail": "There is no such member."
-                 *         }
-                 *       ]
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The query is malformed, or a parameter breaks its schema (`invalid_request`). */
-        InvalidQuery: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "type": "urn:userapi:problem:invalid_request",
-                 *       "title": "Invalid request",
-                 *       "status": 422,
-                 *       "detail": "Correct the faults listed in errors. Nothing was changed.",
-                 *       "code": "invalid_request",
-                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
-                 *       "errors": [
-                 *         {
-                 *           "pointer": "",
-                 *           "parameter": "page",
-                 *           "code": "minimum",
-                 *           "detail": "Send 1 or more."
-                 *         }
-                 *       ]
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description There were too many requests with this token (`too_many_requests`). Nothing was changed. */
+        /** @description There were too many requests with this token, or too many failed log-ins with this name or from this address (`too_many_requests`). Nothing was changed. */
         TooManyRequests: {
-            headers: {
-                "Retry-After": components["headers"]["RetryAfter"];
-                "X-Request-Id": components["headers"]["RequestId"];
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "type": "urn:userapi:problem:too_many_requests",
-                 *       "title": "Too many requests",
-                 *       "status": 429,
-                 *       "detail": "There were too many requests. Nothing was changed; try again after Retry-After seconds.",
-                 *       "code": "too_many_requests",
-                 *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
-                 *       "errors": []
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description There were too many failed log-ins with this name or from this address (`too_many_requests`). */
-        TooManyLogIns: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1273,15 +1071,9 @@ export interface components {
     };
     requestBodies: never;
     headers: {
-        /**
-         * @description The id of this request. The server's log has the same id.
-         * @example 4QZ6YKPDXWWWWOOHTCTGXV3JHS
-         */
+        /** @description The id of this request. The server's log has the same id. */
         RequestId: string;
-        /**
-         * @description The version of the user, as a strong entity tag (RFC 9110 §8.8.3).
-         * @example "7"
-         */
+        /** @description The version of the user, as a strong entity tag (RFC 9110 §8.8.3). */
         ETag: string;
         /**
          * @description How many seconds to wait before you try again (RFC 9110 §10.2.3).
@@ -1331,7 +1123,7 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            422: components["responses"]["InvalidQuery"];
+            422: components["responses"]["InvalidRequest"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1353,10 +1145,7 @@ export interface operations {
             /** @description The new user. */
             201: {
                 headers: {
-                    /**
-                     * @description The path of the new user.
-                     * @example /openapi/v1/users/2
-                     */
+                    /** @description The path of the new user. */
                     Location: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -1367,11 +1156,11 @@ export interface operations {
             };
             400: components["responses"]["MalformedBody"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["ForbiddenEnterprise"];
+            403: components["responses"]["Forbidden"];
             409: components["responses"]["Taken"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableContent"];
+            422: components["responses"]["InvalidRequest"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1476,7 +1265,7 @@ export interface operations {
             412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableContent"];
+            422: components["responses"]["InvalidRequest"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1560,11 +1349,11 @@ export interface operations {
             };
             400: components["responses"]["MalformedBody"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["ForbiddenPassword"];
+            403: components["responses"]["ForbiddenChange"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableContent"];
+            422: components["responses"]["InvalidRequest"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1610,7 +1399,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["InvalidQuery"];
+            422: components["responses"]["InvalidRequest"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1644,7 +1433,7 @@ export interface operations {
             403: components["responses"]["ReauthenticationRequired"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableContent"];
+            422: components["responses"]["InvalidRequest"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1688,7 +1477,7 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            422: components["responses"]["InvalidQuery"];
+            422: components["responses"]["InvalidRequest"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1719,12 +1508,12 @@ export interface operations {
             };
             400: components["responses"]["MalformedBody"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["ForbiddenAppointment"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["NotAppointable"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableContent"];
+            422: components["responses"]["InvalidRequest"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1756,7 +1545,7 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotAdministrator"];
+            404: components["responses"]["NotFound"];
             409: components["responses"]["LastAdministrator"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -1790,8 +1579,8 @@ export interface operations {
             401: components["responses"]["InvalidCredentials"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableContent"];
-            429: components["responses"]["TooManyLogIns"];
+            422: components["responses"]["InvalidRequest"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };

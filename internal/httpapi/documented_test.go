@@ -87,15 +87,15 @@ func TestEveryStatusIsReached(t *testing.T) {
 					answer = ask()
 				}
 				require.Equal(t, status, answer.Status, answer.Body)
-				if status >= 400 && hasOneExample(status) {
-					requireExample(t, op.Responses.Status(status).Value, answer)
+				if status >= 400 && hasOneExample(op.Responses.Status(status).Value) {
+					requireExample(t, problemExamples(op.Responses.Status(status).Value)[""], answer)
 				}
 			})
 		}
 	})
 }
 
-// The examples of 403 and 409 are right. TestEveryStatusIsReached compares the others.
+// The examples that TestEveryStatusIsReached does not compare are right.
 func TestExamplesOfProblems(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	ada, bob, administrator := s.CreateUser(t, "ada"), s.CreateUser(t, "bob"), s.CreateUser(t, "administrator")
@@ -104,33 +104,43 @@ func TestExamplesOfProblems(t *testing.T) {
 	asAda, asAdministrator := apitest.Auth(s.CreateToken(t, ada)), apitest.Auth(s.CreateToken(t, administrator))
 	newUser := apitest.NewUser("other", "x", `"email":"ada@example.com"`)
 	answers := map[string]apitest.Answer{
-		"Forbidden":            s.Send(t, "GET", "/openapi/v1/users", "", asAda),
-		"ForbiddenEnterprise":  s.Send(t, "POST", "/openapi/v1/users", newUser, asAdministrator),
-		"ForbiddenAppointment": s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other"), asAdministrator),
-		"ForbiddenChange":      s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"x"}`, asAda),
-		"ForbiddenPassword":    s.Send(t, "PUT", ada.Path()+"/changepwd", ada.NewPassword("battery staple"), asAda),
-		"Conflict":             s.Send(t, "PUT", bob.Path(), `{"email":"ada@example.com"}`),
-		"Taken":                s.Send(t, "POST", "/openapi/v1/users", newUser),
-		"LastAdministrator":    s.Send(t, "DELETE", administrator.Path(), "", asAdministrator),
-		"NotAppointable":       s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other")),
+		"BadRequest body":        s.Send(t, "PUT", ada.Path(), "{"),
+		"BadRequest header":      s.Send(t, "PUT", ada.Path(), "{}", "If-None-Match: x"),
+		"Forbidden role":         s.Send(t, "GET", "/openapi/v1/users", "", asAda),
+		"Forbidden enterprise":   s.Send(t, "POST", "/openapi/v1/users", newUser, asAdministrator),
+		"Forbidden eid":          s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other"), asAdministrator),
+		"ForbiddenChange role":   s.Send(t, "PUT", ada.Path()+"/changepwd", ada.NewPassword("battery staple"), asAda),
+		"ForbiddenChange member": s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"x"}`, asAda),
+		"Conflict ":              s.Send(t, "PUT", bob.Path(), `{"email":"ada@example.com"}`),
+		"Taken ":                 s.Send(t, "POST", "/openapi/v1/users", newUser),
+		"LastAdministrator ":     s.Send(t, "DELETE", administrator.Path(), "", asAdministrator),
+		"NotAppointable ":        s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other")),
+		"InvalidRequest body":    s.Send(t, "PUT", ada.Path(), `{"nickname":"ada"}`),
+		"InvalidRequest query":   s.Send(t, "GET", "/openapi/v1/users?page=0", ""),
 	}
 	s.DB.SetTokenKind(t, people.First, directory.TokenOperator)
-	answers["OperatorToken"] = s.Send(t, "DELETE", "/openapi/v1/auth-token", "")
+	answers["OperatorToken "] = s.Send(t, "DELETE", "/openapi/v1/auth-token", "")
 	s.DB.SetTokenKind(t, ada, directory.TokenLogIn)
-	answers["ReauthenticationRequired"] = s.Send(t, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("battery staple"), asAda)
-	for name, documented := range apitest.Contract().Components.Responses {
-		problem := documented.Value.Content["application/problem+json"].Example.(map[string]any)
-		if hasOneExample(int(problem["status"].(float64))) {
+	answers["ReauthenticationRequired "] = s.Send(t, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("battery staple"), asAda)
+	answers["ForbiddenChange log_in"] = answers["ReauthenticationRequired "]
+	for response, documented := range apitest.Contract().Components.Responses {
+		if hasOneExample(documented.Value) {
 			continue
 		}
-		require.Contains(t, answers, name)
-		requireExample(t, documented.Value, answers[name])
+		for name, example := range problemExamples(documented.Value) {
+			key := response + " " + name
+			require.Contains(t, answers, key)
+			requireExample(t, example, answers[key])
+		}
 	}
 }
 
 // hasOneExample reports whether TestEveryStatusIsReached gets the same problem from every
-// operation that answers with the status.
-func hasOneExample(status int) bool { return status != 403 && status != 409 }
+// operation that has this response.
+func hasOneExample(documented *openapi3.Response) bool {
+	problem, single := problemExamples(documented)[""].(map[string]any)
+	return single && problem["status"] != 403.0 && problem["status"] != 409.0
+}
 
 // example returns a request that succeeds, made from the examples of the contract.
 func (f fuzzed) example() generated {

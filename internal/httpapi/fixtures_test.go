@@ -35,10 +35,22 @@ func eachOperation(t *testing.T, do func(t *testing.T, method, path string, op *
 	}
 }
 
-// requireExample requires the problem to be the example of this response in the contract.
-func requireExample(t *testing.T, documented *openapi3.Response, answer apitest.Answer) {
+// problemExamples returns the examples of a response in the contract by name. A single one has the name "".
+func problemExamples(documented *openapi3.Response) map[string]any {
+	content, all := documented.Content["application/problem+json"], map[string]any{}
+	for name, example := range content.Examples {
+		all[name] = example.Value.Value
+	}
+	if content.Example != nil {
+		all[""] = content.Example
+	}
+	return all
+}
+
+// requireExample requires the problem to be this example of the contract.
+func requireExample(t *testing.T, documented any, answer apitest.Answer) {
 	t.Helper()
-	want, err := json.Marshal(documented.Content["application/problem+json"].Example)
+	want, err := json.Marshal(documented)
 	require.NoError(t, err)
 	example := apitest.Answer{Body: string(want), Header: http.Header{"Content-Type": {"application/problem+json"}}}
 	require.JSONEq(t, example.WithoutRequestID(t), answer.WithoutRequestID(t))

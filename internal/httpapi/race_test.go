@@ -38,7 +38,7 @@ func TestClaimsOfOneAddress(t *testing.T) {
 				continue
 			}
 			require.Equal(t, 409, answer.Status, answer.Body)
-			requireExample(t, apitest.Contract().Components.Responses["Conflict"].Value, answer)
+			requireExample(t, problemExamples(apitest.Contract().Components.Responses["Conflict"].Value)[""], answer)
 		}
 		require.Equal(t, 1, won)
 	}
