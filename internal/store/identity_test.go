@@ -53,17 +53,23 @@ func (m *logModel) step(t *testing.T, r *rapid.T, i int) {
 		copyTo(r, m.path, name)
 		m.copies = append(m.copies, name)
 	case "read":
-		c, err := readOnly(m.path).openConnection(t.Context())
-		require.NoError(r, err)
-		require.NoError(r, c.exec("BEGIN"))
-		require.NoError(r, c.queryRow("SELECT COUNT(*) FROM events", func([]driver.Value) error { return nil }))
-		m.readers = append(m.readers, c)
+		m.readers = append(m.readers, m.read(t))
 	case "end":
 		if len(m.readers) > 0 {
 			require.NoError(r, m.readers[0].close())
 			m.readers = m.readers[1:]
 		}
 	}
+}
+
+// read returns a connection that holds the state of this moment.
+func (m *logModel) read(t *testing.T) *connection {
+	t.Helper()
+	c, err := readOnly(m.path).openConnection(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, c.exec("BEGIN"))
+	require.NoError(t, c.queryRow("SELECT COUNT(*) FROM events", func([]driver.Value) error { return nil }))
+	return c
 }
 
 func (m *logModel) close(t *testing.T) {
@@ -126,10 +132,7 @@ func TestEachCheckpointIsToldFromTheNext(t *testing.T) {
 	writer := m.stores[0].writer
 	write := func() { require.NoError(t, writer.Write(t.Context(), insertsEvent("x"))) }
 	write()
-	reader, err := readOnly(m.path).openConnection(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, reader.exec("BEGIN"))
-	require.NoError(t, reader.queryRow("SELECT COUNT(*) FROM events", func([]driver.Value) error { return nil }))
+	reader := m.read(t)
 	write()
 	writer.checkpointNow()
 	require.NotZero(t, writer.log.moved)
@@ -155,10 +158,7 @@ func TestCheckpointDuringARenewal(t *testing.T) {
 	first, second := m.stores[0].writer, m.stores[1].writer
 	defer holdWriter(m.stores[1])() // so that it runs no checkpoint of its own
 	require.NoError(t, first.Write(t.Context(), insertsEvent("x")))
-	reader, err := readOnly(m.path).openConnection(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, reader.exec("BEGIN"))
-	require.NoError(t, reader.queryRow("SELECT COUNT(*) FROM events", func([]driver.Value) error { return nil }))
+	reader := m.read(t)
 	require.NoError(t, first.Write(t.Context(), insertsEvent("x")))
 	first.checkpointNow()
 	require.True(t, first.renewalMoved())
@@ -192,14 +192,11 @@ func TestFileShorterThanItSays(t *testing.T) {
 		for range 1 + i%2 { // the file grows sometimes before the reader begins, and sometimes after
 			require.NoError(t, writer.Write(t.Context(), insertsEvent("x")))
 		}
-		reader, err := readOnly(m.path).openConnection(t.Context())
-		require.NoError(t, err)
-		require.NoError(t, reader.exec("BEGIN"))
-		require.NoError(t, reader.queryRow("SELECT COUNT(*) FROM events", func([]driver.Value) error { return nil }))
+		reader := m.read(t)
 		require.NoError(t, writer.Write(t.Context(), insertsEvent("x")))
 		writer.checkpointNow()
 		require.NoError(t, writer.files.broken())
-		err = withConnection(t.Context(), withoutLog(m.path), func(c *connection) error {
+		err := withConnection(t.Context(), withoutLog(m.path), func(c *connection) error {
 			_, err := readIdentity(c)
 			return err
 		})
