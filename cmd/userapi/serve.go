@@ -158,6 +158,9 @@ func (c *serveCommand) start(ctx context.Context, service *directory.Service, lo
 	if written && (err != nil || !started.First) {
 		err = errors.Join(err, os.Remove(c.AdminTokenFile)) // its token is not valid
 	}
+	if directory.IsCode(err, directory.CodeUnavailable) {
+		err = fmt.Errorf("%s cannot be written: make room on its disk, or end the process that has locked it, and start again (%w)", c.path(), err)
+	}
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (w *writer) setLog(log logState) {
 func (w *writer) checkpoint() {
 	err := w.moveFrames()
 	w.status.checkpointEnded(err)
-	w.status.warnOfLength(w.files.frameOffset(w.log.frames+1), w.log)
+	w.status.warnOfLength(w.files.reader.frameOffset(w.log.frames+1), w.log)
 }
 
 // checkpointNow is checkpoint for callers that do not hold commitMu.
@@ -73,13 +73,13 @@ func (w *writer) moveFrames() error {
 		// writes, and they say why.
 		w.status.writeFailed(w.runTransaction(nil))
 	}
-	w.files.touchLog()
+	touchLog(w.files.path)
 	err := w.second.exec("PRAGMA wal_checkpoint(PASSIVE)")
 	err = cmp.Or(err, w.lookAtLog())
 	if accepted := w.files.accept(); accepted != nil {
 		return nil //nolint:nilerr // the guard has logged it
 	}
-	w.files.touchLog()
+	touchLog(w.files.path)
 	return err
 }
 

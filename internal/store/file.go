@@ -57,9 +57,9 @@ type guard struct {
 	indexName        string
 	logger           *slog.Logger
 	main, log, index fileState // as they were opened; of main, also its last known size and time
-	logReader        int       // a file descriptor; SQLite has no locks on the log, so it may be closed
-	indexReader      int       // a file descriptor, or -1; to close it drops SQLite's locks
-	frameBytes       int64
+	reader           logFile
+	indexReader      int // a file descriptor, or -1; to close it drops SQLite's locks
+	pageSize         int64
 	verify           func() *fileFault         // fails if the database is not what SQLite has written
 	fault            atomic.Pointer[fileFault] // nil: all is well
 }
@@ -88,11 +88,11 @@ func (f *fileFault) remedy() string {
 // newGuard remembers the files of a database that has just been opened. Before is the state of
 // the file before that.
 func newGuard(path string, before fileState, pageSize int64, logger *slog.Logger) (*guard, error) {
-	reader, err := openToRead(logPath(path))
+	reader, err := openLogFile(logPath(path), pageSize)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of the database: %w", err)
 	}
-	g := &guard{path: path, logName: logPath(path), indexName: indexPath(path), logReader: reader, indexReader: -1, logger: logger, frameBytes: frameHeader + pageSize}
+	g := &guard{path: path, logName: logPath(path), indexName: indexPath(path), reader: reader, indexReader: -1, logger: logger, pageSize: pageSize}
 	var errs [3]error
 	g.main, errs[0] = statFile(path, withTime)
 	g.log, errs[1] = statFile(g.logName, withoutTime)
@@ -102,7 +102,7 @@ func newGuard(path string, before fileState, pageSize int64, logger *slog.Logger
 		err = errors.New("it was replaced meanwhile")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s cannot be opened now, start again: %w", path, err), syscall.Close(reader))
+		return nil, errors.Join(fmt.Errorf("%s cannot be opened now, start again: %w", path, err), reader.close())
 	}
 	return g, nil
 }
@@ -142,10 +142,15 @@ func (g *guard) checkIndex() error {
 	if known := g.fault.Load(); known != nil {
 		return known
 	}
-	if _, fault := compareFile(g.indexName, g.index, withoutTime); fault != nil {
+	found, fault := compareFile(g.indexName, g.index, withoutTime)
+	if fault == nil && found.size < g.index.size {
+		fault = &fileFault{reason: g.indexName + " was shortened while the server had it open"}
+	}
+	if fault != nil {
 		fault.final = true // there may be another index by now
 		return g.report(nil, fault)
 	}
+	g.index = found
 	return nil
 }
 
@@ -165,7 +170,7 @@ func (g *guard) compare(log logState) (main fileState, fault *fileFault) {
 		return main, fault
 	}
 	found, fault := compareFile(g.logName, g.log, withoutTime)
-	if fault == nil && log.frames > 0 && found.size < g.frameOffset(log.frames+1) {
+	if fault == nil && log.frames > 0 && found.size < g.reader.frameOffset(log.frames+1) {
 		fault = &fileFault{reason: g.logName + " was shortened while the server had it open", final: true}
 	}
 	return main, fault
@@ -184,23 +189,11 @@ func compareFile(path string, opened fileState, fields int) (fileState, *fileFau
 	return found, nil
 }
 
-// Sizes in the log's format (https://www.sqlite.org/fileformat.html#the_write_ahead_log).
-const (
-	logHeader   = 32
-	frameHeader = 24
-)
-
-// frameOffset returns where the frame begins. The first frame is 1.
-func (g *guard) frameOffset(frame int64) int64 { return logHeader + (frame-1)*g.frameBytes }
-
 // openIndex opens the index to read it. Call closeIndex after the connections are closed.
 func (g *guard) openIndex() (err error) {
 	g.indexReader, err = openToRead(g.indexName)
 	return err
 }
-
-// closeLog closes the log, which can be done at any time.
-func (g *guard) closeLog() error { return syscall.Close(g.logReader) }
 
 // closeIndex closes what openIndex has opened.
 func (g *guard) closeIndex() error {
@@ -233,27 +226,11 @@ func (g *guard) readLogState() (logState, bool) {
 	}, true
 }
 
-// salt is a random number in the header of the log and in the header of each frame. SQLite
-// changes it each time it begins the log anew.
-type salt [8]byte
-
-// salt returns the salt of a frame, or of the log itself if the frame is 0. It is zero if there is none.
-func (g *guard) salt(frame int64) (s salt) {
-	offset := int64(16)
-	if frame > 0 {
-		offset = g.frameOffset(frame) + 8
-	}
-	if !pread(g.logReader, s[:], offset) {
-		return salt{}
-	}
-	return s
-}
-
 // checkLog is called after a commit. It fails if the log does not hold what SQLite has written: if
 // somebody cuts the log while a transaction runs, SQLite writes behind a hole.
 func (g *guard) checkLog(before, after logState) error {
-	if before.frames > 0 && before.salt == after.salt && g.salt(before.frames) != after.salt {
-		if found := g.salt(0); found == after.salt || found == (salt{}) { // otherwise another process has begun the log anew meanwhile
+	if before.frames > 0 && before.salt == after.salt && g.reader.salt(before.frames) != after.salt {
+		if found := g.reader.salt(0); found == after.salt || found == (salt{}) { // otherwise another process has begun the log anew meanwhile
 			return g.report(g.fault.Load(), &fileFault{reason: g.logName + " was changed while the server had it open", final: true})
 		}
 	}
@@ -275,9 +252,9 @@ func (g *guard) accept() error {
 
 // touchLog makes the log look newer than the file. If the file is newer, a start takes it as
 // changed by somebody else.
-func (g *guard) touchLog() {
+func touchLog(path string) {
 	now := time.Now()
-	_ = os.Chtimes(g.logName, now, now) // if this fails, a start after a crash checks more than it must
+	_ = os.Chtimes(logPath(path), now, now) // if there is a log and this fails, a start after a crash checks more than it must
 }
 
 // logSize returns the size of the log's file in bytes, or 0 if it is not there.

@@ -124,7 +124,7 @@ func retry(ctx context.Context, fn func() bool) bool {
 // is open.
 func (w *writer) verify() *fileFault {
 	var main, both error
-	if retry(context.Background(), func() bool {
+	if retry(context.Background(), func() (whole bool) {
 		var own identity
 		var current string
 		own, both = readIdentity(w.second)
@@ -134,7 +134,11 @@ func (w *writer) verify() *fileFault {
 		}
 		w.validateCache()
 		both = w.lookAtLog()
-		return both == nil && (own.current == current || !w.renewalMoved() && own.holds(current))
+		if both != nil || own.current != current && (w.renewalMoved() || !own.holds(current)) {
+			return false
+		}
+		whole, both = w.isWhole()
+		return whole
 	}) {
 		return nil
 	}
@@ -142,6 +146,26 @@ func (w *writer) verify() *fileFault {
 		return &fileFault{reason: fmt.Sprintf("the server cannot look into its file (%v)", err)} // for example, too many files are open
 	}
 	return &fileFault{reason: w.files.path + " was changed or shortened while the server had it open", final: true}
+}
+
+// isWhole reports whether the file has all pages of the database, except those that are in the log and that
+// no checkpoint has moved. If somebody cuts the file, SQLite does not notice until it reads there.
+func (w *writer) isWhole() (bool, error) {
+	pages, err := countPages(w.second)
+	if err != nil {
+		return false, err
+	}
+	main, err := statFile(w.files.path, withoutTime)
+	return err == nil && w.files.reader.holds(main.size/w.files.pageSize+1, pages, w.log.moved, w.log.frames), err
+}
+
+// countPages returns the number of pages of the database, with its log.
+func countPages(c *connection) (pages int64, err error) {
+	err = c.queryRow("PRAGMA page_count", func(values []driver.Value) error {
+		pages = values[0].(int64)
+		return nil
+	})
+	return pages, err
 }
 
 // isDamage reports whether the error says that the content of a file is wrong, not that it cannot be
@@ -208,34 +232,120 @@ func checkLog(ctx context.Context, path string, logger *slog.Logger) (err error)
 func compareIdentities(ctx context.Context, path string) (compared bool, err error) {
 	var main, both error
 	if retry(ctx, func() bool {
-		var own identity
-		var current string
-		both = withConnection(ctx, withLog(path), func(c *connection) (err error) {
-			own, err = readIdentity(c)
+		var file fileAlone
+		main = withConnection(ctx, besideLog(path), func(c *connection) (err error) {
+			file, err = readFileAlone(c)
 			return err
 		})
-		current, main = identityOf(ctx, path)
-		return both == nil && main == nil && own.holds(current) || errors.Is(both, sql.ErrNoRows)
+		both = withConnection(ctx, withLog(path), func(c *connection) error { return file.compare(c, path) })
+		return both == nil && main == nil || errors.Is(both, sql.ErrNoRows)
 	}) {
 		return both == nil, nil
 	}
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	if both == nil && errors.Is(main, sql.ErrNoRows) {
+	if errors.Is(main, sql.ErrNoRows) && errors.Is(both, errOtherIdentity) {
 		return false, nil
 	}
 	for _, err := range []error{main, both} {
-		if err != nil && !isDamage(err) {
+		if err != nil && !isDamage(err) && !isMismatch(err) {
 			return false, err
 		}
 	}
 	return false, strangers(path, cmp.Or(main, both))
 }
 
+// The ways in which a file and a log do not belong together.
+var (
+	errOtherIdentity = errors.New("they have different identities")
+	errShortFile     = errors.New("the file was cut: pages are missing in both")
+	errOlderLog      = errors.New("the log is older than the file")
+)
+
+func isMismatch(err error) bool {
+	return errors.Is(err, errOtherIdentity) || errors.Is(err, errShortFile) || errors.Is(err, errOlderLog)
+}
+
+// fileAlone is what the file says without its log.
+type fileAlone struct {
+	identity identity
+	newest   int64 // the number of the last event, 0 if it cannot be read
+	recent   int64 // the number of events among the last recentEvents that can be read
+}
+
+const recentEvents = 1000
+
+// selectRecent selects the number of the last event up to a number, and how many there are before it.
+var selectRecent = fmt.Sprintf("SELECT coalesce(max(id), 0), count(*) FROM (SELECT id FROM events WHERE id <= ? ORDER BY id DESC LIMIT %d)", recentEvents)
+
+func readRecent(c *connection, upTo int64) (newest, count int64, err error) {
+	err = c.queryRow(selectRecent, func(values []driver.Value) error {
+		newest, count = values[0].(int64), values[1].(int64)
+		return nil
+	}, upTo)
+	return newest, count, err
+}
+
+func readFileAlone(c *connection) (file fileAlone, err error) {
+	if file.identity, err = readIdentity(c); err != nil {
+		return file, err
+	}
+	if file.newest, file.recent, err = readRecent(c, math.MaxInt64); err != nil && isDamage(err) {
+		file.newest, err = 0, nil // a checkpoint that did not end leaves pages of different moments
+	}
+	return file, err
+}
+
+// compare fails if the file does not belong to the database on the connection, which is the file with its log.
+func (f fileAlone) compare(c *connection, path string) error {
+	own, err := readIdentity(c)
+	if err != nil {
+		return err
+	}
+	if !own.holds(f.identity.current) {
+		return errOtherIdentity
+	}
+	// Each change adds an event, and none is ever removed. So if the file has events that are missing with the
+	// log, older pages in the log cover newer ones in the file.
+	newest, recent, err := readRecent(c, f.newest)
+	if err != nil {
+		return err
+	}
+	if newest < f.newest || recent < f.recent && f.newest > 0 {
+		return errOlderLog
+	}
+	return checkLength(c, path)
+}
+
+// checkLength fails if the database has pages that are neither in the file nor in the log.
+func checkLength(c *connection, path string) error {
+	pageSize := int64(0)
+	err := c.queryRow("PRAGMA page_size", func(values []driver.Value) error { pageSize = values[0].(int64); return nil })
+	if err != nil {
+		return err
+	}
+	pages, err := countPages(c)
+	if err != nil {
+		return err
+	}
+	main, err := statFile(path, withoutTime)
+	if err != nil || main.size >= pages*pageSize {
+		return err
+	}
+	log, err := openLogFile(logPath(path), pageSize)
+	if err != nil {
+		return err
+	}
+	if !log.holds(main.size/pageSize+1, pages, 0, log.committed()) {
+		err = errShortFile
+	}
+	return errors.Join(err, log.close())
+}
+
 // strangers says that the file and its log do not belong together.
 func strangers(path string, cause error) error {
-	err := fmt.Errorf("%s does not belong to %s: somebody has put another file in its place while the log was there. Both were left as they are. "+
+	err := fmt.Errorf("%s does not belong to %s: somebody has put another file in its place, or has cut it, while the log was there. Both were left as they are. "+
 		"To go on with a backup, run 'userapi restore --replace FILE', which keeps both under other names. "+
 		"To go on with %s as it is, remove the log, and the changes in it are lost. To keep the changes in the log, put the file back that belongs to it",
 		logPath(path), path, path)

@@ -47,7 +47,10 @@ func migrate(ctx context.Context, path string, options Options) (version int64, 
 		return 0, err
 	}
 	db := readWrite(path).openPool(1)
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() {
+		err = errors.Join(err, db.Close())
+		touchLog(path) // if the disk is full, closing changes the file without removing the log
+	}()
 	provider, current, err := readSchema(ctx, db)
 	if err != nil {
 		return 0, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -61,10 +62,13 @@ func explain(path string, err error) error {
 	case sqlite3.ErrNotADB:
 		return fmt.Errorf("%s is not a SQLite database: name another file with --database, or move this one away (%w)", path, err)
 	case sqlite3.ErrCorrupt:
-		return fmt.Errorf("%s is damaged: keep a copy of it and of %s, and restore a backup with 'userapi restore --replace FILE' (%w)", path, logPath(path), err)
+		return fmt.Errorf("%s is damaged: keep a copy of it, and of %s if it is there, and restore a backup with 'userapi restore --replace FILE' (%w)", path, logPath(path), err)
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		return fmt.Errorf("another process has locked %s for longer than %v: end it, or wait for it, and try again (%w)", path, busyTimeout, err)
 	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
+		if failure.SystemErrno == syscall.EMFILE || failure.SystemErrno == syscall.ENFILE {
+			return fmt.Errorf("too many files are open to open %s: raise the limit, for example with 'ulimit -n 1024' (%w)", path, err)
+		}
 		return fmt.Errorf("%s cannot be opened for writing: check that this user may write to it, to its directory, and to %s and %s (%w)",
 			path, logPath(path), indexPath(path), err)
 	case sqlite3.ErrFull:

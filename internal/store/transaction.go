@@ -81,6 +81,7 @@ func (w *writer) checkFiles() {
 func (w *writer) commit() error {
 	err := w.connection.exec("COMMIT")
 	if err == nil {
+		w.wrote = true
 		w.status.writeSucceeded()
 		return nil
 	}

@@ -38,6 +38,7 @@ type writer struct {
 	unmoved    atomic.Int64 // log.frames - log.moved; any goroutine may read it
 	renewed    int64        // how many frames the log had after the identity was renewed, or unknownFrame
 	version    int64        // SQLite's data_version
+	wrote      bool         // this process has committed
 	foreign    bool         // another process has written since log was read in a transaction
 	queue      chan *unit
 	wake       chan struct{} // holds a value if units may be in the queue; close closes it
@@ -110,7 +111,7 @@ func (w *writer) closeConnections() error {
 		errs = append(errs, w.pool.Close())
 	}
 	if w.files != nil {
-		errs = append(errs, w.files.closeLog(), w.files.closeIndex())
+		errs = append(errs, w.files.reader.close(), w.files.closeIndex())
 	}
 	return errors.Join(errs...)
 }
@@ -185,7 +186,8 @@ func (w *writer) yieldToArrivals() {
 	}
 }
 
-// close refuses new units, commits the queue, and closes the connections.
+// close refuses new units, commits the queue, moves the log into the file as far as no reader holds it, and
+// closes the connections.
 func (w *writer) close() error {
 	w.closeMu.Lock()
 	w.closed = true
@@ -195,7 +197,16 @@ func (w *writer) close() error {
 	if err := w.files.check(w.log); err != nil {
 		return errors.Join(fmt.Errorf("the last changes may be in the log alone, which was left as it is: %w", err), w.abandon())
 	}
-	return w.closeConnections()
+	if w.wrote {
+		w.checkpoint()
+	}
+	if w.wrote && w.log.frames != w.log.moved {
+		w.files.logger.Warn("the last changes are in the log alone, because another program reads an old state or the disk refuses them: keep the log with the file",
+			"file", w.files.path, "log", w.files.logName)
+	}
+	err := w.closeConnections()
+	touchLog(w.files.path) // to close the last connection may have changed the file without removing the log
+	return err
 }
 
 // abandon closes what can be closed if the files are lost. The connections stay open until the
@@ -205,7 +216,7 @@ func (w *writer) abandon() error {
 	for _, c := range []*connection{w.connection, w.second} {
 		runtime.SetFinalizer(c.driver, nil) // the driver's finalizer closes it
 	}
-	return w.files.closeLog()
+	return w.files.reader.close()
 }
 
 // loop is the writer's own goroutine. It leads if units are left in the queue when a leader has
