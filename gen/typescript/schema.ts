@@ -997,7 +997,10 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The server failed (`internal_error`), and the outcome is unknown. The server may or may not have done what you asked for, so read before you repeat a change. */
+        /**
+         * @description The server failed (`internal_error`), and the outcome is unknown: the server may or may not have done what you asked for.
+         *     "Repeating a request" says what to do.
+         */
         InternalServerError: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];

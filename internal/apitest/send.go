@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
@@ -54,10 +56,26 @@ func (a Answer) Faults(t testing.TB) []string {
 // leaves one out. Any goroutine may call it.
 func (s *Server) Send(t testing.TB, method, path, body string, headers ...string) Answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
+	answer, err := s.send(t.Context(), t, method, path, body, headers)
 	if err != nil {
 		t.Error(err)
-		return Answer{}
+	}
+	return answer
+}
+
+// SendAndLeave is Send by a client that closes the connection when ctx is canceled. The test
+// fails if the request is answered before that. Any goroutine may call it.
+func (s *Server) SendAndLeave(ctx context.Context, t testing.TB, method, path, body string, headers ...string) {
+	t.Helper()
+	answer, err := s.send(ctx, t, method, path, body, headers)
+	assert.ErrorIs(t, err, context.Canceled, "%+v", answer)
+}
+
+func (s *Server) send(ctx context.Context, t testing.TB, method, path, body string, headers []string) (Answer, error) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(ctx, method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		return Answer{}, err
 	}
 	request.Header.Set("Authorization", "Bearer "+s.Token)
 	if body != "" {
@@ -76,10 +94,9 @@ func (s *Server) Send(t testing.TB, method, path, body string, headers ...string
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		t.Error(err)
-		return Answer{}
+		return Answer{}, err
 	}
-	return readAnswer(t, response)
+	return readAnswer(t, response), nil
 }
 
 // SendRaw sends bytes that http.Client does not send, on a connection of their own. In

@@ -147,16 +147,23 @@ func newFuzzed(method, path string, op *openapi3.Operation) fuzzed {
 }
 
 func (g generated) send(t testing.TB, s *apitest.Server) apitest.Answer {
+	path, body, headers := g.parts(t)
+	return s.Send(t, g.method, path, body, headers...)
+}
+
+// parts returns the path with the query, the body, and the headers in the form that Send takes.
+func (g generated) parts(t testing.TB) (path, body string, headers []string) {
+	body = g.body
 	if g.members != nil {
 		text, err := json.Marshal(g.members)
 		require.NoError(t, err)
-		g.body = string(text)
+		body = string(text)
 	}
-	headers := []string{apitest.NoAuth}
+	headers = []string{apitest.NoAuth}
 	for name, value := range g.headers {
 		headers = append(headers, name+": "+value)
 	}
-	return s.Send(t, g.method, g.path+"?"+g.query.Encode(), g.body, headers...)
+	return g.path + "?" + g.query.Encode(), body, headers
 }
 
 // eachFuzzed calls do for every operation. Each has a server of its own, and send inserts

@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -33,21 +32,14 @@ func TestClientThatLeaves(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{Hasher: held})
 	before := s.DB.State(t)
 	ctx, leave := context.WithCancel(t.Context())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/openapi/v1/users", strings.NewReader(apitest.NewUser("default", "bob")))
-	require.NoError(t, err)
-	request.Header.Set("Authorization", s.Token)
-	request.Header.Set("Content-Type", "application/json")
-	left := make(chan error)
+	left := make(chan struct{})
 	go func() {
-		response, err := http.DefaultTransport.RoundTrip(request)
-		if err == nil {
-			err = response.Body.Close()
-		}
-		left <- err
+		defer close(left)
+		s.SendAndLeave(ctx, t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"))
 	}()
 	held.Wait()
 	leave()
-	require.ErrorIs(t, <-left, context.Canceled)
+	<-left
 	held.WaitAbandoned()
 	held.Release()
 	apitest.WaitFor(func() bool { return strings.Contains(s.Log.String(), `"status":499`) })
