@@ -64,7 +64,7 @@ clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Run client
 	.ci/node_modules/.bin/tsc --project .ci/clients/hey
 	$(NODE_TEST) '^TestClients$$'
 
-docs: compiler npm chromium .ci/node_modules ## Test /docs in Chromium and write bin/docs.png; needs npm and Chromium
+docs: compiler npm chromium .ci/node_modules ## Test /docs in Chromium and write bin/docs-*.png; needs npm and Chromium
 	$(NODE_TEST) '^TestDocsInABrowser$$'
 
 verify: generate ## Fail if generated files or go.mod are not up to date

@@ -3,15 +3,19 @@ package httpapi
 import (
 	"bytes"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/base64"
 	"fmt"
+	"html/template"
+	"mime"
 	"net/http"
+	"path"
 	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/labstack/echo/v4"
 	"github.com/swaggest/swgui"
+	"github.com/swaggest/swgui/v5/static"
 	"github.com/swaggest/swgui/v5emb"
 )
 
@@ -19,42 +23,77 @@ const docsPath = "/docs"
 
 var (
 	inlined = regexp.MustCompile(`(?s)<(script|style)>(.*?)</`)
-	linked  = regexp.MustCompile(`(?:src|href)="(` + docsPath + `/[^"]+)"`)
+	linked  = regexp.MustCompile(`(?:src|href)="` + docsPath + `/([^"]+)"`)
+
+	//go:embed docs.css
+	docsStyle string
+	//go:embed docs.js
+	docsScript string
 )
 
 // registerDocs serves Swagger UI, where a person reads the contract and sends requests to this
-// server. The page needs no other host, and its policy forbids requests to any.
+// server. The page needs no other host, and its policy forbids requests to any. The redirect is
+// temporary, because browsers remember a permanent one for ever.
 func registerDocs(r headRouter) error {
-	ui := v5emb.NewHandlerWithConfig(swgui.Config{
-		Title: "userapi", SwaggerJSON: "/openapi.yaml", BasePath: docsPath,
-		AppendHead: `<meta name="viewport" content="width=device-width, initial-scale=1">`,
-	})
-	page, err := render(ui, docsPath)
+	r.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, docsPath) })
+	content, err := docsPage()
 	if err != nil {
 		return err
 	}
-	policy := docsPolicy(page.Bytes())
+	page, err := newFile(echo.MIMETextHTMLCharsetUTF8, content)
+	if err != nil {
+		return err
+	}
+	policy := docsPolicy(content)
 	for _, path := range []string{docsPath, docsPath + "/"} {
 		r.GET(path, func(c echo.Context) error {
 			c.Response().Header().Set("Content-Security-Policy", policy)
 			c.Response().Header().Set("Referrer-Policy", "no-referrer")
-			return c.HTMLBlob(http.StatusOK, page.Bytes())
+			return page.serve(c)
 		})
 	}
-	for _, link := range linked.FindAllSubmatch(page.Bytes(), -1) {
-		path := string(link[1])
-		// Each file is unpacked at its first request and then served from memory. The library's
-		// handler cannot serve it every time: it answers conditions and ranges without problems.
-		file := sync.OnceValues(func() (*rendered, error) { return render(ui, path) })
-		r.GET(path, func(c echo.Context) error {
-			f, err := file()
-			if err != nil {
-				return err
-			}
-			return c.Blob(http.StatusOK, f.header.Get(echo.HeaderContentType), f.Bytes())
-		})
+	for _, link := range linked.FindAllSubmatch(content, -1) {
+		asset, err := docsAsset(string(link[1]))
+		if err != nil {
+			return err
+		}
+		r.GET(docsPath+"/"+string(link[1]), asset.serve)
 	}
 	return nil
+}
+
+// docsAsset returns a file of the library. Its own handler cannot serve it: it ignores weights
+// in Accept-Encoding, has entity tags without quotes, and its errors are not problems.
+func docsAsset(name string) (*file, error) {
+	mediaType := mime.TypeByExtension(path.Ext(name))
+	if gzipped, err := static.FS.ReadFile(name + ".gz"); err == nil {
+		return newPackedFile(mediaType, gzipped), nil
+	}
+	content, err := static.FS.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return newFile(mediaType, content)
+}
+
+// docsPage returns the HTML of the page.
+func docsPage() ([]byte, error) {
+	ui := v5emb.NewHandlerWithConfig(swgui.Config{
+		Title: "userapi", SwaggerJSON: "/openapi.yaml", BasePath: docsPath,
+		AppendHead: template.HTML(`<meta name="viewport" content="width=device-width, initial-scale=1">` + //nolint:gosec // it is embedded, no client's text
+			"<style>" + docsStyle + "</style><script>" + docsScript + "</script>"),
+		SettingsUI: map[string]string{"plugins": "[SwaggerUIBundle.plugins.DownloadUrl, askOnceForToken]"},
+	})
+	request, err := http.NewRequest(http.MethodGet, docsPath, nil) //nolint:noctx // the request only calls a handler in this process
+	if err != nil {
+		return nil, err
+	}
+	rendered := &page{header: http.Header{}, status: http.StatusOK}
+	ui.ServeHTTP(rendered, request)
+	if rendered.status != http.StatusOK {
+		return nil, fmt.Errorf("render %s: status %d", docsPath, rendered.status)
+	}
+	return rendered.Bytes(), nil
 }
 
 // docsPolicy returns a Content-Security-Policy (CSP Level 3) that allows the page's own files,
@@ -78,28 +117,15 @@ func docsPolicy(page []byte) string {
 	}, "; ")
 }
 
-// rendered records the answer of a handler. It is an http.ResponseWriter.
-type rendered struct {
+// page records the answer of a handler. It is an http.ResponseWriter.
+type page struct {
 	bytes.Buffer
 	header http.Header
 	status int
 }
 
-func render(h http.Handler, path string) (*rendered, error) {
-	request, err := http.NewRequest(http.MethodGet, path, nil) //nolint:noctx // the request only calls a handler in this process
-	if err != nil {
-		return nil, err
-	}
-	r := &rendered{header: http.Header{}, status: http.StatusOK}
-	h.ServeHTTP(r, request)
-	if r.status != http.StatusOK {
-		return nil, fmt.Errorf("render %s: status %d", path, r.status)
-	}
-	return r, nil
-}
-
 // Header implements http.ResponseWriter.
-func (r *rendered) Header() http.Header { return r.header }
+func (p *page) Header() http.Header { return p.header }
 
 // WriteHeader implements http.ResponseWriter.
-func (r *rendered) WriteHeader(status int) { r.status = status }
+func (p *page) WriteHeader(status int) { p.status = status }

@@ -18,12 +18,19 @@ func (s *Server) registerProbes(r headRouter) error {
 	if err != nil {
 		return err
 	}
-	r.GET("/openapi.yaml", func(c echo.Context) error {
-		return c.Blob(http.StatusOK, "application/yaml", spec.YAML) // RFC 9512
-	})
-	r.GET("/openapi.json", func(c echo.Context) error {
-		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, asJSON)
-	})
+	for path, content := range map[string]struct {
+		mediaType string
+		bytes     []byte
+	}{
+		"/openapi.yaml": {"application/yaml", spec.YAML}, // RFC 9512
+		"/openapi.json": {echo.MIMEApplicationJSON, asJSON},
+	} {
+		served, err := newFile(content.mediaType, content.bytes)
+		if err != nil {
+			return err
+		}
+		r.GET(path, served.serve)
+	}
 	r.GET("/healthz", func(c echo.Context) error {
 		return c.String(http.StatusOK, "alive\n")
 	})
