@@ -11,8 +11,8 @@ import (
 )
 
 // registerProbes adds the paths outside the API: /healthz says that the server is alive, /readyz
-// that its database answers and can be changed, /openapi.yaml and /openapi.json are the contract. They need no
-// token.
+// that its database answers and can be changed, /openapi.yaml, /openapi.json and /openapi-3.1.json
+// are the contract. They need no token.
 func (s *Server) registerProbes(r headRouter) error {
 	asJSON, err := spec.GetSpecJSON()
 	if err != nil {
@@ -23,6 +23,9 @@ func (s *Server) registerProbes(r headRouter) error {
 	})
 	r.GET("/openapi.json", func(c echo.Context) error {
 		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, asJSON)
+	})
+	r.GET("/openapi-3.1.json", func(c echo.Context) error {
+		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, spec.JSON31)
 	})
 	r.GET("/healthz", func(c echo.Context) error {
 		return c.String(http.StatusOK, "alive\n")
