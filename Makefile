@@ -62,6 +62,11 @@ clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Run client
 	cd .ci/clients && go build -o ../../bin/clients/ ./ogen ./plain
 	.ci/node_modules/.bin/openapi-ts --silent --no-log-file --file .ci/clients/hey/config.mjs
 	.ci/node_modules/.bin/tsc --project .ci/clients/hey
+	@# Two generators must write the same client for the contract in OpenAPI 3.1.
+	.ci/node_modules/.bin/openapi-ts --silent --no-log-file --file .ci/clients/hey/config31.mjs
+	diff -r .ci/clients/hey/api bin/clients/hey31
+	npm run --silent --prefix gen/typescript generate31
+	diff gen/typescript/schema.ts bin/clients/schema31.ts
 	$(NODE_TEST) '^TestClients$$'
 
 docs: compiler npm chromium .ci/node_modules ## Test /docs in Chromium and write bin/docs.png; needs npm and Chromium
