@@ -11,7 +11,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run build test fuzz bench microbench lint lint-contract breaking changelog clients docs verify generate generate-typescript npm chromium compiler
+.PHONY: help run build test fuzz bench microbench lint lint-contract breaking changelog clients docs verify generate generate-npm npm chromium compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ lint: compiler ## Run the linters; those of the contract need npm
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-contract; else echo "The contract was not linted: install npm first."; fi
 
 lint-contract: npm .ci/node_modules
-	REDOCLY_SUPPRESS_UPDATE_NOTICE=true .ci/node_modules/.bin/redocly lint --config .redocly.yaml openapi.yaml
+	REDOCLY_SUPPRESS_UPDATE_NOTICE=true .ci/node_modules/.bin/redocly lint --config .redocly.yaml openapi.yaml gen/spec/openapi-3.1.json
 	.ci/node_modules/.bin/spectral lint --fail-severity=hint openapi.yaml
 	go test -count=1 -tags node ./internal/contract -run Spelling
 
@@ -62,6 +62,11 @@ clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Run client
 	cd .ci/clients && go build -o ../../bin/clients/ ./ogen ./plain
 	.ci/node_modules/.bin/openapi-ts --silent --no-log-file --file .ci/clients/hey/config.mjs
 	.ci/node_modules/.bin/tsc --project .ci/clients/hey
+	@# Two generators must write the same client for the contract in OpenAPI 3.1.
+	.ci/node_modules/.bin/openapi-ts --silent --no-log-file --file .ci/clients/hey/config31.mjs
+	diff -r .ci/clients/hey/api bin/clients/hey31
+	npm run --silent --prefix gen/typescript generate31
+	diff gen/typescript/schema.ts bin/clients/schema31.ts
 	$(NODE_TEST) '^TestClients$$'
 
 docs: compiler npm chromium .ci/node_modules ## Test /docs in Chromium and write bin/docs-*.png; needs npm and Chromium
@@ -72,7 +77,7 @@ verify: generate ## Fail if generated files or go.mod are not up to date
 	git diff --exit-code -- gen go.mod go.sum
 	@! git ls-files --others --exclude-standard gen | grep . || { echo "These files are generated: add them." >&2; exit 1; }
 
-generate: compiler ## Generate gen/ from openapi.yaml
+generate: compiler ## Generate gen/ from openapi.yaml; needs npm for OpenAPI 3.1 and TypeScript
 	mkdir -p gen/spec
 	cp openapi.yaml gen/spec/
 	{ echo '// Code generated from .oapi-codegen/yaml.go. DO NOT EDIT.'; cat .oapi-codegen/yaml.go; } >gen/spec/yaml.go
@@ -80,9 +85,10 @@ generate: compiler ## Generate gen/ from openapi.yaml
 	$(GENERATE) .oapi-codegen/api.yaml openapi.yaml
 	$(GENERATE) .oapi-codegen/client.yaml openapi.yaml
 	go test ./internal/directory -run '^TestPolicyPage$$' -count=1 -update
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory generate-typescript; else echo "gen/typescript was not generated: install npm first."; fi
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory generate-npm; else echo "gen/spec/openapi-3.1.json and gen/typescript were not generated: install npm first."; fi
 
-generate-typescript: gen/typescript/node_modules
+generate-npm: .ci/node_modules gen/typescript/node_modules
+	.ci/node_modules/.bin/openapi-format openapi.yaml --no-sort --no-bundle --convertTo 3.1 --output gen/spec/openapi-3.1.json
 	npm run --silent --prefix gen/typescript generate
 
 %/node_modules: %/package-lock.json

@@ -7,3 +7,8 @@ import _ "embed"
 //
 //go:embed openapi.yaml
 var YAML []byte
+
+// JSON31 is openapi.yaml in OpenAPI 3.1.
+//
+//go:embed openapi-3.1.json
+var JSON31 []byte

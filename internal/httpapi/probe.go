@@ -11,8 +11,8 @@ import (
 )
 
 // registerProbes adds the paths outside the API: /healthz says that the server is alive, /readyz
-// that its database answers and can be changed, /openapi.yaml and /openapi.json are the contract. They need no
-// token.
+// that its database answers and can be changed, /openapi.yaml, /openapi.json and /openapi-3.1.json
+// are the contract. They need no token.
 func (s *Server) registerProbes(r headRouter) error {
 	asJSON, err := spec.GetSpecJSON()
 	if err != nil {
@@ -22,8 +22,9 @@ func (s *Server) registerProbes(r headRouter) error {
 		mediaType string
 		bytes     []byte
 	}{
-		"/openapi.yaml": {"application/yaml", spec.YAML}, // RFC 9512
-		"/openapi.json": {echo.MIMEApplicationJSON, asJSON},
+		"/openapi.yaml":     {"application/yaml", spec.YAML}, // RFC 9512
+		"/openapi.json":     {echo.MIMEApplicationJSON, asJSON},
+		"/openapi-3.1.json": {echo.MIMEApplicationJSON, spec.JSON31},
 	} {
 		served, err := newFile(content.mediaType, content.bytes)
 		if err != nil {

@@ -1,12 +1,15 @@
 package httpapi_test
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"userapi/gen/spec"
 	"userapi/internal/apitest"
 )
 
@@ -59,6 +62,7 @@ func TestUnknownRoutes(t *testing.T) {
 		"/":                             "OPTIONS, GET, HEAD",
 		"/openapi.yaml":                 "OPTIONS, GET, HEAD",
 		"/docs":                         "OPTIONS, GET, HEAD",
+		"/openapi-3.1.json":             "OPTIONS, GET, HEAD",
 	} {
 		for _, method := range []string{"PATCH", "TRACE", "CONNECT", "BREW"} {
 			answer := s.Send(t, method, path, "", none)
@@ -80,7 +84,7 @@ func TestHeadAnswersAsGet(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	for _, path := range []string{
 		"/openapi/v1/users/1", "/openapi/v1/users/2", "/openapi/v1/users", "/openapi/v1/users?page=x",
-		"/openapi/v1/users/1/audit", "/openapi/v1/administrators", "/healthz", "/openapi.json", "/docs", "/docs/swagger-ui.css",
+		"/openapi/v1/users/1/audit", "/openapi/v1/administrators", "/healthz", "/openapi.json", "/openapi-3.1.json", "/docs", "/docs/swagger-ui.css",
 	} {
 		get, head := s.Send(t, "GET", path, "", "Accept-Encoding: identity"), s.Send(t, "HEAD", path, "", "Accept-Encoding: identity")
 		require.Equal(t, get.Status, head.Status)
@@ -106,6 +110,12 @@ func TestProbes(t *testing.T) {
 	require.Equal(t, 200, answer.Status)
 	require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
 	require.Contains(t, answer.Body, `"operationId":"updateUser"`)
+
+	answer31 := s.Send(t, "GET", "/openapi-3.1.json", "", none)
+	require.Equal(t, 200, answer31.Status)
+	require.Equal(t, string(spec.JSON31), answer31.Body)
+	require.ElementsMatch(t, slices.Collect(maps.Keys(answer.Header)), slices.Collect(maps.Keys(answer31.Header)))
+	require.Equal(t, "application/json", answer31.Header.Get("Content-Type"))
 
 	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", none).Status)
 	require.Equal(t, 200, s.Send(t, "GET", "/readyz", "", none).Status)
