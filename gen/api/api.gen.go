@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/nullable"
@@ -188,8 +187,8 @@ type AppointAdministrator struct {
 
 // AuthToken A token, and when it expires.
 type AuthToken struct {
-	// ExpiresAt When the token expires (RFC 3339, UTC).
-	ExpiresAt time.Time `json:"expires_at"`
+	// ExpiresAt When the token expires (RFC 3339, UTC, always 27 characters).
+	ExpiresAt string `json:"expires_at"`
 
 	// Token The token to send in `Authorization`. Keep it secret.
 	Token string `json:"token"`
@@ -316,8 +315,8 @@ type Event struct {
 	// RequestID The `X-Request-Id` of the request, or `null` if there was no request.
 	RequestID nullable.Nullable[string] `json:"request_id"`
 
-	// Time When the change was made (RFC 3339, UTC).
-	Time time.Time `json:"time"`
+	// Time When the change was made (RFC 3339, UTC, always 27 characters).
+	Time string `json:"time"`
 
 	// TokenName The name of the token that was used, or that a log-in created. It is `""` if there was none.
 	TokenName string `json:"token_name"`
@@ -577,8 +576,8 @@ type UserInfo struct {
 	// ClientIP The IP address from which the user was created, or `null` if the command line or the server itself created the user.
 	ClientIP nullable.Nullable[string] `json:"client_ip"`
 
-	// CreateTime When the user was created (RFC 3339, UTC).
-	CreateTime time.Time `json:"create_time"`
+	// CreateTime When the user was created (RFC 3339, UTC, always 27 characters).
+	CreateTime string `json:"create_time"`
 
 	// Email The e-mail address, exactly as it was given, or `null` if the user has none.
 	Email nullable.Nullable[string] `json:"email"`

@@ -188,7 +188,7 @@ type AppointAdministrator struct {
 
 // AuthToken A token, and when it expires.
 type AuthToken struct {
-	// ExpiresAt When the token expires (RFC 3339, UTC).
+	// ExpiresAt When the token expires (RFC 3339, UTC, always 27 characters).
 	ExpiresAt time.Time `json:"expires_at"`
 
 	// Token The token to send in `Authorization`. Keep it secret.
@@ -316,7 +316,7 @@ type Event struct {
 	// RequestID The `X-Request-Id` of the request, or `null` if there was no request.
 	RequestID nullable.Nullable[string] `json:"request_id"`
 
-	// Time When the change was made (RFC 3339, UTC).
+	// Time When the change was made (RFC 3339, UTC, always 27 characters).
 	Time time.Time `json:"time"`
 
 	// TokenName The name of the token that was used, or that a log-in created. It is `""` if there was none.
@@ -577,7 +577,7 @@ type UserInfo struct {
 	// ClientIP The IP address from which the user was created, or `null` if the command line or the server itself created the user.
 	ClientIP nullable.Nullable[string] `json:"client_ip"`
 
-	// CreateTime When the user was created (RFC 3339, UTC).
+	// CreateTime When the user was created (RFC 3339, UTC, always 27 characters).
 	CreateTime time.Time `json:"create_time"`
 
 	// Email The e-mail address, exactly as it was given, or `null` if the user has none.

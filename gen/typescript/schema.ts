@@ -390,7 +390,7 @@ export interface components {
             origion: string | null;
             /**
              * Format: date-time
-             * @description When the user was created (RFC 3339, UTC).
+             * @description When the user was created (RFC 3339, UTC, always 27 characters).
              */
             create_time: string;
             /** @description The IP address from which the user was created, or `null` if the command line or the server itself created the user. */
@@ -468,7 +468,7 @@ export interface components {
             token: string;
             /**
              * Format: date-time
-             * @description When the token expires (RFC 3339, UTC).
+             * @description When the token expires (RFC 3339, UTC, always 27 characters).
              */
             expires_at: string;
         };
@@ -487,7 +487,7 @@ export interface components {
             event_id: number;
             /**
              * Format: date-time
-             * @description When the change was made (RFC 3339, UTC).
+             * @description When the change was made (RFC 3339, UTC, always 27 characters).
              */
             time: string;
             /**

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"time"
 
 	"github.com/oapi-codegen/nullable"
 
@@ -133,7 +134,7 @@ func userInfo(u directory.User) api.UserInfo {
 		Phone:        u.Phone,
 		IsActive:     nullableOf(u.IsActive),
 		Origion:      nullableOf(u.Origion),
-		CreateTime:   u.CreateTime,
+		CreateTime:   timestamp(u.CreateTime),
 		ClientIP:     nullable.NewNullNullable[string](),
 	}
 	if u.ClientIP.IsValid() {
@@ -141,6 +142,10 @@ func userInfo(u directory.User) api.UserInfo {
 	}
 	return info
 }
+
+// timestamp returns a time of an answer. The contract promises six fractional digits, and stored
+// times have no more.
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z07:00") }
 
 func optional[T any](p *T) directory.Optional[T] {
 	if p == nil {
