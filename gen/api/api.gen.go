@@ -712,6 +712,17 @@ type ListAdministratorsParams struct {
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
 
+// DeleteAdministratorParams defines parameters for DeleteAdministrator.
+type DeleteAdministratorParams struct {
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// The comparison is strong. `*` stands for any version.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// `*` stands for any version.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
 	// Query List only users who have this text in their name, e-mail address or phone, in any letter case.
@@ -727,17 +738,21 @@ type ListUsersParams struct {
 
 // DeleteUserParams defines parameters for DeleteUser.
 type DeleteUserParams struct {
-	// IfMatch Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
-	// IfNoneMatch Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// The comparison is strong. `*` stands for any version.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
 	// IfNoneMatch Return 304 if the user still has one of these versions (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *EntityTags `json:"If-None-Match,omitempty"`
@@ -745,11 +760,11 @@ type GetUserParams struct {
 
 // UpdateUserParams defines parameters for UpdateUser.
 type UpdateUserParams struct {
-	// IfMatch Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
-	// IfNoneMatch Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
@@ -761,6 +776,17 @@ type ListUserEventsParams struct {
 
 	// PageSize The number of entries on a page.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+}
+
+// ChangePasswordParams defines parameters for ChangePassword.
+type ChangePasswordParams struct {
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// The comparison is strong. `*` stands for any version.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// `*` stands for any version.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // CreateAdministratorJSONRequestBody defines body for CreateAdministrator for application/json ContentType.
@@ -791,7 +817,7 @@ type ServerInterface interface {
 	CreateAdministrator(ctx echo.Context) error
 	// DeleteAdministrator Dismiss an administrator
 	// (DELETE /openapi/v1/administrators/{user_id})
-	DeleteAdministrator(ctx echo.Context, userID UserIDInPath) error
+	DeleteAdministrator(ctx echo.Context, userID UserIDInPath, params DeleteAdministratorParams) error
 	// DeleteAuthToken Log out
 	// (DELETE /openapi/v1/auth-token)
 	DeleteAuthToken(ctx echo.Context) error
@@ -821,7 +847,7 @@ type ServerInterface interface {
 	ListUserEvents(ctx echo.Context, userID UserIDInPath, params ListUserEventsParams) error
 	// ChangePassword Change the password of a user
 	// (PUT /openapi/v1/users/{user_id}/changepwd)
-	ChangePassword(ctx echo.Context, userID UserIDInPath) error
+	ChangePassword(ctx echo.Context, userID UserIDInPath, params ChangePasswordParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -881,8 +907,43 @@ func (w *ServerInterfaceWrapper) DeleteAdministrator(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteAdministratorParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DeleteAdministrator(ctx, userID)
+	err = w.Handler.DeleteAdministrator(ctx, userID, params)
 	return err
 }
 
@@ -1020,6 +1081,21 @@ func (w *ServerInterfaceWrapper) GetUser(ctx echo.Context) error {
 	var params GetUserParams
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
 	// ------------- Optional header parameter "If-None-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
 		var IfNoneMatch EntityTags
@@ -1135,8 +1211,43 @@ func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangePasswordParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ChangePassword(ctx, userID)
+	err = w.Handler.ChangePassword(ctx, userID, params)
 	return err
 }
 
@@ -1757,6 +1868,7 @@ func (response CreateAdministrator503ApplicationProblemPlusJSONResponse) VisitCr
 
 type DeleteAdministratorRequestObject struct {
 	UserID UserIDInPath `json:"user_id"`
+	Params DeleteAdministratorParams
 }
 
 type DeleteAdministratorResponseObject interface {
@@ -1775,6 +1887,23 @@ func (response DeleteAdministrator204Response) VisitDeleteAdministratorResponse(
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
+}
+
+type DeleteAdministrator400ApplicationProblemPlusJSONResponse struct {
+	MalformedHeaderApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAdministrator400ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type DeleteAdministrator401ApplicationProblemPlusJSONResponse struct {
@@ -1842,6 +1971,23 @@ func (response DeleteAdministrator409ApplicationProblemPlusJSONResponse) VisitDe
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAdministrator412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAdministrator412ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(412)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2992,6 +3138,23 @@ func (response GetUser404ApplicationProblemPlusJSONResponse) VisitGetUserRespons
 	return err
 }
 
+type GetUser412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response GetUser412ApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetUser429ApplicationProblemPlusJSONResponse struct {
 	TooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -3442,6 +3605,7 @@ func (response ListUserEvents503ApplicationProblemPlusJSONResponse) VisitListUse
 
 type ChangePasswordRequestObject struct {
 	UserID UserIDInPath `json:"user_id"`
+	Params ChangePasswordParams
 	Body   *ChangePasswordJSONRequestBody
 }
 
@@ -3472,7 +3636,7 @@ func (response ChangePassword200JSONResponse) VisitChangePasswordResponse(w http
 }
 
 type ChangePassword400ApplicationProblemPlusJSONResponse struct {
-	MalformedBodyApplicationProblemPlusJSONResponse
+	BadRequestApplicationProblemPlusJSONResponse
 }
 
 func (response ChangePassword400ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
@@ -3536,6 +3700,23 @@ func (response ChangePassword404ApplicationProblemPlusJSONResponse) VisitChangeP
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword412ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(412)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3774,10 +3955,11 @@ func (sh *strictHandler) CreateAdministrator(ctx echo.Context) error {
 }
 
 // DeleteAdministrator operation middleware
-func (sh *strictHandler) DeleteAdministrator(ctx echo.Context, userID UserIDInPath) error {
+func (sh *strictHandler) DeleteAdministrator(ctx echo.Context, userID UserIDInPath, params DeleteAdministratorParams) error {
 	var request DeleteAdministratorRequestObject
 
 	request.UserID = userID
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.DeleteAdministrator(ctx.Request().Context(), request.(DeleteAdministratorRequestObject))
@@ -4115,10 +4297,11 @@ func (sh *strictHandler) ListUserEvents(ctx echo.Context, userID UserIDInPath, p
 }
 
 // ChangePassword operation middleware
-func (sh *strictHandler) ChangePassword(ctx echo.Context, userID UserIDInPath) error {
+func (sh *strictHandler) ChangePassword(ctx echo.Context, userID UserIDInPath, params ChangePasswordParams) error {
 	var request ChangePasswordRequestObject
 
 	request.UserID = userID
+	request.Params = params
 
 	var body ChangePasswordJSONRequestBody
 	var err error

@@ -1059,12 +1059,12 @@ export interface components {
          */
         PageSize: number;
         /**
-         * @description Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+         * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
          *     The comparison is strong. `*` stands for any version.
          */
         IfMatch: components["schemas"]["EntityTags"];
         /**
-         * @description Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+         * @description Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
          *     `*` stands for any version.
          */
         IfNoneMatch: components["schemas"]["EntityTags"];
@@ -1171,6 +1171,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+                 *     The comparison is strong. `*` stands for any version.
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
                  * @description Return 304 if the user still has one of these versions (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
                  */
@@ -1211,6 +1216,7 @@ export interface operations {
             400: components["responses"]["MalformedHeader"];
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1221,12 +1227,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+                 * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
                  *     The comparison is strong. `*` stands for any version.
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+                 * @description Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -1276,12 +1282,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+                 * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
                  *     The comparison is strong. `*` stands for any version.
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+                 * @description Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -1320,7 +1326,18 @@ export interface operations {
     changePassword: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+                 *     The comparison is strong. `*` stands for any version.
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+                 *     `*` stands for any version.
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description The id of a user, in decimal digits.
@@ -1347,10 +1364,11 @@ export interface operations {
                     "application/json": components["schemas"]["ChangedPassword"];
                 };
             };
-            400: components["responses"]["MalformedBody"];
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["ForbiddenChange"];
             404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["InvalidRequest"];
@@ -1522,7 +1540,18 @@ export interface operations {
     deleteAdministrator: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+                 *     The comparison is strong. `*` stands for any version.
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+                 *     `*` stands for any version.
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description The id of a user, in decimal digits.
@@ -1543,10 +1572,12 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["MalformedHeader"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["LastAdministrator"];
+            412: components["responses"]["PreconditionFailed"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

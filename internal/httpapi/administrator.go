@@ -36,7 +36,9 @@ func (s *Server) CreateAdministrator(ctx context.Context, r api.CreateAdministra
 // DeleteAdministrator implements api.StrictServerInterface.
 func (s *Server) DeleteAdministrator(ctx context.Context, r api.DeleteAdministratorRequestObject) (api.DeleteAdministratorResponseObject, error) {
 	x := exchangeFrom(ctx)
-	if err := s.Directory.DeleteAdministrator(ctx, x.principal, directory.ParseUserID(r.UserID)); err != nil {
+	err := s.Directory.DeleteAdministrator(ctx, x.principal, directory.ParseUserID(r.UserID),
+		condition(r.Params.IfMatch, r.Params.IfNoneMatch))
+	if err != nil {
 		return nil, err
 	}
 	return api.DeleteAdministrator204Response{

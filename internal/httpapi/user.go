@@ -31,6 +31,9 @@ func (s *Server) GetUser(ctx context.Context, r api.GetUserRequestObject) (api.G
 	if err != nil {
 		return nil, err
 	}
+	if !condition(r.Params.IfMatch, nil).Holds(user.Version) {
+		return nil, &directory.Error{Code: directory.CodePreconditionFailed}
+	}
 	if !condition(nil, r.Params.IfNoneMatch).Holds(user.Version) {
 		return api.GetUser304Response{
 			Headers: api.GetUser304ResponseHeaders{ETag: etag(user.Version), XRequestID: x.requestID},
