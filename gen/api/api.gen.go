@@ -344,7 +344,7 @@ type Fault struct {
 	// Adding or removing a code is a breaking change.
 	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+	// - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 	// - `duplicate_member`: the object has this member more than once.
 	// - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 	// - `required`: the member is missing.
@@ -375,7 +375,7 @@ type Fault struct {
 // Adding or removing a code is a breaking change.
 // Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+// - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 // - `duplicate_member`: the object has this member more than once.
 // - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 // - `required`: the member is missing.
@@ -440,7 +440,7 @@ type Problem struct {
 	// Adding or removing a code is a breaking change.
 	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
+	// - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
 	// - `malformed_header`: a header does not have the form that its RFC defines.
 	// - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 	// - `invalid_credentials`: no active user has this name and password.
@@ -487,7 +487,7 @@ type Problem struct {
 // Adding or removing a code is a breaking change.
 // Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
+// - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
 // - `malformed_header`: a header does not have the form that its RFC defines.
 // - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 // - `invalid_credentials`: no active user has this name and password.
@@ -1499,6 +1499,7 @@ type UnauthorizedApplicationProblemPlusJSONResponse struct {
 }
 
 type UnsupportedMediaTypeResponseHeaders struct {
+	Accept         *string
 	AcceptEncoding *string
 	XRequestID     string
 }
@@ -1652,6 +1653,7 @@ type CreateAdministratorResponseObject interface {
 }
 
 type CreateAdministrator201ResponseHeaders struct {
+	Location   string
 	XRequestID string
 }
 
@@ -1667,6 +1669,7 @@ func (response CreateAdministrator201JSONResponse) VisitCreateAdministratorRespo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -1787,6 +1790,9 @@ func (response CreateAdministrator415ApplicationProblemPlusJSONResponse) VisitCr
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}
@@ -2247,6 +2253,9 @@ func (response CreateAuthToken415ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}
@@ -2436,6 +2445,9 @@ func (response ChangeOwnPassword415ApplicationProblemPlusJSONResponse) VisitChan
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}
@@ -2779,6 +2791,9 @@ func (response CreateUser415ApplicationProblemPlusJSONResponse) VisitCreateUserR
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}
@@ -3371,6 +3386,9 @@ func (response UpdateUser415ApplicationProblemPlusJSONResponse) VisitUpdateUserR
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}
@@ -3749,6 +3767,9 @@ func (response ChangePassword415ApplicationProblemPlusJSONResponse) VisitChangeP
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}

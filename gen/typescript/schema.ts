@@ -537,7 +537,7 @@ export interface components {
          *     Adding or removing a code is a breaking change.
          *     Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
          *
-         *     - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
+         *     - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
          *     - `malformed_header`: a header does not have the form that its RFC defines.
          *     - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
          *     - `invalid_credentials`: no active user has this name and password.
@@ -581,7 +581,7 @@ export interface components {
          *     Adding or removing a code is a breaking change.
          *     Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
          *
-         *     - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+         *     - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
          *     - `duplicate_member`: the object has this member more than once.
          *     - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
          *     - `required`: the member is missing.
@@ -599,7 +599,7 @@ export interface components {
         FaultCode: "syntax" | "duplicate_member" | "unknown_member" | "required" | "type" | "null" | "min_length" | "max_length" | "minimum" | "maximum" | "pattern" | "format" | "repeated" | "mismatch" | "taken" | "not_allowed";
     };
     responses: {
-        /** @description The body is not valid JSON (`malformed_json`), or a header is malformed (`malformed_header`). */
+        /** @description The body is not valid JSON, or nested too deep (`malformed_json`), or a header is malformed (`malformed_header`). */
         BadRequest: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -609,7 +609,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body is not valid JSON (`malformed_json`). */
+        /** @description The body is not valid JSON, or nested too deep (`malformed_json`). */
         MalformedBody: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -945,6 +945,8 @@ export interface components {
         /** @description The body is not `application/json` in UTF-8, or it has a `Content-Encoding` (`unsupported_media_type`). */
         UnsupportedMediaType: {
             headers: {
+                /** @description Present if the server refuses the request because of its media type (RFC 9110 §15.5.16). */
+                Accept?: "application/json";
                 /** @description Present if the server refuses the request because of its `Content-Encoding` (RFC 9110 §15.5.16). */
                 "Accept-Encoding"?: "identity";
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -956,7 +958,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:unsupported_media_type",
                  *       "title": "Unsupported media type",
                  *       "status": 415,
-                 *       "detail": "Send Content-Type: application/json in UTF-8, without Content-Encoding.",
+                 *       "detail": "Send Content-Type: application/json, with charset=utf-8 or none, and no Content-Encoding.",
                  *       "code": "unsupported_media_type",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -1517,6 +1519,8 @@ export interface operations {
             /** @description The user is an administrator. */
             201: {
                 headers: {
+                    /** @description The path of the administrator. */
+                    Location: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

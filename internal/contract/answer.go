@@ -165,7 +165,7 @@ func (c *Contract) findRoute(request *http.Request) (*routers.Route, map[string]
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	sent := request.URL.EscapedPath()
+	sent := NormalPath(request.URL.EscapedPath())
 	for template, item := range c.document.Paths.Map() {
 		// No router of the library accepts every spelling of a path that tests send.
 		matched, err := path.Match(strings.ReplaceAll(template, "{user_id}", "*"), sent)

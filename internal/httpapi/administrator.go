@@ -28,8 +28,11 @@ func (s *Server) CreateAdministrator(ctx context.Context, r api.CreateAdministra
 		return nil, err
 	}
 	return api.CreateAdministrator201JSONResponse{
-		Body:    api.Administrator{UserID: r.Body.UserID, Eid: r.Body.Eid},
-		Headers: api.CreateAdministrator201ResponseHeaders{XRequestID: x.requestID},
+		Body: api.Administrator{UserID: r.Body.UserID, Eid: r.Body.Eid},
+		Headers: api.CreateAdministrator201ResponseHeaders{
+			Location:   "/openapi/v1/administrators/" + r.Body.UserID,
+			XRequestID: x.requestID,
+		},
 	}, nil
 }
 

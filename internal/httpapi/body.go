@@ -37,6 +37,10 @@ func readWhole(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 		}
 		sent = io.NopCloser(chunked)
 	}
+	if err := contract.CheckContentCoding(r.Header); err != nil {
+		w.Header().Set(echo.HeaderAcceptEncoding, "identity")
+		return nil, err
+	}
 	if err := contract.CheckMediaType(r.Header); err != nil {
 		if len(r.Header[echo.HeaderContentEncoding]) > 0 {
 			w.Header().Set(echo.HeaderAcceptEncoding, "identity")
