@@ -7,3 +7,8 @@ import _ "embed"
 //
 //go:embed openapi.yaml
 var YAML []byte
+
+// ClientYAML is the configuration of oapi-codegen that gen/client is generated with.
+//
+//go:embed oapi-codegen.yaml
+var ClientYAML []byte

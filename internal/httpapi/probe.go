@@ -11,8 +11,8 @@ import (
 )
 
 // registerProbes adds the paths outside the API: /healthz says that the server is alive, /readyz
-// that its database answers and can be changed, /openapi.yaml and /openapi.json are the contract. They need no
-// token.
+// that its database answers and can be changed, /openapi.yaml and /openapi.json are the contract, and
+// /oapi-codegen.yaml generates a Go client. They need no token.
 func (s *Server) registerProbes(r headRouter) error {
 	asJSON, err := spec.GetSpecJSON()
 	if err != nil {
@@ -20,6 +20,9 @@ func (s *Server) registerProbes(r headRouter) error {
 	}
 	r.GET("/openapi.yaml", func(c echo.Context) error {
 		return c.Blob(http.StatusOK, "application/yaml", spec.YAML) // RFC 9512
+	})
+	r.GET("/oapi-codegen.yaml", func(c echo.Context) error {
+		return c.Blob(http.StatusOK, "application/yaml", spec.ClientYAML)
 	})
 	r.GET("/openapi.json", func(c echo.Context) error {
 		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, asJSON)

@@ -156,6 +156,13 @@ func TestProbes(t *testing.T) {
 	require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
 	require.Contains(t, answer.Body, `"operationId":"updateUser"`)
 
+	settings, err := os.ReadFile("../../.oapi-codegen/client.yaml")
+	require.NoError(t, err)
+	answer = s.Send(t, "GET", "/oapi-codegen.yaml", "", none)
+	require.Equal(t, 200, answer.Status)
+	require.Equal(t, "application/yaml", answer.Header.Get("Content-Type"))
+	require.Equal(t, string(settings), answer.Body, "gen/client is generated with it")
+
 	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", none).Status)
 	require.Equal(t, 200, s.Send(t, "GET", "/readyz", "", none).Status)
 	s.DB.Break(t)
