@@ -80,10 +80,11 @@ verify: generate ## Fail if generated files or go.mod are not up to date
 generate: compiler ## Generate gen/ from openapi.yaml; needs npm for OpenAPI 3.1 and TypeScript
 	mkdir -p gen/spec
 	cp openapi.yaml gen/spec/
+	cp .oapi-codegen/client.yaml gen/spec/oapi-codegen.yaml
 	{ echo '// Code generated from .oapi-codegen/yaml.go. DO NOT EDIT.'; cat .oapi-codegen/yaml.go; } >gen/spec/yaml.go
 	$(GENERATE) .oapi-codegen/spec.yaml openapi.yaml
 	$(GENERATE) .oapi-codegen/api.yaml openapi.yaml
-	$(GENERATE) .oapi-codegen/client.yaml openapi.yaml
+	$(GENERATE) .oapi-codegen/client.yaml -o gen/client/client.gen.go openapi.yaml
 	go test ./internal/directory -run '^TestPolicyPage$$' -count=1 -update
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory generate-npm; else echo "gen/spec/openapi-3.1.json and gen/typescript were not generated: install npm first."; fi
 

@@ -12,3 +12,8 @@ var YAML []byte
 //
 //go:embed openapi-3.1.json
 var JSON31 []byte
+
+// ClientYAML is the configuration of oapi-codegen that gen/client is generated with.
+//
+//go:embed oapi-codegen.yaml
+var ClientYAML []byte

@@ -105,7 +105,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	go tuneGC(ctx)
 	servers, ctx := errgroup.WithContext(ctx)
 	servers.Go(func() error {
-		return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), netutil.LimitListener(public, connections))
+		return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), netutil.LimitListener(httpapi.NewListener(public), connections))
 	})
 	if ops != nil {
 		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, db.Ready, c.Pprof), logger)

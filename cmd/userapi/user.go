@@ -113,7 +113,7 @@ func (c setPasswordCommand) Run(ctx context.Context, std streams) error {
 		if err != nil {
 			return err
 		}
-		err = service.ChangePassword(ctx, directory.Operator(), directory.UserID(c.User), password)
+		err = service.ChangePassword(ctx, directory.Operator(), directory.UserID(c.User), password, directory.Condition{})
 		return explainNotFound(err, "user", c.User)
 	})
 }

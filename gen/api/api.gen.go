@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/nullable"
@@ -188,8 +187,8 @@ type AppointAdministrator struct {
 
 // AuthToken A token, and when it expires.
 type AuthToken struct {
-	// ExpiresAt When the token expires (RFC 3339, UTC).
-	ExpiresAt time.Time `json:"expires_at"`
+	// ExpiresAt When the token expires (RFC 3339, UTC, always 27 characters).
+	ExpiresAt string `json:"expires_at"`
 
 	// Token The token to send in `Authorization`. Keep it secret.
 	Token string `json:"token"`
@@ -316,8 +315,8 @@ type Event struct {
 	// RequestID The `X-Request-Id` of the request, or `null` if there was no request.
 	RequestID nullable.Nullable[string] `json:"request_id"`
 
-	// Time When the change was made (RFC 3339, UTC).
-	Time time.Time `json:"time"`
+	// Time When the change was made (RFC 3339, UTC, always 27 characters).
+	Time string `json:"time"`
 
 	// TokenName The name of the token that was used, or that a log-in created. It is `""` if there was none.
 	TokenName string `json:"token_name"`
@@ -345,7 +344,7 @@ type Fault struct {
 	// Adding or removing a code is a breaking change.
 	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+	// - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 	// - `duplicate_member`: the object has this member more than once.
 	// - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 	// - `required`: the member is missing.
@@ -376,7 +375,7 @@ type Fault struct {
 // Adding or removing a code is a breaking change.
 // Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+// - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 // - `duplicate_member`: the object has this member more than once.
 // - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 // - `required`: the member is missing.
@@ -441,7 +440,7 @@ type Problem struct {
 	// Adding or removing a code is a breaking change.
 	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
+	// - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
 	// - `malformed_header`: a header does not have the form that its RFC defines.
 	// - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 	// - `invalid_credentials`: no active user has this name and password.
@@ -488,7 +487,7 @@ type Problem struct {
 // Adding or removing a code is a breaking change.
 // Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
+// - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
 // - `malformed_header`: a header does not have the form that its RFC defines.
 // - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 // - `invalid_credentials`: no active user has this name and password.
@@ -577,8 +576,8 @@ type UserInfo struct {
 	// ClientIP The IP address from which the user was created, or `null` if the command line or the server itself created the user.
 	ClientIP nullable.Nullable[string] `json:"client_ip"`
 
-	// CreateTime When the user was created (RFC 3339, UTC).
-	CreateTime time.Time `json:"create_time"`
+	// CreateTime When the user was created (RFC 3339, UTC, always 27 characters).
+	CreateTime string `json:"create_time"`
 
 	// Email The e-mail address, exactly as it was given, or `null` if the user has none.
 	Email nullable.Nullable[string] `json:"email"`
@@ -713,6 +712,17 @@ type ListAdministratorsParams struct {
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
 
+// DeleteAdministratorParams defines parameters for DeleteAdministrator.
+type DeleteAdministratorParams struct {
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// The comparison is strong. `*` stands for any version.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// `*` stands for any version.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
 	// Query List only users who have this text in their name, e-mail address or phone, in any letter case.
@@ -728,17 +738,21 @@ type ListUsersParams struct {
 
 // DeleteUserParams defines parameters for DeleteUser.
 type DeleteUserParams struct {
-	// IfMatch Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
-	// IfNoneMatch Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// The comparison is strong. `*` stands for any version.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
 	// IfNoneMatch Return 304 if the user still has one of these versions (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *EntityTags `json:"If-None-Match,omitempty"`
@@ -746,11 +760,11 @@ type GetUserParams struct {
 
 // UpdateUserParams defines parameters for UpdateUser.
 type UpdateUserParams struct {
-	// IfMatch Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
-	// IfNoneMatch Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
@@ -762,6 +776,17 @@ type ListUserEventsParams struct {
 
 	// PageSize The number of entries on a page.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+}
+
+// ChangePasswordParams defines parameters for ChangePassword.
+type ChangePasswordParams struct {
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// The comparison is strong. `*` stands for any version.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// `*` stands for any version.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // CreateAdministratorJSONRequestBody defines body for CreateAdministrator for application/json ContentType.
@@ -792,7 +817,7 @@ type ServerInterface interface {
 	CreateAdministrator(ctx echo.Context) error
 	// DeleteAdministrator Dismiss an administrator
 	// (DELETE /openapi/v1/administrators/{user_id})
-	DeleteAdministrator(ctx echo.Context, userID UserIDInPath) error
+	DeleteAdministrator(ctx echo.Context, userID UserIDInPath, params DeleteAdministratorParams) error
 	// DeleteAuthToken Log out
 	// (DELETE /openapi/v1/auth-token)
 	DeleteAuthToken(ctx echo.Context) error
@@ -822,7 +847,7 @@ type ServerInterface interface {
 	ListUserEvents(ctx echo.Context, userID UserIDInPath, params ListUserEventsParams) error
 	// ChangePassword Change the password of a user
 	// (PUT /openapi/v1/users/{user_id}/changepwd)
-	ChangePassword(ctx echo.Context, userID UserIDInPath) error
+	ChangePassword(ctx echo.Context, userID UserIDInPath, params ChangePasswordParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -882,8 +907,43 @@ func (w *ServerInterfaceWrapper) DeleteAdministrator(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteAdministratorParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DeleteAdministrator(ctx, userID)
+	err = w.Handler.DeleteAdministrator(ctx, userID, params)
 	return err
 }
 
@@ -1021,6 +1081,21 @@ func (w *ServerInterfaceWrapper) GetUser(ctx echo.Context) error {
 	var params GetUserParams
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
 	// ------------- Optional header parameter "If-None-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
 		var IfNoneMatch EntityTags
@@ -1136,8 +1211,43 @@ func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangePasswordParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ChangePassword(ctx, userID)
+	err = w.Handler.ChangePassword(ctx, userID, params)
 	return err
 }
 
@@ -1389,6 +1499,7 @@ type UnauthorizedApplicationProblemPlusJSONResponse struct {
 }
 
 type UnsupportedMediaTypeResponseHeaders struct {
+	Accept         *string
 	AcceptEncoding *string
 	XRequestID     string
 }
@@ -1542,6 +1653,7 @@ type CreateAdministratorResponseObject interface {
 }
 
 type CreateAdministrator201ResponseHeaders struct {
+	Location   string
 	XRequestID string
 }
 
@@ -1557,6 +1669,7 @@ func (response CreateAdministrator201JSONResponse) VisitCreateAdministratorRespo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -1677,6 +1790,9 @@ func (response CreateAdministrator415ApplicationProblemPlusJSONResponse) VisitCr
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}
@@ -1758,6 +1874,7 @@ func (response CreateAdministrator503ApplicationProblemPlusJSONResponse) VisitCr
 
 type DeleteAdministratorRequestObject struct {
 	UserID UserIDInPath `json:"user_id"`
+	Params DeleteAdministratorParams
 }
 
 type DeleteAdministratorResponseObject interface {
@@ -1776,6 +1893,23 @@ func (response DeleteAdministrator204Response) VisitDeleteAdministratorResponse(
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
+}
+
+type DeleteAdministrator400ApplicationProblemPlusJSONResponse struct {
+	MalformedHeaderApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAdministrator400ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type DeleteAdministrator401ApplicationProblemPlusJSONResponse struct {
@@ -1843,6 +1977,23 @@ func (response DeleteAdministrator409ApplicationProblemPlusJSONResponse) VisitDe
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAdministrator412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAdministrator412ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(412)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2102,6 +2253,9 @@ func (response CreateAuthToken415ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}
@@ -2291,6 +2445,9 @@ func (response ChangeOwnPassword415ApplicationProblemPlusJSONResponse) VisitChan
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}
@@ -2634,6 +2791,9 @@ func (response CreateUser415ApplicationProblemPlusJSONResponse) VisitCreateUserR
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}
@@ -2993,6 +3153,23 @@ func (response GetUser404ApplicationProblemPlusJSONResponse) VisitGetUserRespons
 	return err
 }
 
+type GetUser412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response GetUser412ApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetUser429ApplicationProblemPlusJSONResponse struct {
 	TooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -3209,6 +3386,9 @@ func (response UpdateUser415ApplicationProblemPlusJSONResponse) VisitUpdateUserR
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}
@@ -3443,6 +3623,7 @@ func (response ListUserEvents503ApplicationProblemPlusJSONResponse) VisitListUse
 
 type ChangePasswordRequestObject struct {
 	UserID UserIDInPath `json:"user_id"`
+	Params ChangePasswordParams
 	Body   *ChangePasswordJSONRequestBody
 }
 
@@ -3473,7 +3654,7 @@ func (response ChangePassword200JSONResponse) VisitChangePasswordResponse(w http
 }
 
 type ChangePassword400ApplicationProblemPlusJSONResponse struct {
-	MalformedBodyApplicationProblemPlusJSONResponse
+	BadRequestApplicationProblemPlusJSONResponse
 }
 
 func (response ChangePassword400ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
@@ -3541,6 +3722,23 @@ func (response ChangePassword404ApplicationProblemPlusJSONResponse) VisitChangeP
 	return err
 }
 
+type ChangePassword412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword412ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ChangePassword413ApplicationProblemPlusJSONResponse struct {
 	ContentTooLargeApplicationProblemPlusJSONResponse
 }
@@ -3569,6 +3767,9 @@ func (response ChangePassword415ApplicationProblemPlusJSONResponse) VisitChangeP
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Accept != nil {
+		w.Header().Set("Accept", fmt.Sprint(*response.Headers.Accept))
+	}
 	if response.Headers.AcceptEncoding != nil {
 		w.Header().Set("Accept-Encoding", fmt.Sprint(*response.Headers.AcceptEncoding))
 	}
@@ -3775,10 +3976,11 @@ func (sh *strictHandler) CreateAdministrator(ctx echo.Context) error {
 }
 
 // DeleteAdministrator operation middleware
-func (sh *strictHandler) DeleteAdministrator(ctx echo.Context, userID UserIDInPath) error {
+func (sh *strictHandler) DeleteAdministrator(ctx echo.Context, userID UserIDInPath, params DeleteAdministratorParams) error {
 	var request DeleteAdministratorRequestObject
 
 	request.UserID = userID
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.DeleteAdministrator(ctx.Request().Context(), request.(DeleteAdministratorRequestObject))
@@ -4116,10 +4318,11 @@ func (sh *strictHandler) ListUserEvents(ctx echo.Context, userID UserIDInPath, p
 }
 
 // ChangePassword operation middleware
-func (sh *strictHandler) ChangePassword(ctx echo.Context, userID UserIDInPath) error {
+func (sh *strictHandler) ChangePassword(ctx echo.Context, userID UserIDInPath, params ChangePasswordParams) error {
 	var request ChangePasswordRequestObject
 
 	request.UserID = userID
+	request.Params = params
 
 	var body ChangePasswordJSONRequestBody
 	var err error

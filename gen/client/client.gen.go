@@ -188,7 +188,7 @@ type AppointAdministrator struct {
 
 // AuthToken A token, and when it expires.
 type AuthToken struct {
-	// ExpiresAt When the token expires (RFC 3339, UTC).
+	// ExpiresAt When the token expires (RFC 3339, UTC, always 27 characters).
 	ExpiresAt time.Time `json:"expires_at"`
 
 	// Token The token to send in `Authorization`. Keep it secret.
@@ -316,7 +316,7 @@ type Event struct {
 	// RequestID The `X-Request-Id` of the request, or `null` if there was no request.
 	RequestID nullable.Nullable[string] `json:"request_id"`
 
-	// Time When the change was made (RFC 3339, UTC).
+	// Time When the change was made (RFC 3339, UTC, always 27 characters).
 	Time time.Time `json:"time"`
 
 	// TokenName The name of the token that was used, or that a log-in created. It is `""` if there was none.
@@ -345,7 +345,7 @@ type Fault struct {
 	// Adding or removing a code is a breaking change.
 	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+	// - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 	// - `duplicate_member`: the object has this member more than once.
 	// - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 	// - `required`: the member is missing.
@@ -376,7 +376,7 @@ type Fault struct {
 // Adding or removing a code is a breaking change.
 // Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+// - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 // - `duplicate_member`: the object has this member more than once.
 // - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 // - `required`: the member is missing.
@@ -441,7 +441,7 @@ type Problem struct {
 	// Adding or removing a code is a breaking change.
 	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 	//
-	// - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
+	// - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
 	// - `malformed_header`: a header does not have the form that its RFC defines.
 	// - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 	// - `invalid_credentials`: no active user has this name and password.
@@ -488,7 +488,7 @@ type Problem struct {
 // Adding or removing a code is a breaking change.
 // Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
 //
-// - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
+// - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
 // - `malformed_header`: a header does not have the form that its RFC defines.
 // - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 // - `invalid_credentials`: no active user has this name and password.
@@ -577,7 +577,7 @@ type UserInfo struct {
 	// ClientIP The IP address from which the user was created, or `null` if the command line or the server itself created the user.
 	ClientIP nullable.Nullable[string] `json:"client_ip"`
 
-	// CreateTime When the user was created (RFC 3339, UTC).
+	// CreateTime When the user was created (RFC 3339, UTC, always 27 characters).
 	CreateTime time.Time `json:"create_time"`
 
 	// Email The e-mail address, exactly as it was given, or `null` if the user has none.
@@ -713,6 +713,17 @@ type ListAdministratorsParams struct {
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
 
+// DeleteAdministratorParams defines parameters for DeleteAdministrator.
+type DeleteAdministratorParams struct {
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// The comparison is strong. `*` stands for any version.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// `*` stands for any version.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
 	// Query List only users who have this text in their name, e-mail address or phone, in any letter case.
@@ -728,17 +739,21 @@ type ListUsersParams struct {
 
 // DeleteUserParams defines parameters for DeleteUser.
 type DeleteUserParams struct {
-	// IfMatch Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
-	// IfNoneMatch Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// The comparison is strong. `*` stands for any version.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
 	// IfNoneMatch Return 304 if the user still has one of these versions (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *EntityTags `json:"If-None-Match,omitempty"`
@@ -746,11 +761,11 @@ type GetUserParams struct {
 
 // UpdateUserParams defines parameters for UpdateUser.
 type UpdateUserParams struct {
-	// IfMatch Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
 	// The comparison is strong. `*` stands for any version.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
-	// IfNoneMatch Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
 	// `*` stands for any version.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
@@ -762,6 +777,17 @@ type ListUserEventsParams struct {
 
 	// PageSize The number of entries on a page.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+}
+
+// ChangePasswordParams defines parameters for ChangePassword.
+type ChangePasswordParams struct {
+	// IfMatch Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+	// The comparison is strong. `*` stands for any version.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+	// `*` stands for any version.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // CreateAdministratorJSONRequestBody defines body for CreateAdministrator for application/json ContentType.
@@ -904,7 +930,7 @@ type ClientInterface interface {
 	// - If the user is not an administrator, you get 404.
 	//
 	// Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
-	DeleteAdministrator(ctx context.Context, userID UserIDInPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteAdministrator(ctx context.Context, userID UserIDInPath, params *DeleteAdministratorParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteAuthToken Log out
 	//
@@ -1105,7 +1131,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /openapi/v1/users/{user_id}/changepwd (the `ChangePassword` operationId).
-	ChangePasswordWithBody(ctx context.Context, userID UserIDInPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ChangePasswordWithBody(ctx context.Context, userID UserIDInPath, params *ChangePasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangePassword Change the password of a user
 	//
@@ -1120,7 +1146,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PUT /openapi/v1/users/{user_id}/changepwd (the `ChangePassword` operationId).
-	ChangePassword(ctx context.Context, userID UserIDInPath, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ChangePassword(ctx context.Context, userID UserIDInPath, params *ChangePasswordParams, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ListAdministrators List administrators
@@ -1201,8 +1227,8 @@ func (c *Client) CreateAdministrator(ctx context.Context, body CreateAdministrat
 // - If the user is not an administrator, you get 404.
 //
 // Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
-func (c *Client) DeleteAdministrator(ctx context.Context, userID UserIDInPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteAdministratorRequest(c.Server, userID)
+func (c *Client) DeleteAdministrator(ctx context.Context, userID UserIDInPath, params *DeleteAdministratorParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAdministratorRequest(c.Server, userID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1542,8 +1568,8 @@ func (c *Client) ListUserEvents(ctx context.Context, userID UserIDInPath, params
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /openapi/v1/users/{user_id}/changepwd (the `ChangePassword` operationId).
-func (c *Client) ChangePasswordWithBody(ctx context.Context, userID UserIDInPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewChangePasswordRequestWithBody(c.Server, userID, contentType, body)
+func (c *Client) ChangePasswordWithBody(ctx context.Context, userID UserIDInPath, params *ChangePasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePasswordRequestWithBody(c.Server, userID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1567,8 +1593,8 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, userID UserIDInPath
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PUT /openapi/v1/users/{user_id}/changepwd (the `ChangePassword` operationId).
-func (c *Client) ChangePassword(ctx context.Context, userID UserIDInPath, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewChangePasswordRequest(c.Server, userID, body)
+func (c *Client) ChangePassword(ctx context.Context, userID UserIDInPath, params *ChangePasswordParams, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePasswordRequest(c.Server, userID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1698,7 +1724,7 @@ func NewCreateAdministratorRequestWithBody(server string, contentType string, bo
 }
 
 // NewDeleteAdministratorRequest constructs an http.Request for the DeleteAdministrator method
-func NewDeleteAdministratorRequest(server string, userID UserIDInPath) (*http.Request, error) {
+func NewDeleteAdministratorRequest(server string, userID UserIDInPath, params *DeleteAdministratorParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1726,6 +1752,32 @@ func NewDeleteAdministratorRequest(server string, userID UserIDInPath) (*http.Re
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -2049,15 +2101,26 @@ func NewGetUserRequest(server string, userID UserIDInPath, params *GetUserParams
 
 	if params != nil {
 
-		if params.IfNoneMatch != nil {
+		if params.IfMatch != nil {
 			var headerParam0 string
 
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("If-None-Match", headerParam0)
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -2212,18 +2275,18 @@ func NewListUserEventsRequest(server string, userID UserIDInPath, params *ListUs
 }
 
 // NewChangePasswordRequest calls the generic ChangePassword builder with application/json body
-func NewChangePasswordRequest(server string, userID UserIDInPath, body ChangePasswordJSONRequestBody) (*http.Request, error) {
+func NewChangePasswordRequest(server string, userID UserIDInPath, params *ChangePasswordParams, body ChangePasswordJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewChangePasswordRequestWithBody(server, userID, "application/json", bodyReader)
+	return NewChangePasswordRequestWithBody(server, userID, params, "application/json", bodyReader)
 }
 
 // NewChangePasswordRequestWithBody constructs an http.Request for the ChangePassword method, with any body, and a specified content type
-func NewChangePasswordRequestWithBody(server string, userID UserIDInPath, contentType string, body io.Reader) (*http.Request, error) {
+func NewChangePasswordRequestWithBody(server string, userID UserIDInPath, params *ChangePasswordParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2254,6 +2317,32 @@ func NewChangePasswordRequestWithBody(server string, userID UserIDInPath, conten
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
+	}
 
 	return req, nil
 }
@@ -2354,7 +2443,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
-	DeleteAdministratorWithResponse(ctx context.Context, userID UserIDInPath, reqEditors ...RequestEditorFn) (*DeleteAdministratorResponse, error)
+	DeleteAdministratorWithResponse(ctx context.Context, userID UserIDInPath, params *DeleteAdministratorParams, reqEditors ...RequestEditorFn) (*DeleteAdministratorResponse, error)
 
 	// DeleteAuthTokenWithResponse Log out
 	//
@@ -2565,7 +2654,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /openapi/v1/users/{user_id}/changepwd (the `ChangePassword` operationId).
-	ChangePasswordWithBodyWithResponse(ctx context.Context, userID UserIDInPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
+	ChangePasswordWithBodyWithResponse(ctx context.Context, userID UserIDInPath, params *ChangePasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
 
 	// ChangePasswordWithResponse Change the password of a user
 	//
@@ -2580,7 +2669,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /openapi/v1/users/{user_id}/changepwd (the `ChangePassword` operationId).
-	ChangePasswordWithResponse(ctx context.Context, userID UserIDInPath, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
+	ChangePasswordWithResponse(ctx context.Context, userID UserIDInPath, params *ChangePasswordParams, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
 }
 
 // ListAdministratorsResponse200Headers the declared response headers of an HTTP 200 response for ListAdministrators
@@ -2720,6 +2809,7 @@ func (r ListAdministratorsResponse) ContentType() string {
 
 // CreateAdministratorResponse201Headers the declared response headers of an HTTP 201 response for CreateAdministrator
 type CreateAdministratorResponse201Headers struct {
+	Location   string
 	XRequestID string
 }
 
@@ -2756,6 +2846,7 @@ type CreateAdministratorResponse413Headers struct {
 
 // CreateAdministratorResponse415Headers the declared response headers of an HTTP 415 response for CreateAdministrator
 type CreateAdministratorResponse415Headers struct {
+	Accept         *string
 	AcceptEncoding *string
 	XRequestID     string
 }
@@ -2929,6 +3020,11 @@ type DeleteAdministratorResponse204Headers struct {
 	XRequestID string
 }
 
+// DeleteAdministratorResponse400Headers the declared response headers of an HTTP 400 response for DeleteAdministrator
+type DeleteAdministratorResponse400Headers struct {
+	XRequestID string
+}
+
 // DeleteAdministratorResponse401Headers the declared response headers of an HTTP 401 response for DeleteAdministrator
 type DeleteAdministratorResponse401Headers struct {
 	WWWAuthenticate string
@@ -2947,6 +3043,11 @@ type DeleteAdministratorResponse404Headers struct {
 
 // DeleteAdministratorResponse409Headers the declared response headers of an HTTP 409 response for DeleteAdministrator
 type DeleteAdministratorResponse409Headers struct {
+	XRequestID string
+}
+
+// DeleteAdministratorResponse412Headers the declared response headers of an HTTP 412 response for DeleteAdministrator
+type DeleteAdministratorResponse412Headers struct {
 	XRequestID string
 }
 
@@ -2970,6 +3071,8 @@ type DeleteAdministratorResponse503Headers struct {
 type DeleteAdministratorResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *MalformedHeader
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
@@ -2978,6 +3081,8 @@ type DeleteAdministratorResponse struct {
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *LastAdministrator
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *PreconditionFailed
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2986,6 +3091,8 @@ type DeleteAdministratorResponse struct {
 	ApplicationProblemJSON503 *ServiceUnavailable
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteAdministratorResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteAdministratorResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteAdministratorResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
@@ -2994,12 +3101,19 @@ type DeleteAdministratorResponse struct {
 	Headers404 *DeleteAdministratorResponse404Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *DeleteAdministratorResponse409Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *DeleteAdministratorResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteAdministratorResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DeleteAdministratorResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteAdministratorResponse503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteAdministratorResponse) GetApplicationProblemJSON400() *MalformedHeader {
+	return r.ApplicationProblemJSON400
 }
 
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
@@ -3020,6 +3134,11 @@ func (r DeleteAdministratorResponse) GetApplicationProblemJSON404() *NotFound {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r DeleteAdministratorResponse) GetApplicationProblemJSON409() *LastAdministrator {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DeleteAdministratorResponse) GetApplicationProblemJSON412() *PreconditionFailed {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -3203,6 +3322,7 @@ type CreateAuthTokenResponse413Headers struct {
 
 // CreateAuthTokenResponse415Headers the declared response headers of an HTTP 415 response for CreateAuthToken
 type CreateAuthTokenResponse415Headers struct {
+	Accept         *string
 	AcceptEncoding *string
 	XRequestID     string
 }
@@ -3372,6 +3492,7 @@ type ChangeOwnPasswordResponse413Headers struct {
 
 // ChangeOwnPasswordResponse415Headers the declared response headers of an HTTP 415 response for ChangeOwnPassword
 type ChangeOwnPasswordResponse415Headers struct {
+	Accept         *string
 	AcceptEncoding *string
 	XRequestID     string
 }
@@ -3691,6 +3812,7 @@ type CreateUserResponse413Headers struct {
 
 // CreateUserResponse415Headers the declared response headers of an HTTP 415 response for CreateUser
 type CreateUserResponse415Headers struct {
+	Accept         *string
 	AcceptEncoding *string
 	XRequestID     string
 }
@@ -4048,6 +4170,11 @@ type GetUserResponse404Headers struct {
 	XRequestID string
 }
 
+// GetUserResponse412Headers the declared response headers of an HTTP 412 response for GetUser
+type GetUserResponse412Headers struct {
+	XRequestID string
+}
+
 // GetUserResponse429Headers the declared response headers of an HTTP 429 response for GetUser
 type GetUserResponse429Headers struct {
 	RetryAfter int
@@ -4076,6 +4203,8 @@ type GetUserResponse struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *PreconditionFailed
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -4092,6 +4221,8 @@ type GetUserResponse struct {
 	Headers401 *GetUserResponse401Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetUserResponse404Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *GetUserResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetUserResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -4118,6 +4249,11 @@ func (r GetUserResponse) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetUserResponse) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r GetUserResponse) GetApplicationProblemJSON412() *PreconditionFailed {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -4207,6 +4343,7 @@ type UpdateUserResponse413Headers struct {
 
 // UpdateUserResponse415Headers the declared response headers of an HTTP 415 response for UpdateUser
 type UpdateUserResponse415Headers struct {
+	Accept         *string
 	AcceptEncoding *string
 	XRequestID     string
 }
@@ -4559,6 +4696,11 @@ type ChangePasswordResponse404Headers struct {
 	XRequestID string
 }
 
+// ChangePasswordResponse412Headers the declared response headers of an HTTP 412 response for ChangePassword
+type ChangePasswordResponse412Headers struct {
+	XRequestID string
+}
+
 // ChangePasswordResponse413Headers the declared response headers of an HTTP 413 response for ChangePassword
 type ChangePasswordResponse413Headers struct {
 	XRequestID string
@@ -4566,6 +4708,7 @@ type ChangePasswordResponse413Headers struct {
 
 // ChangePasswordResponse415Headers the declared response headers of an HTTP 415 response for ChangePassword
 type ChangePasswordResponse415Headers struct {
+	Accept         *string
 	AcceptEncoding *string
 	XRequestID     string
 }
@@ -4598,13 +4741,15 @@ type ChangePasswordResponse struct {
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *ChangedPassword
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationProblemJSON400 *MalformedBody
+	ApplicationProblemJSON400 *BadRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *ForbiddenChange
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *PreconditionFailed
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *ContentTooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -4627,6 +4772,8 @@ type ChangePasswordResponse struct {
 	Headers403 *ChangePasswordResponse403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *ChangePasswordResponse404Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *ChangePasswordResponse412Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *ChangePasswordResponse413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
@@ -4647,7 +4794,7 @@ func (r ChangePasswordResponse) GetJSON200() *ChangedPassword {
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r ChangePasswordResponse) GetApplicationProblemJSON400() *MalformedBody {
+func (r ChangePasswordResponse) GetApplicationProblemJSON400() *BadRequest {
 	return r.ApplicationProblemJSON400
 }
 
@@ -4664,6 +4811,11 @@ func (r ChangePasswordResponse) GetApplicationProblemJSON403() *ForbiddenChange 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r ChangePasswordResponse) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r ChangePasswordResponse) GetApplicationProblemJSON412() *PreconditionFailed {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -4795,8 +4947,8 @@ func (c *ClientWithResponses) CreateAdministratorWithResponse(ctx context.Contex
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
-func (c *ClientWithResponses) DeleteAdministratorWithResponse(ctx context.Context, userID UserIDInPath, reqEditors ...RequestEditorFn) (*DeleteAdministratorResponse, error) {
-	rsp, err := c.DeleteAdministrator(ctx, userID, reqEditors...)
+func (c *ClientWithResponses) DeleteAdministratorWithResponse(ctx context.Context, userID UserIDInPath, params *DeleteAdministratorParams, reqEditors ...RequestEditorFn) (*DeleteAdministratorResponse, error) {
+	rsp, err := c.DeleteAdministrator(ctx, userID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -5090,8 +5242,8 @@ func (c *ClientWithResponses) ListUserEventsWithResponse(ctx context.Context, us
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /openapi/v1/users/{user_id}/changepwd (the `ChangePassword` operationId).
-func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Context, userID UserIDInPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
-	rsp, err := c.ChangePasswordWithBody(ctx, userID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Context, userID UserIDInPath, params *ChangePasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
+	rsp, err := c.ChangePasswordWithBody(ctx, userID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -5111,8 +5263,8 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /openapi/v1/users/{user_id}/changepwd (the `ChangePassword` operationId).
-func (c *ClientWithResponses) ChangePasswordWithResponse(ctx context.Context, userID UserIDInPath, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
-	rsp, err := c.ChangePassword(ctx, userID, body, reqEditors...)
+func (c *ClientWithResponses) ChangePasswordWithResponse(ctx context.Context, userID UserIDInPath, params *ChangePasswordParams, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
+	rsp, err := c.ChangePassword(ctx, userID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -5384,6 +5536,13 @@ func ParseCreateAdministratorResponse(rsp *http.Response) (*CreateAdministratorR
 	switch {
 	case rsp.StatusCode == 201:
 		var headers CreateAdministratorResponse201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -5461,6 +5620,13 @@ func ParseCreateAdministratorResponse(rsp *http.Response) (*CreateAdministratorR
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers CreateAdministratorResponse415Headers
+		if values := rsp.Header.Values("Accept"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Accept = &value
+		}
 		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -5552,6 +5718,13 @@ func ParseDeleteAdministratorResponse(rsp *http.Response) (*DeleteAdministratorR
 	case rsp.StatusCode == 204:
 		break // No content-type
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest MalformedHeader
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest Unauthorized
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5579,6 +5752,13 @@ func ParseDeleteAdministratorResponse(rsp *http.Response) (*DeleteAdministratorR
 			return nil, err
 		}
 		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest TooManyRequests
@@ -5614,6 +5794,16 @@ func ParseDeleteAdministratorResponse(rsp *http.Response) (*DeleteAdministratorR
 			headers.XRequestID = value
 		}
 		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteAdministratorResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteAdministratorResponse401Headers
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
@@ -5661,6 +5851,16 @@ func ParseDeleteAdministratorResponse(rsp *http.Response) (*DeleteAdministratorR
 			headers.XRequestID = value
 		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 412:
+		var headers DeleteAdministratorResponse412Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers412 = &headers
 	case rsp.StatusCode == 429:
 		var headers DeleteAdministratorResponse429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5980,6 +6180,13 @@ func ParseCreateAuthTokenResponse(rsp *http.Response) (*CreateAuthTokenResponse,
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers CreateAuthTokenResponse415Headers
+		if values := rsp.Header.Values("Accept"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Accept = &value
+		}
 		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -6200,6 +6407,13 @@ func ParseChangeOwnPasswordResponse(rsp *http.Response) (*ChangeOwnPasswordRespo
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers ChangeOwnPasswordResponse415Headers
+		if values := rsp.Header.Values("Accept"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Accept = &value
+		}
 		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -6606,6 +6820,13 @@ func ParseCreateUserResponse(rsp *http.Response) (*CreateUserResponse, error) {
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers CreateUserResponse415Headers
+		if values := rsp.Header.Values("Accept"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Accept = &value
+		}
 		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -6934,6 +7155,13 @@ func ParseGetUserResponse(rsp *http.Response) (*GetUserResponse, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -7029,6 +7257,16 @@ func ParseGetUserResponse(rsp *http.Response) (*GetUserResponse, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 412:
+		var headers GetUserResponse412Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers412 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetUserResponse429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -7275,6 +7513,13 @@ func ParseUpdateUserResponse(rsp *http.Response) (*UpdateUserResponse, error) {
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers UpdateUserResponse415Headers
+		if values := rsp.Header.Values("Accept"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Accept = &value
+		}
 		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -7550,7 +7795,7 @@ func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, e
 		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest MalformedBody
+		var dest BadRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7576,6 +7821,13 @@ func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, e
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest ContentTooLarge
@@ -7679,6 +7931,16 @@ func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, e
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 412:
+		var headers ChangePasswordResponse412Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers412 = &headers
 	case rsp.StatusCode == 413:
 		var headers ChangePasswordResponse413Headers
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
@@ -7691,6 +7953,13 @@ func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, e
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers ChangePasswordResponse415Headers
+		if values := rsp.Header.Values("Accept"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Accept = &value
+		}
 		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

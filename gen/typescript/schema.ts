@@ -390,7 +390,7 @@ export interface components {
             origion: string | null;
             /**
              * Format: date-time
-             * @description When the user was created (RFC 3339, UTC).
+             * @description When the user was created (RFC 3339, UTC, always 27 characters).
              */
             create_time: string;
             /** @description The IP address from which the user was created, or `null` if the command line or the server itself created the user. */
@@ -468,7 +468,7 @@ export interface components {
             token: string;
             /**
              * Format: date-time
-             * @description When the token expires (RFC 3339, UTC).
+             * @description When the token expires (RFC 3339, UTC, always 27 characters).
              */
             expires_at: string;
         };
@@ -487,7 +487,7 @@ export interface components {
             event_id: number;
             /**
              * Format: date-time
-             * @description When the change was made (RFC 3339, UTC).
+             * @description When the change was made (RFC 3339, UTC, always 27 characters).
              */
             time: string;
             /**
@@ -537,7 +537,7 @@ export interface components {
          *     Adding or removing a code is a breaking change.
          *     Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
          *
-         *     - `malformed_json`: the body is not one JSON text in UTF-8, or an object in it has a member twice.
+         *     - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
          *     - `malformed_header`: a header does not have the form that its RFC defines.
          *     - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
          *     - `invalid_credentials`: no active user has this name and password.
@@ -581,7 +581,7 @@ export interface components {
          *     Adding or removing a code is a breaking change.
          *     Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
          *
-         *     - `syntax`: the body stops being JSON at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
+         *     - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
          *     - `duplicate_member`: the object has this member more than once.
          *     - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
          *     - `required`: the member is missing.
@@ -599,7 +599,7 @@ export interface components {
         FaultCode: "syntax" | "duplicate_member" | "unknown_member" | "required" | "type" | "null" | "min_length" | "max_length" | "minimum" | "maximum" | "pattern" | "format" | "repeated" | "mismatch" | "taken" | "not_allowed";
     };
     responses: {
-        /** @description The body is not valid JSON (`malformed_json`), or a header is malformed (`malformed_header`). */
+        /** @description The body is not valid JSON, or nested too deep (`malformed_json`), or a header is malformed (`malformed_header`). */
         BadRequest: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -609,7 +609,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body is not valid JSON (`malformed_json`). */
+        /** @description The body is not valid JSON, or nested too deep (`malformed_json`). */
         MalformedBody: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -945,6 +945,8 @@ export interface components {
         /** @description The body is not `application/json` in UTF-8, or it has a `Content-Encoding` (`unsupported_media_type`). */
         UnsupportedMediaType: {
             headers: {
+                /** @description Present if the server refuses the request because of its media type (RFC 9110 §15.5.16). */
+                Accept?: "application/json";
                 /** @description Present if the server refuses the request because of its `Content-Encoding` (RFC 9110 §15.5.16). */
                 "Accept-Encoding"?: "identity";
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -956,7 +958,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:unsupported_media_type",
                  *       "title": "Unsupported media type",
                  *       "status": 415,
-                 *       "detail": "Send Content-Type: application/json in UTF-8, without Content-Encoding.",
+                 *       "detail": "Send Content-Type: application/json, with charset=utf-8 or none, and no Content-Encoding.",
                  *       "code": "unsupported_media_type",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -1062,12 +1064,12 @@ export interface components {
          */
         PageSize: number;
         /**
-         * @description Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+         * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
          *     The comparison is strong. `*` stands for any version.
          */
         IfMatch: components["schemas"]["EntityTags"];
         /**
-         * @description Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+         * @description Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
          *     `*` stands for any version.
          */
         IfNoneMatch: components["schemas"]["EntityTags"];
@@ -1174,6 +1176,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+                 *     The comparison is strong. `*` stands for any version.
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
                  * @description Return 304 if the user still has one of these versions (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
                  */
@@ -1214,6 +1221,7 @@ export interface operations {
             400: components["responses"]["MalformedHeader"];
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -1224,12 +1232,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+                 * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
                  *     The comparison is strong. `*` stands for any version.
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+                 * @description Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -1279,12 +1287,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Change the user only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+                 * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
                  *     The comparison is strong. `*` stands for any version.
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description Change the user only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+                 * @description Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
                  *     `*` stands for any version.
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -1323,7 +1331,18 @@ export interface operations {
     changePassword: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+                 *     The comparison is strong. `*` stands for any version.
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+                 *     `*` stands for any version.
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description The id of a user, in decimal digits.
@@ -1350,10 +1369,11 @@ export interface operations {
                     "application/json": components["schemas"]["ChangedPassword"];
                 };
             };
-            400: components["responses"]["MalformedBody"];
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["ForbiddenChange"];
             404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["InvalidRequest"];
@@ -1502,6 +1522,8 @@ export interface operations {
             /** @description The user is an administrator. */
             201: {
                 headers: {
+                    /** @description The path of the administrator. */
+                    Location: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1525,7 +1547,18 @@ export interface operations {
     deleteAdministrator: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Do this only if the user has one of these versions: otherwise 412 (RFC 9110 §13.1.1).
+                 *     The comparison is strong. `*` stands for any version.
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description Do this only if the user has none of these versions: otherwise 412 (RFC 9110 §13.1.2).
+                 *     `*` stands for any version.
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description The id of a user, in decimal digits.
@@ -1546,10 +1579,12 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["MalformedHeader"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["LastAdministrator"];
+            412: components["responses"]["PreconditionFailed"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

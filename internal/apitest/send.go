@@ -115,16 +115,57 @@ func (s *Server) SendCut(t testing.TB, head, body string) Answer {
 
 func (s *Server) sendRaw(t testing.TB, head, body string, then func(net.Conn) error) Answer {
 	t.Helper()
-	head = strings.ReplaceAll(strings.ReplaceAll(head, "TOKEN", s.Token), "\n", "\r\n") + "\r\n\r\n"
+	conn := s.Dial(t)
+	defer func() { require.NoError(t, conn.conn.Close()) }()
+	return conn.send(t, head, body, then)
+}
+
+// Conn is a connection to a server, for several requests. It is closed when the test ends.
+type Conn struct {
+	token    string
+	conn     net.Conn
+	received *bufio.Reader
+}
+
+// Dial opens a connection.
+func (s *Server) Dial(t testing.TB) *Conn {
+	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.NoError(t, err)
-	defer func() { require.NoError(t, conn.Close()) }()
-	_, err = io.WriteString(conn, head+body)
+	t.Cleanup(func() { _ = conn.Close() }) // SendRaw has closed it
+	return &Conn{s.Token, conn, bufio.NewReader(conn)}
+}
+
+// Send is [Server.SendRaw] on this connection. It sends the head and the body at once.
+func (c *Conn) Send(t testing.TB, head, body string) Answer {
+	t.Helper()
+	return c.send(t, head, body, func(net.Conn) error { return nil })
+}
+
+// Write sends bytes as they are.
+func (c *Conn) Write(t testing.TB, text string) {
+	t.Helper()
+	_, err := io.WriteString(c.conn, text)
 	require.NoError(t, err)
-	require.NoError(t, then(conn))
+}
+
+// RequireClosed waits until the server closes the connection. It fails if the server sends more,
+// or if the system resets the connection.
+func (c *Conn) RequireClosed(t testing.TB) {
+	t.Helper()
+	_, err := c.received.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+}
+
+func (c *Conn) send(t testing.TB, head, body string, then func(net.Conn) error) Answer {
+	t.Helper()
+	head = strings.ReplaceAll(strings.ReplaceAll(head, "TOKEN", c.token), "\n", "\r\n") + "\r\n\r\n"
+	_, err := io.WriteString(c.conn, head+body)
+	require.NoError(t, err)
+	require.NoError(t, then(c.conn))
 	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head + body)))
 	require.NoError(t, err)
-	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	response, err := http.ReadResponse(c.received, request)
 	require.NoError(t, err)
 	sent, err := io.ReadAll(request.Body)
 	if err != nil {

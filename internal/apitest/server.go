@@ -122,7 +122,7 @@ func (s *Server) serve(t testing.TB, server *http.Server) {
 	require.NoError(t, err)
 	s.URL = "http://" + listener.Addr().String()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(httpapi.NewListener(listener)) }()
 
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	s.client = NewClient(t, transport)

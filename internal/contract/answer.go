@@ -124,8 +124,11 @@ func (c *Contract) checkProblem(e Exchange) (code string, err error) {
 // undocumented are the headers that every answer may have without naming them.
 var undocumented = []string{"Date", "Content-Length", "Content-Type", "Cache-Control", "X-Content-Type-Options", "Connection"}
 
-// notUTC matches a time in an answer that does not end in Z.
-var notUTC = regexp.MustCompile(`"(create_time|time|expires_at)":"[^"]*[^"Z]"`)
+// timesSent finds the times in an answer, and timeForm is what each of them has to look like.
+var (
+	timesSent = regexp.MustCompile(`"(?:create_time|time|expires_at)":"([^"]*)"`)
+	timeForm  = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`)
+)
 
 // checkDocumented fails if the operation does not document the status, a header or the problem's
 // code.
@@ -146,8 +149,10 @@ func checkDocumented(described *openapi3.Operation, e Exchange, code string) err
 			return fmt.Errorf("%s is not documented", name)
 		}
 	}
-	if local := notUTC.Find(e.Received); local != nil {
-		return fmt.Errorf("%s is not in UTC", local)
+	for _, sent := range timesSent.FindAllSubmatch(e.Received, -1) {
+		if !timeForm.Match(sent[1]) {
+			return fmt.Errorf("the time %s is not in UTC with six fractional digits", sent[1])
+		}
 	}
 	if code != "" && !strings.Contains(*answer.Value.Description, "`"+code+"`") {
 		return fmt.Errorf("the description of %d does not name %s", e.Response.StatusCode, code)
@@ -161,7 +166,7 @@ func (c *Contract) findRoute(request *http.Request) (*routers.Route, map[string]
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	sent := request.URL.EscapedPath()
+	sent := NormalPath(request.URL.EscapedPath())
 	for template, item := range c.document.Paths.Map() {
 		// No router of the library accepts every spelling of a path that tests send.
 		matched, err := path.Match(strings.ReplaceAll(template, "{user_id}", "*"), sent)

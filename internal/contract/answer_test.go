@@ -11,7 +11,7 @@ import (
 
 const (
 	userBody = `{"user_id":2,"nick_name":"ada","email":null,"phone":"","is_active":null,"enterprise_id":"default",` +
-		`"origion":null,"create_time":"2026-11-23T12:00:00Z","client_ip":null}`
+		`"origion":null,"create_time":"2026-11-23T12:00:00.000000Z","client_ip":null}`
 	problemBody = `{"type":"urn:userapi:problem:not_found","title":"Not found","status":404,"detail":"","code":"not_found",` +
 		`"request_id":"4QZ6YKPDXWWWWOOHTCTGXV3JHS","errors":[]}`
 )
@@ -102,7 +102,10 @@ func TestCheckExchange(t *testing.T) {
 		"missing member":      getUser().with(replaced(`"phone":"",`, "")),
 		"type":                getUser().with(replaced(`"is_active":null`, `"is_active":"null"`)),
 		"null":                getUser().with(replaced(`"phone":""`, `"phone":null`)),
-		"local time":          getUser().with(replaced("00Z", "00+01:00")),
+		"local time":          getUser().with(replaced("000Z", "000+01:00")),
+		"no fraction":         getUser().with(replaced(".000000Z", "Z")),
+		"five digits":         getUser().with(replaced("0Z", "Z")),
+		"seven digits":        getUser().with(replaced("Z", "0Z")),
 		"password":            updateUser("{}").with(replaced("{", `{"password":"correct horse",`)),
 		"forbidden request":   updateUser(`{"phone":null}`),
 		"unknown member":      updateUser(`{"x":1}`),

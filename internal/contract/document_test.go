@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,24 @@ func TestContractIsValid(t *testing.T) {
 	require.Equal(t, password.MinLength, twin.MinLength)
 	require.Equal(t, *password.MaxLength, *twin.MaxLength)
 	require.Equal(t, password.Pattern, twin.Pattern)
+}
+
+// Every time in an example looks like the times in answers.
+func TestTimesHaveOneLength(t *testing.T) {
+	text, err := os.ReadFile("../../openapi.yaml")
+	require.NoError(t, err)
+	times := regexp.MustCompile(`\d{4}-\d\d-\d\dT[^\s'\x60]*`).FindAllString(string(text), -1)
+	require.NotEmpty(t, times)
+	for _, at := range times {
+		require.Regexp(t, `T\d\d:\d\d:\d\d\.\d{6}Z$`, at)
+	}
+	for name, schema := range document(t).Components.Schemas {
+		for member, property := range schema.Value.Properties {
+			if property.Value.Format == "date-time" {
+				require.Contains(t, property.Value.Description, "always 27 characters", "%s of %s", member, name)
+			}
+		}
+	}
 }
 
 // Clients can rely on answers: their members are always present, and strings and lists have bounds.

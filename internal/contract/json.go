@@ -1,11 +1,13 @@
 package contract
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -29,6 +31,11 @@ func decode(body []byte) (any, error) {
 	if !ok {
 		return nil, err
 	}
+	if errors.Is(err, tooDeep()) {
+		return nil, &Violation{Code: CodeMalformedJSON, Detail: depthDetail, Faults: []Fault{{
+			Pointer: pointer(syntax.JSONPointer.Tokens()), Code: FaultSyntax, Detail: depthDetail,
+		}}}
+	}
 	fault := Fault{
 		Pointer: pointer(syntax.JSONPointer.Tokens()),
 		Code:    FaultSyntax,
@@ -39,6 +46,17 @@ func decode(body []byte) (any, error) {
 	}
 	return nil, malformed(fault)
 }
+
+// depthDetail names the limit of the JSON library.
+const depthDetail = "Nest arrays and objects at most 10,000 deep."
+
+// tooDeep returns the error with which the JSON library refuses deeper nesting. It provokes the
+// error, because the library does not export it.
+var tooDeep = sync.OnceValue(func() error {
+	var value any
+	syntax, _ := errors.AsType[*jsontext.SyntacticError](json.Unmarshal(bytes.Repeat([]byte("["), 10_001), &value))
+	return syntax.Err
+})
 
 func malformed(fault Fault) error {
 	return &Violation{Code: CodeMalformedJSON, Faults: []Fault{fault}}

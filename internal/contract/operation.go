@@ -1,17 +1,16 @@
 package contract
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
-
-// mediaTypeJSON is the only media type of request bodies.
-const mediaTypeJSON = "application/json"
 
 // Operation is what the contract asks of the requests to one method of one path.
 type Operation struct {
@@ -25,6 +24,18 @@ type Operation struct {
 	queryNames   []string                    // sorted
 	body         *openapi3.Schema            // nil: the operation reads no body
 	bodyRequired bool
+}
+
+// unreserved matches a percent-encoded unreserved character: a letter, a digit, or one of -._~
+var unreserved = regexp.MustCompile(`%(?i:2[de]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\dae])`)
+
+// NormalPath decodes the unreserved characters of an escaped path, because both spellings are
+// the same path (RFC 3986 §2.3). Everything else stays, such as an encoded slash.
+func NormalPath(escaped string) string {
+	return unreserved.ReplaceAllStringFunc(escaped, func(triplet string) string {
+		character, _ := hex.DecodeString(triplet[1:]) // the expression matches two hexadecimal digits
+		return string(character)
+	})
 }
 
 // TakesBody reports whether the operation reads a body.
@@ -75,10 +86,10 @@ func (o *Operation) addParameter(p *openapi3.Parameter) error {
 }
 
 func (o *Operation) setBody(body *openapi3.RequestBody) error {
-	if len(body.Content) != 1 || body.Content[mediaTypeJSON] == nil {
+	if len(body.Content) != 1 || body.Content[MediaType] == nil {
 		return errors.New("only bodies in application/json are checked")
 	}
-	o.body, o.bodyRequired = body.Content[mediaTypeJSON].Schema.Value, body.Required
+	o.body, o.bodyRequired = body.Content[MediaType].Schema.Value, body.Required
 	if closed := o.body.AdditionalProperties.Has; closed == nil || *closed {
 		return errors.New("the schema of the body lets members pass that it does not name")
 	}

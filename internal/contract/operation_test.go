@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -38,4 +40,19 @@ func TestUncheckableOperationDoesNotLoad(t *testing.T) {
 
 func bodyMember(op *openapi3.Operation, name string) *openapi3.Schema {
 	return op.RequestBody.Value.Content["application/json"].Schema.Value.Properties[name].Value
+}
+
+// Only unreserved characters are the same if they are percent-encoded (RFC 3986 §2.3).
+func TestNormalPath(t *testing.T) {
+	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+	for b := range 256 {
+		for _, format := range []string{"/a%%%02Xb", "/a%%%02xb"} {
+			escaped := fmt.Sprintf(format, b)
+			want := escaped
+			if strings.IndexByte(unreserved, byte(b)) >= 0 {
+				want = "/a" + string(rune(b)) + "b"
+			}
+			require.Equal(t, want, NormalPath(escaped))
+		}
+	}
 }

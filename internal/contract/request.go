@@ -45,17 +45,27 @@ type Request struct {
 	Body     []byte // empty: the request has no body
 }
 
-// CheckMediaType fails with a [Violation] unless a body is sent as application/json in UTF-8
-// and without a content coding.
+// MediaType is the only media type of request bodies.
+const MediaType = "application/json"
+
+// CheckContentCoding fails with a [Violation] if a body is sent with a content coding.
+func CheckContentCoding(header http.Header) error {
+	if len(header["Content-Encoding"]) > 0 {
+		return &Violation{Code: CodeUnsupportedMediaType}
+	}
+	return nil
+}
+
+// CheckMediaType fails with a [Violation] unless a body is sent as [MediaType] in UTF-8.
 func CheckMediaType(header http.Header) error {
 	refused := &Violation{Code: CodeUnsupportedMediaType}
 	lines := header["Content-Type"]
-	if len(header["Content-Encoding"]) > 0 || len(lines) != 1 {
+	if len(lines) != 1 {
 		return refused
 	}
 	mediaType, parameters, err := mime.ParseMediaType(lines[0])
 	charset, named := parameters["charset"]
-	if err != nil || mediaType != mediaTypeJSON || named && !strings.EqualFold(charset, "utf-8") {
+	if err != nil || mediaType != MediaType || named && !strings.EqualFold(charset, "utf-8") {
 		return refused
 	}
 	return nil

@@ -30,9 +30,10 @@ func (s *Service) CreateAdministrator(ctx context.Context, p Principal, id UserI
 
 // DeleteAdministrator takes the role away from an administrator. Administrators and system
 // administrators may call it. It fails with [CodeNotFound] also if the user is not an
-// administrator, with [CodeOwnAccount] if the user is the principal, and with
-// [CodeLastAdministrator] if the user is the last active administrator of the enterprise.
-func (s *Service) DeleteAdministrator(ctx context.Context, p Principal, id UserID) error {
+// administrator, then with [CodePreconditionFailed] if cond does not hold, with
+// [CodeOwnAccount] if the user is the principal, and with [CodeLastAdministrator] if the user
+// is the last active administrator of the enterprise.
+func (s *Service) DeleteAdministrator(ctx context.Context, p Principal, id UserID, cond Condition) error {
 	_, err := s.Store.Change(ctx, p, id, func(facts Facts) (Change, error) {
 		now := s.Now()
 		if err := facts.allow(now, OperationDeleteAdministrator, FieldRole); err != nil {
@@ -40,6 +41,9 @@ func (s *Service) DeleteAdministrator(ctx context.Context, p Principal, id UserI
 		}
 		if facts.Target.Role != RoleAdministrator && !facts.isSelf() {
 			return Change{}, &Error{Code: CodeNotFound}
+		}
+		if !cond.Holds(facts.Target.Version) {
+			return Change{}, &Error{Code: CodePreconditionFailed}
 		}
 		if err := facts.checkNotSelfOrLast(); err != nil {
 			return Change{}, err

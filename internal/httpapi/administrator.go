@@ -28,15 +28,20 @@ func (s *Server) CreateAdministrator(ctx context.Context, r api.CreateAdministra
 		return nil, err
 	}
 	return api.CreateAdministrator201JSONResponse{
-		Body:    api.Administrator{UserID: r.Body.UserID, Eid: r.Body.Eid},
-		Headers: api.CreateAdministrator201ResponseHeaders{XRequestID: x.requestID},
+		Body: api.Administrator{UserID: r.Body.UserID, Eid: r.Body.Eid},
+		Headers: api.CreateAdministrator201ResponseHeaders{
+			Location:   "/openapi/v1/administrators/" + r.Body.UserID,
+			XRequestID: x.requestID,
+		},
 	}, nil
 }
 
 // DeleteAdministrator implements api.StrictServerInterface.
 func (s *Server) DeleteAdministrator(ctx context.Context, r api.DeleteAdministratorRequestObject) (api.DeleteAdministratorResponseObject, error) {
 	x := exchangeFrom(ctx)
-	if err := s.Directory.DeleteAdministrator(ctx, x.principal, directory.ParseUserID(r.UserID)); err != nil {
+	err := s.Directory.DeleteAdministrator(ctx, x.principal, directory.ParseUserID(r.UserID),
+		condition(r.Params.IfMatch, r.Params.IfNoneMatch))
+	if err != nil {
 		return nil, err
 	}
 	return api.DeleteAdministrator204Response{

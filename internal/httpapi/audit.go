@@ -30,7 +30,7 @@ func (s *Server) ListUserEvents(ctx context.Context, r api.ListUserEventsRequest
 func event(e directory.Event) api.Event {
 	answer := api.Event{
 		EventID:      e.ID,
-		Time:         e.At,
+		Time:         timestamp(e.At),
 		ActorID:      nullable.NewNullNullable[int32](),
 		TokenName:    e.TokenName,
 		UserID:       api.UserID(e.TargetID),

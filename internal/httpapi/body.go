@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -15,17 +16,62 @@ import (
 // shortBody is the length up to which memory for a body is allocated before it arrives, in bytes.
 const shortBody = 4 << 10
 
+// closed is the value of Connection that ends the connection after the answer.
+var closed = []string{"close"}
+
+// watchedBody is the body of a request.
+type watchedBody struct {
+	io.ReadCloser
+	ended bool // the body was read to its end
+}
+
+// Read implements io.Reader.
+func (b *watchedBody) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	b.ended = b.ended || errors.Is(err, io.EOF)
+	return n, err
+}
+
+// doNotWaitForBody lets the server send a refusal before the body has arrived: net/http waits
+// for the body unless the connection ends after the answer. The connection stays open if the
+// body was read, or if it is not chunked and has arrived.
+func doNotWaitForBody(c echo.Context) {
+	r, w := c.Request(), c.Response()
+	if r.ContentLength == 0 {
+		return
+	}
+	body := &watchedBody{ReadCloser: r.Body}
+	r.Body = body
+	w.Header()[echo.HeaderConnection] = closed
+	w.Before(func() {
+		if body.ended || discard(body, r, w) {
+			w.Header().Del(echo.HeaderConnection)
+		}
+	})
+}
+
+// discard reads a body to its end and reports whether it has arrived and is not too long. Do not
+// call it after the end: net/http then reads the next request, which the deadline would break.
+func discard(body io.Reader, r *http.Request, w http.ResponseWriter) bool {
+	chunked := r.ContentLength < 0       // a failed read would break it, and net/http could not read on
+	asks := r.Header.Get("Expect") != "" // reading would ask the client for the body
+	connection := http.NewResponseController(w)
+	// With this deadline, a connection of NewListener does not wait.
+	if chunked || asks || connection.SetReadDeadline(time.Unix(1, 0)) != nil {
+		return false
+	}
+	if _, err := io.CopyN(io.Discard, body, contract.MaxBody+1); errors.Is(err, io.EOF) {
+		return true // net/http has removed the deadline
+	}
+	// After the answer, net/http reads on before it closes the connection: a client that still
+	// sends its body would not see the answer otherwise.
+	_ = connection.SetReadDeadline(time.Now().Add(readTimeout)) // it fails only if the connection is closed
+	return false
+}
+
 // readBody returns the body. It returns nil if the length is 0 or a chunked body is empty. If
 // there is a body, it checks the media type before it reads the body.
 func readBody(r *http.Request, w http.ResponseWriter) ([]byte, error) {
-	body, err := readWhole(r, w)
-	if err == nil {
-		w.Header().Del(echo.HeaderConnection)
-	}
-	return body, err
-}
-
-func readWhole(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
@@ -37,10 +83,12 @@ func readWhole(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 		}
 		sent = io.NopCloser(chunked)
 	}
+	if err := contract.CheckContentCoding(r.Header); err != nil {
+		w.Header().Set(echo.HeaderAcceptEncoding, "identity")
+		return nil, err
+	}
 	if err := contract.CheckMediaType(r.Header); err != nil {
-		if len(r.Header[echo.HeaderContentEncoding]) > 0 {
-			w.Header().Set(echo.HeaderAcceptEncoding, "identity")
-		}
+		w.Header().Set(echo.HeaderAccept, contract.MediaType)
 		return nil, err
 	}
 	if r.ContentLength > contract.MaxBody {

@@ -71,6 +71,48 @@ func TestMalformedJSON(t *testing.T) {
 	require.Equal(t, 400, s.Send(t, "POST", "/openapi/v1/users", "").Status, "a body is required")
 }
 
+// JSON may be nested 10,000 deep, as the contract says. Deeper JSON has a fault of its own.
+func TestDeepJSON(t *testing.T) {
+	require.Contains(t, apitest.Contract().Info.Description, "nested at most 10,000 deep")
+	s := apitest.Start(t, apitest.Config{})
+	arrays := func(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
+	mixed := func(depth int) string {
+		return strings.Repeat(`{"a":[`, depth/2) + strings.Repeat("]}", depth/2)
+	}
+	for name, c := range map[string]struct {
+		body         string
+		status       int
+		deep, member bool
+	}{
+		"deepest arrays":           {arrays(10_000), 422, false, false},
+		"arrays":                   {arrays(10_001), 400, true, false},
+		"arrays that never end":    {strings.Repeat("[", 60_000), 400, true, false},
+		"deepest mixture":          {mixed(10_000), 422, false, false},
+		"mixture":                  {mixed(10_002), 400, true, false},
+		"deepest member":           {`{"phone":` + arrays(9_999) + `}`, 422, false, true},
+		"member":                   {`{"phone":` + arrays(10_000) + `}`, 400, true, true},
+		"huge number, then arrays": {`{"is_active":1e999,"phone":` + arrays(10_000) + `}`, 400, true, true},
+		"not JSON at this depth":   {strings.Repeat("[", 10_000) + "x", 400, false, false},
+		"cut at this depth":        {strings.Repeat("[", 10_000), 400, false, false},
+	} {
+		for _, to := range []string{"PUT " + people.First.Path(), "POST /openapi/v1/users"} {
+			method, path, _ := strings.Cut(to, " ")
+			answer := s.Send(t, method, path, c.body)
+			require.Equal(t, c.status, answer.Status, name)
+			problem, fault := answer.Problem(t), answer.Problem(t).Errors[0]
+			require.Equal(t, c.deep, strings.Contains(problem.Detail, "at most 10,000 deep"), name)
+			require.Equal(t, c.deep, strings.Contains(fault.Detail, "at most 10,000 deep"), name)
+			if c.deep {
+				require.Equal(t, "malformed_json", string(problem.Code))
+				require.Equal(t, "syntax", string(fault.Code))
+			}
+			if c.member && c.deep {
+				require.True(t, strings.HasPrefix(fault.Pointer, "/phone/"), fault.Pointer)
+			}
+		}
+	}
+}
+
 func TestMediaTypes(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	s.CreateUser(t, "ada")
@@ -85,17 +127,20 @@ func TestMediaTypes(t *testing.T) {
 	for _, refused := range []string{
 		"", "text/plain", "text/json", "application/json-patch+json", "application/merge-patch+json", "application/problem+json",
 		"application/x-www-form-urlencoded", "application/jsonx", "application/*", "*/*", "json", "application/json; charset=latin1",
-		"application/json; charset=utf-16", "application/json; charset", "application/json, application/json",
+		"application/json; charset=utf-16", "application/json; charset=utf8", "application/json; charset=UTF8", "application/json; charset=", "application/json; charset", "application/json, application/json",
 	} {
 		answer := send("Content-Type: " + refused)
 		require.Equal(t, 415, answer.Status, refused)
 		require.Empty(t, answer.Header.Get("Accept-Encoding"))
+		require.Equal(t, "application/json", answer.Header.Get("Accept"))
+		require.Contains(t, answer.Problem(t).Detail, "charset=utf-8")
 	}
-	require.Equal(t, 415, send("Content-Type: application/json", "Content-Type: text/plain").Status)
+	require.Equal(t, "application/json", send("Content-Type: application/json", "Content-Type: text/plain").Header.Get("Accept"))
 	for _, encoding := range []string{"gzip", "identity", "br", "gzip, gzip", "x"} {
 		answer := send("Content-Encoding: " + encoding)
 		require.Equal(t, 415, answer.Status, encoding)
 		require.Equal(t, "identity", answer.Header.Get("Accept-Encoding"))
+		require.Empty(t, answer.Header.Get("Accept"))
 	}
 	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/users/2", "", "Content-Type: text/plain", "Accept: text/html").Status)
 	require.Equal(t, 422, s.Send(t, "PUT", "/openapi/v1/users/2", "[]", "Accept: text/html").Status, "never 406")

@@ -75,7 +75,7 @@ func TestGeneratedClientLooksAfterUsers(t *testing.T) {
 	listed, err := ada.ListUsersWithResponse(ctx, &client.ListUsersParams{Query: &query, PageSize: &size})
 	require.NoError(t, err)
 	require.Equal(t, client.UserList{Users: []client.UserInfo{*created.JSON201}, Total: 1}, *listed.JSON200)
-	changed, err := ada.ChangePasswordWithResponse(ctx, "3", client.ChangePassword{UserID: 3, Password: password, Password1: password})
+	changed, err := ada.ChangePasswordWithResponse(ctx, "3", nil, client.ChangePassword{UserID: 3, Password: password, Password1: password})
 	require.NoError(t, err)
 	require.EqualValues(t, 3, changed.JSON200.UserID)
 	appointed, err := ada.CreateAdministratorWithResponse(ctx, client.AppointAdministrator{UserID: "3", Eid: "default"})
@@ -84,7 +84,7 @@ func TestGeneratedClientLooksAfterUsers(t *testing.T) {
 	administrators, err := ada.ListAdministratorsWithResponse(ctx, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, administrators.JSON200.Total)
-	dismissed, err := ada.DeleteAdministratorWithResponse(ctx, "3")
+	dismissed, err := ada.DeleteAdministratorWithResponse(ctx, "3", nil)
 	require.NoError(t, err)
 	require.Equal(t, 204, dismissed.StatusCode())
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
@@ -73,6 +74,103 @@ func TestConditions(t *testing.T) {
 		require.Empty(t, answer.Header.Get("ETag"))
 	}
 	require.Equal(t, 404, s.Send(t, "PUT", people.Missing.Path(), `{"phone":"2"}`, "If-Match: *").Status)
+}
+
+// Conditions name the version of the user in every operation on one user. An operation that is
+// refused writes nothing. The audit has no version, so it ignores conditions.
+func TestEveryOperationOnAUserTakesConditions(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
+		isOfUser := strings.Contains(path, "{user_id}") && op.OperationID != "listUserEvents"
+		for _, name := range []string{"If-Match", "If-None-Match"} {
+			require.Equal(t, isOfUser, op.Parameters.GetByInAndName("header", name) != nil, name)
+		}
+		f := newFuzzed(method, path, op)
+		send := func(t *testing.T, method, header string) (answer apitest.Answer, written bool) {
+			t.Helper()
+			s.DB.InsertPeopleWhoLogIn(t)
+			before, g := s.DB.State(t), f.example()
+			g.method = method
+			if header != "" {
+				name, value, _ := strings.Cut(header, ": ")
+				g.headers[name] = value
+			}
+			answer = g.send(t, s)
+			return answer, s.DB.State(t) != before
+		}
+		plain, writes := send(t, method, "")
+		reads := method == "GET"
+		for header, failed := range map[string]int{
+			`If-Match: "1"`:            0,
+			`If-Match: *`:              0,
+			`If-Match: "7", "1" ,`:     0,
+			`If-Match: "2"`:            412,
+			`If-Match: W/"1"`:          412,
+			`If-Match: "zzz"`:          412,
+			`If-Match: "01", "+1", ""`: 412,
+			`If-Match: ,`:              412,
+			`If-Match: 1`:              400,
+			`If-Match: "1" "1"`:        400,
+			`If-Match: *, "1"`:         400,
+			`If-None-Match: "2"`:       0,
+			`If-None-Match: ,`:         0,
+			`If-None-Match: W/"zzz"`:   0,
+			`If-None-Match: W/"1"`:     412,
+			`If-None-Match: *`:         412,
+			`If-None-Match: 1`:         400,
+		} {
+			want := plain.Status
+			if isOfUser && failed != 0 {
+				want = failed
+			}
+			if reads && want == 412 && strings.HasPrefix(header, "If-None-Match") {
+				want = 304
+			}
+			answer, written := send(t, method, header)
+			require.Equal(t, want, answer.Status, "%s: %s", header, answer.Body)
+			require.Equal(t, writes && want < 300, written, header)
+			if want == 412 {
+				require.Equal(t, "precondition_failed", string(answer.Problem(t).Code))
+			}
+			if reads {
+				head, _ := send(t, "HEAD", header)
+				require.Equal(t, want, head.Status, "HEAD with %s", header)
+			}
+		}
+	})
+}
+
+// An empty header is an empty list: no version is in it (RFC 9110 §5.6.1.2).
+func TestEmptyConditions(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for _, line := range []string{"GET /users/4", "HEAD /users/4", "PUT /users/4", "PUT /users/4/changepwd", "DELETE /administrators/4", "DELETE /users/4"} {
+		method, path, _ := strings.Cut(line, " ")
+		body, media := "", ""
+		if strings.HasSuffix(path, "/changepwd") {
+			body = people.Admin.NewPassword("battery staple")
+			media = fmt.Sprintf("\nContent-Type: application/json\nContent-Length: %d", len(body))
+		}
+		for _, empty := range []string{"", " ", "\t", " , ,"} {
+			s.DB.InsertPeople(t)
+			before := s.DB.State(t)
+			head := fmt.Sprintf("%s /openapi/v1%s HTTP/1.1\nHost: x\nAuthorization: TOKEN%s\n", method, path, media)
+			require.Equal(t, 412, s.SendRaw(t, head+"If-Match:"+empty, body).Status, line)
+			require.Equal(t, 412, s.SendRaw(t, head+"If-None-Match:\nIf-Match:"+empty, body).Status, line)
+			require.Equal(t, before, s.DB.State(t))
+			require.Less(t, s.SendRaw(t, head+"If-None-Match:"+empty, body).Status, 300, line)
+		}
+	}
+}
+
+// If the user has a newer version and also a version that If-None-Match names, If-Match decides
+// (RFC 9110 §13.2.2).
+func TestIfMatchComesFirst(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	ada := s.CreateUser(t, "ada")
+	require.Equal(t, 412, s.Send(t, "GET", ada.Path(), "", `If-Match: "2"`, `If-None-Match: "1"`).Status)
+	require.Equal(t, 304, s.Send(t, "GET", ada.Path(), "", `If-Match: "1"`, `If-None-Match: "1"`).Status)
+	require.Equal(t, 404, s.Send(t, "GET", people.Missing.Path(), "", `If-Match: "1"`).Status)
+	require.Equal(t, 404, s.Send(t, "DELETE", ada.AdministratorPath(), "", `If-Match: "2"`).Status, "the user is no administrator")
 }
 
 func longTags(n int) string { return strings.TrimSuffix(strings.Repeat(`"1",`, n/4), ",") }

@@ -17,7 +17,8 @@
 // contract (415, 413, 400, 422), the generated handler. The handler calls a method of
 // [Server], one for each operation, in the file that is named after its noun. This method
 // converts the generated request, calls the directory once, and converts the result. Rules and
-// decisions about users belong in the directory. The only exception is the 304 of GetUser.
+// decisions about users belong in the directory. The only exceptions are the 304 and the 412 of
+// GetUser.
 //
 // # Errors
 //

@@ -84,6 +84,10 @@ func (s *Server) serve(r routes, limiter tokenLimiter, x *exchange, c echo.Conte
 		}
 	}()
 	doNotWaitForBody(c)
+	if isServerOptions(c.Request()) {
+		c.Response().Header().Set(echo.HeaderAllow, r.methods())
+		return c.NoContent(http.StatusNoContent)
+	}
 	if op := r.operation(c); op != nil {
 		if slices.Contains(c.ParamValues(), "") {
 			return echo.ErrNotFound // Echo accepts an empty segment as a parameter

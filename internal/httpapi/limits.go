@@ -6,12 +6,14 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"golang.org/x/time/rate"
 
 	"userapi/internal/directory"
 )
+
+// readTimeout is how long a request may take to arrive.
+const readTimeout = 10 * time.Second
 
 // NewHTTPServer returns a server with limits on the time and the memory that a stranger can use.
 func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
@@ -19,22 +21,11 @@ func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 		Handler:                      h,
 		DisableGeneralOptionsHandler: true, // h answers "OPTIONS *" too
 		ReadHeaderTimeout:            5 * time.Second,
-		ReadTimeout:                  10 * time.Second,
+		ReadTimeout:                  readTimeout,
 		WriteTimeout:                 30 * time.Second,
 		IdleTimeout:                  30 * time.Second, // others may wait for the connection
 		MaxHeaderBytes:               12 << 10,         // net/http adds 4 KiB
 		ErrorLog:                     slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-	}
-}
-
-// closed is the value of Connection that ends the connection after the answer.
-var closed = []string{"close"}
-
-// doNotWaitForBody lets the server send a refusal before the body has arrived: net/http waits
-// for the body unless the connection ends after the answer. readBody removes the header again.
-func doNotWaitForBody(c echo.Context) {
-	if c.Request().ContentLength != 0 {
-		c.Response().Header()[echo.HeaderConnection] = closed
 	}
 }
 

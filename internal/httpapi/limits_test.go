@@ -63,8 +63,70 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 		require.Equal(t, status, answer.Status)
 		require.Equal(t, "close", answer.Header.Get("Connection"), head)
 	}
-	require.Empty(t, s.Send(t, "PUT", people.First.Path(), "{}").Header.Get("Connection"))
-	require.Empty(t, s.Send(t, "PUT", people.First.Path(), "[]").Header.Get("Connection"))
+	answer := s.SendRaw(t, "PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\nContent-Length: 9\nExpect: 100-continue", "")
+	require.Equal(t, 401, answer.Status, "the server does not ask for a body that it refuses")
+	require.Equal(t, "close", answer.Header.Get("Connection"))
+}
+
+// A connection stays open if the whole body has arrived, even if the server refuses the request
+// without the body.
+func TestConnectionsStayOpen(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	const token, json = "\nAuthorization: TOKEN", "\nContent-Type: application/json"
+	one := s.Dial(t)
+	for _, size := range []int{1, 9, 3_000, 5_000, 60_000} {
+		for head, status := range map[string]int{
+			"PUT /openapi/v1/users/1 HTTP/1.1\nHost: x":                                        401,
+			"PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\nAuthorization: x" + json:               401,
+			"POST /nowhere HTTP/1.1\nHost: x" + token:                                          404,
+			"PATCH /openapi/v1/users/1 HTTP/1.1\nHost: x" + token:                              405,
+			"PUT /openapi/v1/users/1 HTTP/1.1\nHost: x" + token:                                415,
+			"PUT /openapi/v1/users/1 HTTP/1.1\nHost: x" + token + "\nContent-Type: text/plain": 415,
+			"PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\nContent-Encoding: br" + token + json:   415,
+			"PUT /openapi/v1/users/1 HTTP/1.1\nHost: x" + token + json:                         400,
+			"GET /openapi/v1/users/1 HTTP/1.1\nHost: x" + token:                                200,
+			"DELETE /openapi/v1/users/99 HTTP/1.1\nHost: x" + token:                            404,
+			"OPTIONS * HTTP/1.1\nHost: x":                                                      204,
+			"GET /healthz HTTP/1.1\nHost: x":                                                   200,
+		} {
+			answer := one.Send(t, fmt.Sprintf("%s\nContent-Length: %d", head, size), strings.Repeat(" ", size))
+			require.Equal(t, status, answer.Status, head)
+			require.Empty(t, answer.Header.Get("Connection"), "%s %d", head, size)
+			require.Equal(t, 200, one.Send(t, "PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\nContent-Length: 2"+token+json, "{}").Status)
+			require.Equal(t, 200, one.Send(t, "GET /openapi/v1/users HTTP/1.1\nHost: x"+token, "").Status)
+		}
+	}
+	answer := s.SendRaw(t, "PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\nContent-Length: 60000", strings.Repeat(" ", 59_999))
+	require.Equal(t, 401, answer.Status, "the last byte is missing")
+	require.Equal(t, "close", answer.Header.Get("Connection"))
+	answer = s.SendRaw(t, "PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\nTransfer-Encoding: chunked", "3\r\n{}\r\n")
+	require.Equal(t, 401, answer.Status, "the last chunk is missing")
+	require.Equal(t, "close", answer.Header.Get("Connection"))
+	answer = s.SendRaw(t, "PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\nContent-Length: 65537", "{}")
+	require.Equal(t, 401, answer.Status)
+	require.Equal(t, "close", answer.Header.Get("Connection"), "the body is too long")
+}
+
+// If the server refuses a request before its body has arrived, it reads the body before it closes
+// the connection. Otherwise the system would reset the connection, and the answer could be lost.
+func TestRefusalDoesNotResetTheConnection(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for framing, part := range map[string]string{"Content-Length: 1001": " ", "Content-Length: 80001": " ", "Transfer-Encoding: chunked": "3e8\r\n"} {
+		conn := s.Dial(t)
+		answer := conn.Send(t, "PUT /openapi/v1/users/1 HTTP/1.1\nHost: x\n"+framing, part)
+		require.Equal(t, 401, answer.Status)
+		require.Equal(t, "close", answer.Header.Get("Connection"))
+		for range 1000 {
+			conn.Write(t, " ")
+		}
+		switch framing {
+		case "Content-Length: 80001":
+			conn.Write(t, strings.Repeat(" ", 79_000))
+		case "Transfer-Encoding: chunked":
+			conn.Write(t, "\r\n0\r\n\r\n")
+		}
+		conn.RequireClosed(t)
+	}
 }
 
 func TestManyFaultsAnswerShort(t *testing.T) {

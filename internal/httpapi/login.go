@@ -15,7 +15,7 @@ func (s *Server) CreateAuthToken(ctx context.Context, r api.CreateAuthTokenReque
 	}
 	x.userID = token.UserID
 	return api.CreateAuthToken200JSONResponse{
-		Body:    api.AuthToken{Token: secret, ExpiresAt: token.Expires},
+		Body:    api.AuthToken{Token: secret, ExpiresAt: timestamp(token.Expires)},
 		Headers: api.CreateAuthToken200ResponseHeaders{XRequestID: x.requestID},
 	}, nil
 }

@@ -20,7 +20,7 @@ func (s *Server) ChangePassword(ctx context.Context, r api.ChangePasswordRequest
 		return nil, &requestError{Code: api.ProblemCodeInvalidRequest, Faults: faults}
 	}
 	x := exchangeFrom(ctx)
-	if err := s.Directory.ChangePassword(ctx, x.principal, id, r.Body.Password); err != nil {
+	if err := s.Directory.ChangePassword(ctx, x.principal, id, r.Body.Password, condition(r.Params.IfMatch, r.Params.IfNoneMatch)); err != nil {
 		return nil, err
 	}
 	return api.ChangePassword200JSONResponse{

@@ -12,7 +12,7 @@ import (
 
 // registerProbes adds the paths outside the API: /healthz says that the server is alive, /readyz
 // that its database answers and can be changed, /openapi.yaml, /openapi.json and /openapi-3.1.json
-// are the contract. They need no token.
+// are the contract, and /oapi-codegen.yaml generates a Go client. They need no token.
 func (s *Server) registerProbes(r headRouter) error {
 	asJSON, err := spec.GetSpecJSON()
 	if err != nil {
@@ -22,9 +22,10 @@ func (s *Server) registerProbes(r headRouter) error {
 		mediaType string
 		bytes     []byte
 	}{
-		"/openapi.yaml":     {"application/yaml", spec.YAML}, // RFC 9512
-		"/openapi.json":     {echo.MIMEApplicationJSON, asJSON},
-		"/openapi-3.1.json": {echo.MIMEApplicationJSON, spec.JSON31},
+		"/openapi.yaml":      {"application/yaml", spec.YAML}, // RFC 9512
+		"/openapi.json":      {echo.MIMEApplicationJSON, asJSON},
+		"/openapi-3.1.json":  {echo.MIMEApplicationJSON, spec.JSON31},
+		"/oapi-codegen.yaml": {"application/yaml", spec.ClientYAML},
 	} {
 		served, err := newFile(content.mediaType, content.bytes)
 		if err != nil {

@@ -122,7 +122,7 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeUnsupportedMediaType: {
 		status: http.StatusUnsupportedMediaType, title: "Unsupported media type",
-		detail: "Send Content-Type: application/json in UTF-8, without Content-Encoding.",
+		detail: "Send Content-Type: application/json, with charset=utf-8 or none, and no Content-Encoding.",
 	},
 	api.ProblemCodeInvalidRequest: {
 		status: http.StatusUnprocessableEntity, title: "Invalid request",

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -77,7 +78,58 @@ func TestUnknownRoutes(t *testing.T) {
 	}
 	require.Equal(t, 405, s.Send(t, "HEAD", "/openapi/v1/changepwd", "").Status)
 	require.Equal(t, 404, s.Send(t, "GET", "/openapi/v1/users//audit", "", apitest.NoAuth).Status)
-	require.Equal(t, 404, s.SendRaw(t, "OPTIONS * HTTP/1.1\nHost: x", "").Status)
+}
+
+// "OPTIONS *" asks about the server as a whole (RFC 9110 §9.3.7). It needs no token.
+func TestServerOptions(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	for _, headers := range []string{"", "\nAuthorization: TOKEN", "\nAuthorization: x", "\nContent-Length: 0", "\nIf-Match: x"} {
+		answer := s.SendRaw(t, "OPTIONS * HTTP/1.1\nHost: x"+headers, "")
+		require.Equal(t, 204, answer.Status, headers)
+		require.Equal(t, "OPTIONS, DELETE, GET, HEAD, POST, PUT", answer.Header.Get("Allow"))
+		require.Empty(t, answer.Body)
+	}
+	for _, line := range []string{"GET *", "PUT *", "OPTIONS /*", "OPTIONS /%2A"} {
+		require.Equal(t, 404, s.SendRaw(t, line+" HTTP/1.1\nHost: x", "").Status, line)
+	}
+}
+
+// A path is the same if unreserved characters in it are percent-encoded (RFC 3986 §2.3).
+func TestEncodedPaths(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	encode := func(path, unreserved, format string) string {
+		var encoded strings.Builder
+		for _, character := range []byte(path) {
+			if strings.IndexByte(unreserved, character) >= 0 {
+				fmt.Fprintf(&encoded, format, character)
+			} else {
+				encoded.WriteByte(character)
+			}
+		}
+		return encoded.String()
+	}
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	for _, unreserved := range []string{"-", ".", "1", "0123456789", "u", "auv", letters, letters + "0123456789-."} {
+		for _, format := range []string{"%%%02X", "%%%02x"} {
+			for path, status := range map[string]int{
+				"/openapi/v1/users/1": 200, "/openapi/v1/users/1/audit": 200, "/openapi/v1/administrators": 200,
+				"/openapi/v1/auth-token": 405, "/openapi.yaml": 200, "/healthz": 200, "/docs/swagger-ui.css": 200,
+				"/openapi/v1/users/99": 404, "/nowhere": 404,
+			} {
+				encoded := encode(path, unreserved, format)
+				require.Equal(t, status, s.Send(t, "GET", encoded, "").Status, encoded)
+			}
+		}
+	}
+	require.Equal(t, 200, s.Send(t, "GET", "/openapi/v1/%75sers?page=1", "").Status)
+	require.Equal(t, 204, s.Send(t, "DELETE", "/openapi/v1/auth%2Dtoken", "", apitest.Auth(s.CreateToken(t, people.First))).Status)
+	require.Equal(t, 404, s.Send(t, "GET", "/openapi/v1/auth%7Etoken", "").Status, "~ is another character")
+	for _, path := range []string{
+		"/openapi%2Fv1/users", "/openapi/v1%2fusers", "/openapi/v1/users%2F1", "/openapi/v1/users/1%2Faudit", "/openapi/v1/%2575sers",
+		"/openapi/v1/auth%252Dtoken", "/openapi/v1/%55sers", "/openapi/v1/users%00", "/openapi/v1/%2E%2E/v1/users", "/openapi/v1/users%3Fpage=1",
+	} {
+		require.Equal(t, 404, s.Send(t, "GET", path, "").Status, path)
+	}
 }
 
 func TestHeadAnswersAsGet(t *testing.T) {
@@ -116,6 +168,13 @@ func TestProbes(t *testing.T) {
 	require.Equal(t, string(spec.JSON31), answer31.Body)
 	require.ElementsMatch(t, slices.Collect(maps.Keys(answer.Header)), slices.Collect(maps.Keys(answer31.Header)))
 	require.Equal(t, "application/json", answer31.Header.Get("Content-Type"))
+
+	settings, err := os.ReadFile("../../.oapi-codegen/client.yaml")
+	require.NoError(t, err)
+	answer = s.Send(t, "GET", "/oapi-codegen.yaml", "", none)
+	require.Equal(t, 200, answer.Status)
+	require.Equal(t, "application/yaml", answer.Header.Get("Content-Type"))
+	require.Equal(t, string(settings), answer.Body, "gen/client is generated with it")
 
 	require.Equal(t, 200, s.Send(t, "GET", "/healthz", "", none).Status)
 	require.Equal(t, 200, s.Send(t, "GET", "/readyz", "", none).Status)

@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -65,6 +67,33 @@ func (r routes) leaves() (leaves []string) {
 	}
 	slices.Sort(leaves)
 	return leaves
+}
+
+// normalPath lets Echo find the route of a path in which unreserved characters are encoded.
+func normalPath(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if u := c.Request().URL; u.RawPath != "" {
+			u.RawPath = contract.NormalPath(u.RawPath)
+		}
+		return next(c)
+	}
+}
+
+// isServerOptions reports whether the request is "OPTIONS *", which asks about the server as a
+// whole (RFC 9110 §9.3.7).
+func isServerOptions(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.URL.Path == "*"
+}
+
+// methods returns the methods of the contract and OPTIONS, as in Allow.
+func (r routes) methods() string {
+	all := map[string]bool{}
+	for _, methods := range r {
+		for method := range methods {
+			all[method] = true
+		}
+	}
+	return strings.Join(append([]string{echo.OPTIONS}, slices.Sorted(maps.Keys(all))...), ", ")
 }
 
 // check refuses a request that is not what the contract asks for, and stores the body in x for

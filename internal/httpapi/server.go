@@ -47,6 +47,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.writeProblem
 	e.IPExtractor = clientAddress(s.TrustedProxies)
+	e.Pre(normalPath)
 	e.Use(measure(s.Metrics), s.middleware(operations))
 
 	api.RegisterHandlers(headRouter{e}, api.NewStrictHandler(s, nil))

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"time"
 
 	"github.com/oapi-codegen/nullable"
 
@@ -29,6 +30,9 @@ func (s *Server) GetUser(ctx context.Context, r api.GetUserRequestObject) (api.G
 	user, err := s.Directory.User(ctx, x.principal, directory.ParseUserID(r.UserID))
 	if err != nil {
 		return nil, err
+	}
+	if !condition(r.Params.IfMatch, nil).Holds(user.Version) {
+		return nil, &directory.Error{Code: directory.CodePreconditionFailed}
 	}
 	if !condition(nil, r.Params.IfNoneMatch).Holds(user.Version) {
 		return api.GetUser304Response{
@@ -133,7 +137,7 @@ func userInfo(u directory.User) api.UserInfo {
 		Phone:        u.Phone,
 		IsActive:     nullableOf(u.IsActive),
 		Origion:      nullableOf(u.Origion),
-		CreateTime:   u.CreateTime,
+		CreateTime:   timestamp(u.CreateTime),
 		ClientIP:     nullable.NewNullNullable[string](),
 	}
 	if u.ClientIP.IsValid() {
@@ -141,6 +145,10 @@ func userInfo(u directory.User) api.UserInfo {
 	}
 	return info
 }
+
+// timestamp returns a time of an answer. The contract promises six fractional digits, and stored
+// times have no more.
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z07:00") }
 
 func optional[T any](p *T) directory.Optional[T] {
 	if p == nil {

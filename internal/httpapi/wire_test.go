@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/gen/client"
+	"userapi/gen/spec"
 	"userapi/internal/apitest"
 )
 
@@ -30,6 +31,20 @@ func TestStatesAreDescribed(t *testing.T) {
 	require.True(t, found, heading)
 	rows, _, _ := strings.Cut(table, "\n\n")
 	require.Equal(t, 5, strings.Count(rows, "\n")+1, "TestClients and TestGoClientOnTheWire try this many clients")
+}
+
+// README shows the settings of oapi-codegen that gen/client is generated with.
+func TestSettingsOfOapiCodegenAreDescribed(t *testing.T) {
+	_, shown, found := strings.Cut(readREADME(t), "```yaml\n")
+	require.True(t, found)
+	shown, _, _ = strings.Cut(shown, "```")
+	require.Contains(t, shown, "nullable-type: true\n")
+	settings := string(spec.ClientYAML)
+	for line := range strings.Lines(shown) {
+		at := strings.Index(settings, "\n"+line)
+		require.GreaterOrEqual(t, at, 0, line)
+		settings = settings[at+1:]
+	}
 }
 
 func TestGoClientOnTheWire(t *testing.T) {

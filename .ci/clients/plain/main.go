@@ -51,7 +51,7 @@ func main() {
 
 	listed := done(c.ListUsersWithResponse(ctx, &api.ListUsersParams{Query: &query})).JSON200
 	want(listed.Total == 1 && listed.Users[0].NickName == "bob", listed)
-	changed := done(c.ChangePasswordWithResponse(ctx, "3",
+	changed := done(c.ChangePasswordWithResponse(ctx, "3", nil,
 		api.ChangePassword{UserId: 3, Password: "battery staple", Password1: "battery staple"})).JSON200
 	want(changed.UserId == 3, changed)
 
