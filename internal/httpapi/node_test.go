@@ -61,7 +61,7 @@ func TestDocsInABrowser(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.RemoveAll(picture))
 	runProgram(t, wire.URL, s.Token, "node", "../../.ci/docs.mjs", picture)
-	require.Contains(t, wire.Sent(), apitest.Sent{Method: "PUT", Path: ada.Path(), Body: `{"is_active": null}`})
+	require.Contains(t, wire.Sent(), apitest.Sent{Method: "PUT", Path: ada.Path(), Body: `{"is_active": null}`, Status: 200})
 	require.Nil(t, s.DB.Row(t, ada).IsActive)
 	require.FileExists(t, picture)
 }

@@ -49,7 +49,7 @@ func TestGoClientOnTheWire(t *testing.T) {
 		answer, err := c.UpdateUserWithResponse(t.Context(), "2", nil, change)
 		require.NoError(t, err)
 		require.NotNil(t, answer.JSON200)
-		require.Equal(t, apitest.Sent{Method: "PUT", Path: ada.Path(), Body: bodyStates[i].body}, wire.Sent()[i], fmt.Sprint(change))
+		require.Equal(t, apitest.Sent{Method: "PUT", Path: ada.Path(), Body: bodyStates[i].body, Status: 200}, wire.Sent()[i], fmt.Sprint(change))
 	}
 	requireStates(t, "`gen/client` (Go)", wire.Sent())
 }
