@@ -54,10 +54,10 @@ changelog: ## Print what has changed in the contract since its newest release
 	@echo "Changes since $(NEWEST). 'diff $(NEWEST) openapi.yaml' shows descriptions and examples, too."
 	@$(OASDIFF) changelog $(NEWEST) openapi.yaml
 
-clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Run generated clients against a server; needs npm
+clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Run generated clients and Prism against a server; needs npm
 	@mkdir -p bin/clients
 	$(MAKE) --no-print-directory -j client-go client-node
-	$(NODE_TEST) '^(TestClients|TestZodSchemas)$$'
+	$(NODE_TEST) '^(TestClients|TestZodSchemas|TestPrism)$$'
 
 client-go: client-ogen client-plain
 	cd .ci/clients && go build -o ../../bin/clients/ ./ogen ./plain
