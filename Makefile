@@ -11,7 +11,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run build test fuzz bench microbench lint lint-contract breaking changelog clients docs verify generate generate-npm npm chromium compiler
+.PHONY: help run build test fuzz bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios docs verify generate generate-npm npm chromium compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,19 +55,44 @@ changelog: ## Print what has changed in the contract since its newest release
 	@echo "Changes since $(NEWEST). 'diff $(NEWEST) openapi.yaml' shows descriptions and examples, too."
 	@$(OASDIFF) changelog $(NEWEST) openapi.yaml
 
-clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Run clients of four generators against a server; needs npm
-	@mkdir -p bin/clients .ci/clients/plain/api
-	cd .ci/clients && go tool ogen --loglevel=error --target=ogen/api --package=api --clean ../../openapi.yaml
-	$(GENERATE) .ci/clients/plain/config.yaml openapi.yaml
+clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Run generated clients and Prism against a server; needs npm
+	@mkdir -p bin/clients
+	$(MAKE) --no-print-directory -j client-go client-node
+	$(NODE_TEST) '^(TestClients|TestZodSchemas|TestPrism)$$'
+
+client-go: client-ogen client-plain
 	cd .ci/clients && go build -o ../../bin/clients/ ./ogen ./plain
-	.ci/node_modules/.bin/openapi-ts --silent --no-log-file --file .ci/clients/hey/config.mjs
-	.ci/node_modules/.bin/tsc --project .ci/clients/hey
+
+client-ogen:
+	cd .ci/clients && go tool ogen --loglevel=error --target=ogen/api --package=api --clean ../../openapi.yaml
+
+client-plain:
+	@mkdir -p .ci/clients/plain/api
+	$(GENERATE) .ci/clients/plain/config.yaml openapi.yaml
+
+client-node: client-hey client-rtk client-oazapfts client-axios
+	.ci/node_modules/.bin/tsc --project .ci/clients/node
+
+client-hey:
+	.ci/node_modules/.bin/openapi-ts --silent --no-log-file --file .ci/clients/node/hey.config.mjs
 	@# Two generators must write the same client for the contract in OpenAPI 3.1.
-	.ci/node_modules/.bin/openapi-ts --silent --no-log-file --file .ci/clients/hey/config31.mjs
-	diff -r .ci/clients/hey/api bin/clients/hey31
+	.ci/node_modules/.bin/openapi-ts --silent --no-log-file --file .ci/clients/node/hey31.config.mjs
+	diff -r .ci/clients/node/api/hey bin/clients/hey31
 	npm run --silent --prefix gen/typescript generate31
 	diff gen/typescript/schema.ts bin/clients/schema31.ts
-	$(NODE_TEST) '^TestClients$$'
+
+client-rtk client-oazapfts client-axios: NODE_API = .ci/clients/node/api
+client-rtk:
+	@mkdir -p $(NODE_API)
+	.ci/node_modules/.bin/rtk-query-codegen-openapi .ci/clients/node/rtk.config.cjs
+
+client-oazapfts:
+	@mkdir -p $(NODE_API)
+	.ci/node_modules/.bin/oazapfts openapi.yaml $(NODE_API)/oazapfts.ts
+
+client-axios:
+	@mkdir -p $(NODE_API)
+	.ci/node_modules/.bin/typegen openapi.yaml >$(NODE_API)/axios.d.ts
 
 docs: compiler npm chromium .ci/node_modules ## Test /docs in Chromium and write bin/docs-*.png; needs npm and Chromium
 	$(NODE_TEST) '^TestDocsInABrowser$$'

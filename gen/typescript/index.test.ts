@@ -68,6 +68,32 @@ test('each fault of a request has a pointer', async () => {
   )
 })
 
+test('one error of each kind', async () => {
+  const user_id = await createUser()
+  const path = { user_id }
+  const { data } = await client.GET('/openapi/v1/users/{user_id}', { params: { path } })
+  const login = { username: `default/${data?.nick_name}`, password: 'battery staple' }
+  const again = { user_id: Number(user_id), password: login.password, password1: login.password }
+  const changed = await client.PUT('/openapi/v1/users/{user_id}/changepwd', { params: { path }, body: again })
+  assert.equal(changed.data?.user_id, again.user_id)
+  const anyone = createClient({ baseUrl })
+  const oneself = createClient({ baseUrl, token: (await anyone.POST('/openapi/v1/auth-token', { body: login })).data?.token })
+  const update = (body: components['schemas']['UpdateUser'], ifMatch = '*') =>
+    client.PUT('/openapi/v1/users/{user_id}', { params: { path, header: { 'If-Match': ifMatch } }, body })
+
+  const malformed = await update({}, 'zzz')
+  assert.equal(malformed.error?.code, 'malformed_header')
+  const wrong = await anyone.POST('/openapi/v1/auth-token', { body: { ...login, password: 'wrong' } })
+  assert.equal(wrong.error?.code, 'invalid_credentials')
+  const forbidden = await oneself.PUT('/openapi/v1/users/{user_id}', { params: { path }, body: { is_active: false } })
+  assert.equal(forbidden.error?.code, 'forbidden')
+  assert.equal(forbidden.error?.errors[0]?.pointer, '/is_active')
+  const hidden = await oneself.GET('/openapi/v1/users/{user_id}', { params: { path: { user_id: '1' } } })
+  assert.equal(hidden.error?.code, 'not_found')
+  const large = await update({ phone: '1'.repeat(1 << 16) })
+  assert.equal(large.error?.code, 'content_too_large')
+})
+
 test('a user from the first log-in to the end', async () => {
   const user_id = await createUser()
   const path = { user_id }

@@ -158,6 +158,16 @@ func (s *Server) For(t testing.TB) *Server {
 	return &part
 }
 
+// Behind returns the server as a proxy at this URL shows it. The answers are not checked
+// against the contract, because they may be the proxy's own.
+func (s *Server) Behind(t testing.TB, url string) *Server {
+	t.Helper()
+	behind, transport := *s, &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	behind.URL, behind.client = url, &http.Client{Transport: transport}
+	return &behind
+}
+
 // RequireRecent fails unless the time is between the call of Start and now.
 func (s *Server) RequireRecent(t testing.TB, at time.Time) {
 	t.Helper()

@@ -23,8 +23,11 @@ type Wire struct {
 	sent  []Sent
 }
 
-// Sent is a request that a Wire has recorded.
-type Sent struct{ Method, Path, Body string }
+// Sent is a request that a Wire has recorded, and the status of its answer.
+type Sent struct {
+	Method, Path, Body string
+	Status             int
+}
 
 // Wire starts a Wire to the server. It stops when the test ends.
 func (s *Server) Wire(t testing.TB) *Wire {
@@ -32,17 +35,20 @@ func (s *Server) Wire(t testing.TB) *Wire {
 	target, err := url.Parse(s.URL)
 	require.NoError(t, err)
 	w := &Wire{}
-	proxy := &httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport: s.client.Transport,
-	}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Errorf("read a request: %v", err)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		w.keep(Sent{r.Method, r.URL.Path, string(body)})
+		proxy := &httputil.ReverseProxy{
+			Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+			Transport: s.client.Transport,
+			ModifyResponse: func(answer *http.Response) error {
+				w.keep(Sent{r.Method, r.URL.Path, string(body), answer.StatusCode})
+				return nil
+			},
+		}
 		proxy.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(server.Close)
@@ -56,7 +62,7 @@ func (w *Wire) keep(s Sent) {
 	w.sent = append(w.sent, s)
 }
 
-// Sent returns the requests so far, in the order in which they came.
+// Sent returns the requests so far, in the order in which they were answered.
 func (w *Wire) Sent() []Sent {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,6 +48,13 @@ func TestGeneratedClient(t *testing.T) {
 	missing, err := c.UpdateUserWithResponse(t.Context(), "9", nil, client.UpdateUser{})
 	require.NoError(t, err)
 	require.Equal(t, client.ProblemCodeNotFound, missing.ApplicationProblemJSON404.Code)
+	malformed, err := c.UpdateUserWithResponse(t.Context(), "3", &client.UpdateUserParams{IfMatch: &short}, client.UpdateUser{})
+	require.NoError(t, err)
+	require.Equal(t, client.ProblemCodeMalformedHeader, malformed.ApplicationProblemJSON400.Code)
+	long := strings.Repeat("1", 1<<16)
+	large, err := c.UpdateUserWithResponse(t.Context(), "3", nil, client.UpdateUser{Phone: &long})
+	require.NoError(t, err)
+	require.Equal(t, client.ProblemCodeContentTooLarge, large.ApplicationProblemJSON413.Code)
 	stranger, err := s.Client(t, "wrong").GetUserWithResponse(t.Context(), "2", nil)
 	require.NoError(t, err)
 	require.Equal(t, client.ProblemCodeUnauthenticated, stranger.ApplicationProblemJSON401.Code)

@@ -5,51 +5,107 @@
 package httpapi_test
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
 )
 
-// Each client sends exactly the states that README lists for it, and its other requests work.
+// everyRefusal are the statuses of the errors that a client can provoke. The media type is the generator's.
+var everyRefusal = []int{400, 401, 403, 404, 409, 412, 413, 422}
+
+// Each client sends exactly the states that README lists for it, its other requests work,
+// and it reads one error of each kind. The clients compare the answers, codes and pointers.
 func TestClients(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		version []string // a file, and the text in it that pins the version
+		refused []int    // the statuses of the errors that it reads
 		command []string
 	}{
-		{"`gen/typescript`", nil, []string{"npm", "test", "--prefix", "../../gen/typescript"}},
-		{"ogen 1.24", []string{"go.mod", "ogen v1.24."}, []string{"../../bin/clients/ogen"}},
-		{"oapi-codegen without `nullable-type`", nil, []string{"../../bin/clients/plain"}},
-		{"@hey-api/openapi-ts 0.95", []string{"../package.json", `openapi-ts": "0.95.`}, []string{"node", "../../.ci/clients/hey/dist/main.js"}},
+		{"`gen/typescript`", nil, everyRefusal, []string{"npm", "test", "--prefix", "../../gen/typescript"}},
+		{"ogen 1.24", []string{"go.mod", "ogen v1.24."}, everyRefusal, []string{"../../bin/clients/ogen"}},
+		{"oapi-codegen without `nullable-type`", nil, everyRefusal, []string{"../../bin/clients/plain"}},
+		{"@hey-api/openapi-ts 0.95", pinned(`@hey-api/openapi-ts": "0.95.`), everyRefusal, node("hey")},
+		// zod refuses malformed headers and long members before they are sent.
+		{"@hey-api/openapi-ts 0.95 with zod 4.6", pinned(`zod": "4.6.`), []int{401, 403, 404, 409, 412, 422}, node("zod")},
+		{"@rtk-query/codegen-openapi 2.2", pinned(`codegen-openapi": "2.2.`), everyRefusal, node("rtk")},
+		{"oazapfts 7.5", pinned(`"oazapfts": "7.5.`), everyRefusal, node("oazapfts")},
+		{"openapi-client-axios 7.9", pinned(`openapi-client-axios": "7.9.`), everyRefusal, node("axios")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.version != nil {
-				pinned, err := os.ReadFile(filepath.Join("../../.ci/clients", c.version[0]))
+				file, err := os.ReadFile(filepath.Join("../../.ci/clients", c.version[0]))
 				require.NoError(t, err)
-				require.Contains(t, string(pinned), c.version[1])
+				require.Contains(t, string(file), c.version[1])
 			}
 			s := apitest.Start(t, apitest.Config{})
 			s.CreateUser(t, "ada")
 			wire := s.Wire(t)
 			runProgram(t, wire.URL, s.Token, c.command...)
 			requireStates(t, c.name, wire.Sent())
-			did := map[string]bool{}
-			for _, sent := range wire.Sent() {
-				last := regexp.MustCompile(`^[0-9]+$`).ReplaceAllString(path.Base(sent.Path), "N")
-				did[sent.Method+" "+last] = true
-			}
-			for _, one := range []string{"POST users", "GET N", "PUT N", "GET users", "PUT changepwd", "DELETE N"} {
-				require.True(t, did[one], "%s: %v", one, did)
-			}
+			requireJob(t, wire.Sent(), c.refused)
 		})
 	}
+}
+
+// pinned is the file that pins the versions of clients in Node, and a text in it.
+func pinned(text string) []string { return []string{"../package.json", text} }
+
+// node runs a program of .ci/clients/node.
+func node(name string) []string {
+	return []string{"node", "../../.ci/clients/node/dist/" + name + ".js"}
+}
+
+// requireJob requires each part of the job of a client, and errors with exactly these statuses.
+func requireJob(t *testing.T, sent []apitest.Sent, refused []int) {
+	t.Helper()
+	did, statuses := map[string]bool{}, map[int]bool{}
+	for _, s := range sent {
+		if s.Status >= 400 {
+			statuses[s.Status] = true
+			continue
+		}
+		did[s.Method+" "+anyNumber.ReplaceAllString(strings.TrimPrefix(s.Path, "/openapi/v1/"), "N")] = true
+	}
+	for _, one := range []string{
+		"POST users", "GET users/N", "PUT users/N", "GET users", "PUT users/N/changepwd", "POST auth-token", "PUT changepwd", "DELETE users/N",
+	} {
+		require.Contains(t, did, one)
+	}
+	require.Equal(t, refused, slices.Sorted(maps.Keys(statuses)))
+}
+
+var anyNumber = regexp.MustCompile(`\b[0-9]+\b`)
+
+// The zod schemas of @hey-api/openapi-ts accept what the server accepts, except for the
+// differences that schemas.ts explains.
+func TestZodSchemas(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	s.CreateUser(t, "ada")
+	wire := s.Wire(t)
+	runProgram(t, wire.URL, s.Token, node("schemas")...)
+	did := map[string]bool{}
+	for _, sent := range wire.Sent() {
+		fits := sent.Status != 400 && sent.Status != 422
+		did[fmt.Sprintf("%s %s %t", sent.Method, anyNumber.ReplaceAllString(sent.Path, "{user_id}"), fits)] = true
+	}
+	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
+		if op.RequestBody != nil {
+			require.Contains(t, did, fmt.Sprintf("%s %s true", method, path))
+			require.Contains(t, did, fmt.Sprintf("%s %s false", method, path))
+		}
+	})
 }
 
 // In a browser, a person can enter a token on /docs, and send the first example of an update and
@@ -62,7 +118,7 @@ func TestDocsInABrowser(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(pictures, 0o700))
 	runProgram(t, wire.URL, s.Token, "node", "../../.ci/docs.mjs", pictures)
-	require.Contains(t, wire.Sent(), apitest.Sent{Method: "PUT", Path: ada.Path(), Body: `{"is_active": null}`})
+	require.Contains(t, wire.Sent(), apitest.Sent{Method: "PUT", Path: ada.Path(), Body: `{"is_active": null}`, Status: 200})
 	require.Nil(t, s.DB.Row(t, ada).IsActive)
 	require.Equal(t, "+44 20 7946 0100", s.DB.Row(t, ada).Phone)
 }
