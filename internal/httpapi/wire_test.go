@@ -29,7 +29,7 @@ func TestStatesAreDescribed(t *testing.T) {
 	_, table, found := strings.Cut(readREADME(t), heading+"\n|---|---|---|---|---|\n")
 	require.True(t, found, heading)
 	rows, _, _ := strings.Cut(table, "\n\n")
-	require.Equal(t, 5, strings.Count(rows, "\n")+1, "TestClients and TestGoClientOnTheWire try this many clients")
+	require.Equal(t, 11, strings.Count(rows, "\n")+1, "TestClients, TestGoClientOnTheWire, TestLongClients and TestSpecmatic try this many clients")
 }
 
 func TestGoClientOnTheWire(t *testing.T) {
