@@ -11,7 +11,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run build test fuzz bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios docs verify generate generate-npm npm chromium compiler
+.PHONY: help run build test fuzz bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios longclients long docs verify generate generate-npm npm chromium compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,19 @@ client-oazapfts:
 client-axios:
 	@mkdir -p $(NODE_API)
 	.ci/node_modules/.bin/typegen openapi.yaml >$(NODE_API)/axios.d.ts
+
+longclients: compiler npm .ci/node_modules .ci/clients/openapi-generator/node_modules ## Run the clients that need Java, Ruby, PHP or Python, and specmatic
+	@mkdir -p bin/clients
+	rm -rf .ci/clients/openapi-generator/api && mkdir .ci/clients/openapi-generator/api
+	cd .ci/clients/openapi-generator && for language in go php python ruby typescript-axios; do \
+		java -jar node_modules/@openapitools/openapi-generator-cli/bin/openapi-generator.jar generate \
+			-g $$language -i ../../../openapi.yaml -o api/$$language >api/$$language.log 2>&1 || { cat api/$$language.log >&2; exit 1; }; done
+	cd .ci/clients/openapi-generator && rm api/go/go.mod api/go/go.sum && go build -o ../../../bin/clients/openapi-generator .
+	.ci/node_modules/.bin/tsc --project .ci/clients/openapi-generator
+	go test -count=1 -timeout 0 -tags node,long ./internal/httpapi -run '^(TestLongClients|TestSpecmatic)$$'
+
+long: ## Run what takes too long for each change; needs apt-get, and takes about half an hour
+	@.ci/long
 
 docs: compiler npm chromium .ci/node_modules ## Test /docs in Chromium and write bin/docs-*.png; needs npm and Chromium
 	$(NODE_TEST) '^TestDocsInABrowser$$'

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -96,7 +97,10 @@ func requireStates(t *testing.T, client string, sent []apitest.Sent) {
 	updates := map[string]bool{}
 	for _, s := range sent {
 		if s.Method == http.MethodPut && userPath.MatchString(s.Path) {
-			updates[strings.TrimSpace(s.Body)] = true
+			var compact bytes.Buffer
+			if json.Compact(&compact, []byte(s.Body)) == nil { // some clients put spaces into JSON
+				updates[compact.String()] = true
+			}
 		}
 	}
 	row := "| " + client + " |"

@@ -30,7 +30,7 @@ func TestStatesAreDescribed(t *testing.T) {
 	_, table, found := strings.Cut(readREADME(t), heading+"\n|---|---|---|---|---|\n")
 	require.True(t, found, heading)
 	rows, _, _ := strings.Cut(table, "\n\n")
-	require.Equal(t, 9, strings.Count(rows, "\n")+1, "TestClients and TestGoClientOnTheWire try this many clients")
+	require.Equal(t, 15, strings.Count(rows, "\n")+1, "TestClients, TestGoClientOnTheWire, TestLongClients and TestSpecmatic try this many clients")
 }
 
 // README shows the settings of oapi-codegen that gen/client is generated with.
