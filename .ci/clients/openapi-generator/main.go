@@ -76,7 +76,7 @@ func main() {
 	listed := done(c.UsersApi.ListUsers(first, &api.ListUsersOpts{Query: optional.NewString("bob")}))
 	want(listed.Total == 1 && listed.Users[0].NickName == "bob", listed)
 	changed := api.ChangePassword{UserId: 3, Password: "battery staple", Password1: "battery staple"}
-	want(done(c.PasswordsApi.ChangePassword(first, "3", changed)).UserId == 3, changed)
+	want(done(c.PasswordsApi.ChangePassword(first, "3", changed, nil)).UserId == 3, changed)
 	ctx := context.Background()
 	token := done(c.TokensApi.CreateAuthToken(ctx, api.LogIn{Username: "bob@example.com", Password: "battery staple"})).Token
 	want(done(c.UsersApi.GetUser(as(token), "3", nil)).NickName == "bob", token)
@@ -114,6 +114,6 @@ func refuse(c *api.APIClient, first, own context.Context, bob api.CreateUser, ch
 	response, err = onlyError(c.UsersApi.CreateUser(first, bob))
 	refused(413, "content_too_large", nil, response, err)
 	changed.Password1 = "correct horse"
-	response, err = onlyError(c.PasswordsApi.ChangePassword(first, "3", changed))
+	response, err = onlyError(c.PasswordsApi.ChangePassword(first, "3", changed, nil))
 	refused(422, "invalid_request", []string{"/password1"}, response, err)
 }
