@@ -140,6 +140,7 @@ func TestLostFilesAreRefused(t *testing.T) {
 			require.Equal(t, 200, f.update(t, "last"))
 			lose(t, f)
 			require.NotEqual(t, 200, f.update(t, "lost"))
+			f.waitFor(t, "/readyz", 503) // the server takes up to a second to be sure that the content is wrong
 			status, answer := f.sendRequest(t, f.token, "GET", "/readyz", "")
 			require.Equal(t, 503, status)
 			require.Contains(t, answer, "The files of the database were moved, removed or changed")
