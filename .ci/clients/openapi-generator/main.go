@@ -80,6 +80,7 @@ func main() {
 	ctx := context.Background()
 	token := done(c.TokensApi.CreateAuthToken(ctx, api.LogIn{Username: "bob@example.com", Password: "battery staple"})).Token
 	want(done(c.UsersApi.GetUser(as(token), "3", nil)).NickName == "bob", token)
+	done(c.PasswordsApi.ChangeOwnPassword(as(token), api.ChangeOwnPassword{Password: "correct horse", Password1: "correct horse"}))
 
 	refuse(c, first, as(token), bob, changed)
 	_, err := c.UsersApi.DeleteUser(first, "3", nil)

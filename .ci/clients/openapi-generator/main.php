@@ -15,6 +15,7 @@ namespace {
     use OpenAPI\Client\Api\UsersApi;
     use OpenAPI\Client\ApiException;
     use OpenAPI\Client\Configuration;
+    use OpenAPI\Client\Model\ChangeOwnPassword;
     use OpenAPI\Client\Model\ChangePassword;
     use OpenAPI\Client\Model\CreateUser;
     use OpenAPI\Client\Model\LogIn;
@@ -72,6 +73,8 @@ namespace {
     $token = $tokens->createAuthToken(new LogIn(['username' => 'bob@example.com', 'password' => 'battery staple']))->getToken();
     $bob = new UsersApi(null, configuration($token));
     want('bob', $bob->getUser('3')->getNickName());
+    $own = new ChangeOwnPassword(['password' => 'correct horse', 'password1' => 'correct horse']);
+    (new PasswordsApi(null, configuration($token)))->changeOwnPassword($own);
 
     try { // This client checks headers itself, so it cannot get a 400.
         $users->getUser('3', 'x');

@@ -52,6 +52,8 @@ tokens = api.TokensApi(client(None))
 token = tokens.create_auth_token(api.LogIn(username="bob@example.com", password="battery staple")).token
 bob = api.UsersApi(client(token))
 assert bob.get_user("3").nick_name == "bob"
+own = api.ChangeOwnPassword(password="correct horse", password1="correct horse")
+api.PasswordsApi(bob.api_client).change_own_password(own)
 
 careless = api.UsersApi(client(os.environ["USERAPI_TOKEN"], validates=False))
 refused(400, "malformed_header", [], careless.get_user, "3", if_none_match="x")

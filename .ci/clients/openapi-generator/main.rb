@@ -48,6 +48,7 @@ want 3, passwords.change_password('3', changed).user_id
 tokens = TokensApi.new(client(nil))
 bob = UsersApi.new(client(tokens.create_auth_token(LogIn.new(username: 'bob@example.com', password: 'battery staple')).token))
 want 'bob', bob.get_user('3').nick_name
+PasswordsApi.new(bob.api_client).change_own_password(ChangeOwnPassword.new(password: 'correct horse', password1: 'correct horse'))
 
 careless = UsersApi.new(client(ENV.fetch('USERAPI_TOKEN'), false))
 refused(400, 'malformed_header', []) { careless.get_user('3', if_none_match: 'x') }

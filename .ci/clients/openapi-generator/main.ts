@@ -35,6 +35,7 @@ async function main() {
   const { token } = (await tokens.createAuthToken({ username: 'bob@example.com', password: 'battery staple' })).data
   const own = new UsersApi({ basePath, accessToken: token })
   assert.equal((await own.getUser('3')).data.nick_name, 'bob')
+  await new PasswordsApi({ basePath, accessToken: token }).changeOwnPassword({ password: 'correct horse', password1: 'correct horse' })
 
   await refused(400, 'malformed_header', [], users.getUser('3', 'x'))
   await refused(401, 'unauthenticated', [], new UsersApi({ basePath, accessToken: 'wrong' }).getUser('3'))
