@@ -319,10 +319,7 @@ func TestFileAloneIsWholeInQuietMoments(t *testing.T) {
 	alone := t.TempDir()
 	copyFile(t, f.path(""), filepath.Join(alone, "userapi.db"))
 	require.Empty(t, phone(t, alone), "user 1 is there right after the first start")
-	for i := range 30 {
-		status, answer := f.sendRequest(t, f.token, "POST", "/openapi/v1/users", strings.Replace(adaBody, "ada", fmt.Sprintf("user%d", i), 1))
-		require.Equal(t, 201, status, answer)
-	}
+	f.createUsers(t, f.token, 30)
 	f.waitUntilMoved(t)
 	alone = t.TempDir()
 	copyFile(t, f.path(""), filepath.Join(alone, "userapi.db"))

@@ -5,11 +5,21 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
+
+// createUsers creates user0, user1 and so on, whose numbers begin after user 1.
+func (s *server) createUsers(t *testing.T, token string, count int) {
+	t.Helper()
+	for i := range count {
+		status, answer := s.sendRequest(t, token, "POST", "/openapi/v1/users", strings.Replace(adaBody, "ada", fmt.Sprintf("user%d", i), 1))
+		require.Equal(t, 201, status, answer)
+	}
+}
 
 // opsAddress matches the log line that says where the metrics are served.
 var opsAddress = regexp.MustCompile(`msg="serving metrics" address=(\S+)`)

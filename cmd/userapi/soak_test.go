@@ -21,10 +21,7 @@ func TestSoak(t *testing.T) {
 	dir := t.TempDir()
 	s := startServer(t, dir, nil)
 	token := readToken(t, filepath.Join(dir, "userapi.token"))
-	for i := range clients {
-		status, answer := s.sendRequest(t, token, "POST", "/openapi/v1/users", strings.Replace(adaBody, "ada", fmt.Sprintf("user%d", i), 1))
-		require.Equal(t, 201, status, answer)
-	}
+	s.createUsers(t, token, clients)
 	var before, files int
 	for round := range rounds {
 		var running sync.WaitGroup

@@ -59,7 +59,7 @@ func findWrongForms(schema *openapi3.Schema, value any, known []Fault) (faults [
 		check(schema, value, "")
 	}
 	for name, member := range object {
-		check(schema.Properties[name].Value, member, "/"+name)
+		check(schema.Properties[name].Value, member, pointer(slices.Values([]string{name})))
 	}
 	return faults
 }

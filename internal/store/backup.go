@@ -18,7 +18,7 @@ import (
 // the name.
 func Backup(ctx context.Context, path, to string, progress Progress) (c Contents, digest string, err error) {
 	defer func() { err = explainFull(err, filepath.Dir(to)) }()
-	for _, name := range []string{to, to + "-wal", to + "-journal"} {
+	for _, name := range []string{to, logPath(to), to + "-journal"} {
 		if _, err := os.Lstat(name); !errors.Is(err, os.ErrNotExist) {
 			return Contents{}, "", errors.Join(fmt.Errorf("there is a file at %s: a backup never replaces one", name), err)
 		}
@@ -48,7 +48,7 @@ func backupSource(ctx context.Context, path string) (connector, error) {
 	if err != nil {
 		return connector{}, err
 	}
-	log, err := sizeOf(resolved + "-wal")
+	log, err := sizeOf(logPath(resolved))
 	if err != nil {
 		return connector{}, err
 	}
@@ -77,7 +77,7 @@ func backupSource(ctx context.Context, path string) (connector, error) {
 // removeEmptyLog returns a function that removes the empty log which a reader creates next to a
 // database that nobody has open. It does nothing if there is a log already.
 func removeEmptyLog(ctx context.Context, path string) func() {
-	if _, err := os.Stat(path + "-wal"); err == nil || cannotWrite(path) {
+	if _, err := os.Stat(logPath(path)); err == nil || cannotWrite(path) {
 		return func() {}
 	}
 	return func() {

@@ -10,11 +10,11 @@ const indexBatch = 8192
 
 // indexEvents adds the new events to event_targets, if there are at least size of them.
 func indexEvents(tx session, size int64) error {
-	indexed, err := queryInt(tx, "SELECT indexed FROM event_progress")
+	indexed, err := queryInt(tx.prepared, "SELECT indexed FROM event_progress")
 	if err != nil {
 		return err
 	}
-	last, err := queryInt(tx, "SELECT COALESCE(MAX(id), 0) FROM events")
+	last, err := queryInt(tx.prepared, "SELECT COALESCE(MAX(id), 0) FROM events")
 	if err != nil || last-indexed < size {
 		return err
 	}
@@ -26,8 +26,8 @@ func indexEvents(tx session, size int64) error {
 }
 
 // queryInt returns the integer that the SQL selects.
-func queryInt(db session, text string) (n int64, err error) {
-	err = db.prepared.queryRow(text, func(values []driver.Value) error { n = values[0].(int64); return nil })
+func queryInt(db prepared, text string) (n int64, err error) {
+	err = db.queryRow(text, func(values []driver.Value) error { n = values[0].(int64); return nil })
 	return n, err
 }
 

@@ -35,12 +35,8 @@ func (i identity) holds(current string) bool {
 
 // readIdentity returns [sql.ErrNoRows] if the database has no identity.
 func readIdentity(c *connection) (i identity, err error) {
-	there := false
-	err = c.queryRow("SELECT count(*) FROM pragma_table_list('identity')", func(values []driver.Value) error {
-		there = values[0].(int64) > 0
-		return nil
-	})
-	if err == nil && !there {
+	there, err := queryInt(c, "SELECT count(*) FROM pragma_table_list('identity')")
+	if err == nil && there == 0 {
 		err = sql.ErrNoRows
 	}
 	if err != nil {
@@ -151,21 +147,12 @@ func (w *writer) verify() *fileFault {
 // isWhole reports whether the file has all pages of the database, except those that are in the log and that
 // no checkpoint has moved. If somebody cuts the file, SQLite does not notice until it reads there.
 func (w *writer) isWhole() (bool, error) {
-	pages, err := countPages(w.second)
+	pages, err := queryInt(w.second, "PRAGMA page_count")
 	if err != nil {
 		return false, err
 	}
 	main, err := statFile(w.files.path, withoutTime)
 	return err == nil && w.files.reader.holds(main.size/w.files.pageSize+1, pages, w.log.moved, w.log.frames), err
-}
-
-// countPages returns the number of pages of the database, with its log.
-func countPages(c *connection) (pages int64, err error) {
-	err = c.queryRow("PRAGMA page_count", func(values []driver.Value) error {
-		pages = values[0].(int64)
-		return nil
-	})
-	return pages, err
 }
 
 // isDamage reports whether the error says that the content of a file is wrong, not that it cannot be
@@ -320,12 +307,11 @@ func (f fileAlone) compare(c *connection, path string) error {
 
 // checkLength fails if the database has pages that are neither in the file nor in the log.
 func checkLength(c *connection, path string) error {
-	pageSize := int64(0)
-	err := c.queryRow("PRAGMA page_size", func(values []driver.Value) error { pageSize = values[0].(int64); return nil })
+	pageSize, err := queryInt(c, "PRAGMA page_size")
 	if err != nil {
 		return err
 	}
-	pages, err := countPages(c)
+	pages, err := queryInt(c, "PRAGMA page_count")
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -41,11 +40,11 @@ const selectOwner = `
 		AND (SELECT COUNT(*) FROM pragma_table_info('users') WHERE name IN ('nick_name_folded', 'enterprise_id', 'origion')) = 3`
 
 func checkSchemaOwner(path string, c *connection) error {
-	application, own := int64(0), int64(0)
-	err := c.queryRow("PRAGMA application_id", func(values []driver.Value) error { application = values[0].(int64); return nil })
-	if err == nil {
-		err = c.queryRow(selectOwner, func(values []driver.Value) error { own = values[0].(int64); return nil })
+	application, err := queryInt(c, "PRAGMA application_id")
+	if err != nil {
+		return err
 	}
+	own, err := queryInt(c, selectOwner)
 	if err == nil && (own == 0 || application != 0) {
 		err = fmt.Errorf("%s is the database of another program: nothing in it was changed. Name another file with --database", path)
 	}

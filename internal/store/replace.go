@@ -60,7 +60,7 @@ type step struct {
 }
 
 func (r *restore) steps(d draft) []step {
-	log := r.path + "-wal"
+	log := logPath(r.path)
 	replace := os.Rename
 	if r.old == nil {
 		replace = os.Link // it fails if a database has come into being
@@ -69,13 +69,13 @@ func (r *restore) steps(d draft) []step {
 		{stepKeep, r.old != nil || r.logAside, r.keepOld, r.unkeepOld},
 		{
 			stepKeepLog, r.logAside,
-			func() error { return os.Link(log, r.KeptAs+"-wal") },
-			func() error { return os.Remove(r.KeptAs + "-wal") },
+			func() error { return os.Link(log, logPath(r.KeptAs)) },
+			func() error { return os.Remove(logPath(r.KeptAs)) },
 		},
 		{
 			stepRemoveLog, r.logAside,
 			func() error { return os.Remove(log) },
-			func() error { return os.Link(r.KeptAs+"-wal", log) },
+			func() error { return os.Link(logPath(r.KeptAs), log) },
 		},
 		{stepReplace, true, func() error { return replace(d.file, r.path) }, nil},
 	}
@@ -84,7 +84,7 @@ func (r *restore) steps(d draft) []step {
 // keepOld gives the old database a second name, KeptAs.
 func (r *restore) keepOld() (err error) {
 	r.KeptAs, err = freeName(r.path+".replaced-"+r.Now.UTC().Format("20060102T150405Z"), func(name string) error {
-		if _, err := os.Lstat(name + "-wal"); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Lstat(logPath(name)); !errors.Is(err, os.ErrNotExist) {
 			return errors.Join(err, os.ErrExist)
 		}
 		if r.old == nil { // there is only a log

@@ -95,7 +95,7 @@ func Restore(ctx context.Context, path, from string, options RestoreOptions) (do
 func (r *restore) lockOld(path string) (err error) {
 	r.path = path
 	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
-		log, err := sizeOf(path + "-wal")
+		log, err := sizeOf(logPath(path))
 		if err == nil && log > 0 && !r.Replace {
 			err = fmt.Errorf("there is no database at %s, but its log %s-wal: use --replace to keep the log under another name", path, path)
 		}
@@ -206,7 +206,7 @@ func (r *restore) settle(ctx context.Context) (err error) {
 }
 
 func (r *restore) hasLog() (bool, error) {
-	size, err := sizeOf(r.path + "-wal")
+	size, err := sizeOf(logPath(r.path))
 	return size > 0, err
 }
 

@@ -89,7 +89,7 @@ func (w *writer) prepare(path string, before fileState, cache *principals, logge
 		return err
 	}
 	w.session.cache = cache
-	pageSize, err := queryInt(w.session, "PRAGMA page_size")
+	pageSize, err := queryInt(w.session.prepared, "PRAGMA page_size")
 	if err != nil {
 		return err
 	}
@@ -303,7 +303,7 @@ func (w *writer) commitBatch(batch []*unit) {
 // validateCache purges the cache if another process has written since the last check.
 func (w *writer) validateCache() {
 	began := time.Now()
-	version, err := queryInt(w.session, "PRAGMA data_version")
+	version, err := queryInt(w.session.prepared, "PRAGMA data_version")
 	w.session.cache.Validate(began, version, err == nil)
 	if err != nil || version != w.version {
 		w.foreign, w.renewed, w.version = true, unknownFrame, version
