@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"userapi/internal/store"
+	"userapi/internal/store/sqlite"
 )
 
 type backupCommand struct {
@@ -29,7 +29,7 @@ func (c backupCommand) Validate() error {
 func (c backupCommand) Run(ctx context.Context, std streams) error {
 	lowerPriority()
 	shown := newProgress(std.stderr)
-	contents, digest, err := store.Backup(ctx, c.path(), c.File, shown.report)
+	contents, digest, err := sqlite.Backup(ctx, c.path(), c.File, shown.report)
 	shown.clear()
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func (c backupCommand) Run(ctx context.Context, std streams) error {
 	return err
 }
 
-func describe(c store.Contents) string {
+func describe(c sqlite.Contents) string {
 	return fmt.Sprintf("%d users, %d events, schema %d", c.Users, c.Events, c.Schema)
 }
 

@@ -3,38 +3,38 @@ package main
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"userapi/internal/store"
+	"userapi/internal/store/sqlite"
 )
 
 // storeMetrics are the metrics of the database, and how each is taken from its numbers.
 var storeMetrics = []struct {
 	description *prometheus.Desc
 	kind        prometheus.ValueType
-	value       func(store.Stats) float64
+	value       func(sqlite.Stats) float64
 }{
 	{
 		prometheus.NewDesc("userapi_wal_bytes", "Size of the database's log, the file that ends in -wal, in bytes.", nil, nil),
-		prometheus.GaugeValue, func(s store.Stats) float64 { return float64(s.LogBytes) },
+		prometheus.GaugeValue, func(s sqlite.Stats) float64 { return float64(s.LogBytes) },
 	},
 	{
 		prometheus.NewDesc("userapi_wal_unmoved_frames", "Pages in the log that are not yet in the database file.", nil, nil),
-		prometheus.GaugeValue, func(s store.Stats) float64 { return float64(s.UnmovedFrames) },
+		prometheus.GaugeValue, func(s sqlite.Stats) float64 { return float64(s.UnmovedFrames) },
 	},
 	{
 		prometheus.NewDesc("userapi_checkpoints_total", "How often the log was moved into the database file.", nil, nil),
-		prometheus.CounterValue, func(s store.Stats) float64 { return float64(s.Checkpoints) },
+		prometheus.CounterValue, func(s sqlite.Stats) float64 { return float64(s.Checkpoints) },
 	},
 	{
 		prometheus.NewDesc("userapi_checkpoint_failures_total", "How often the disk refused to move the log into the database file.", nil, nil),
-		prometheus.CounterValue, func(s store.Stats) float64 { return float64(s.CheckpointFailures) },
+		prometheus.CounterValue, func(s sqlite.Stats) float64 { return float64(s.CheckpointFailures) },
 	},
 	{
 		prometheus.NewDesc("userapi_write_failures_total", "How often the disk refused to write a group of changes.", nil, nil),
-		prometheus.CounterValue, func(s store.Stats) float64 { return float64(s.WriteFailures) },
+		prometheus.CounterValue, func(s sqlite.Stats) float64 { return float64(s.WriteFailures) },
 	},
 	{
 		prometheus.NewDesc("userapi_database_ready", "1 if the database can be read and written, otherwise 0.", nil, nil),
-		prometheus.GaugeValue, func(s store.Stats) float64 {
+		prometheus.GaugeValue, func(s sqlite.Stats) float64 {
 			if s.Ready {
 				return 1
 			}
@@ -44,7 +44,7 @@ var storeMetrics = []struct {
 }
 
 // storeCollector is a [prometheus.Collector] of the metrics of a database.
-type storeCollector struct{ db *store.Store }
+type storeCollector struct{ db *sqlite.Store }
 
 // Describe implements [prometheus.Collector].
 func (storeCollector) Describe(descriptions chan<- *prometheus.Desc) {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"userapi/internal/store"
+	"userapi/internal/store/sqlite"
 	"userapi/internal/telemetry"
 )
 
@@ -22,7 +22,7 @@ type migrationSetting struct {
 // Run brings the schema up to date.
 func (c migrateCommand) Run(ctx context.Context, std streams) error {
 	logger := telemetry.NewLogger(std.stderr, slog.LevelInfo, telemetry.FormatText)
-	version, err := store.Migrate(ctx, c.path(), store.Options{Logger: logger, Fatal: exitUnconfirmed, KeepBackup: !c.NoBackup})
+	version, err := sqlite.Migrate(ctx, c.path(), sqlite.Options{Logger: logger, Fatal: exitUnconfirmed, KeepBackup: !c.NoBackup})
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func newProgress(w io.Writer) *progress {
 	return p
 }
 
-// report implements [store.Progress]. A total of 0 is unknown.
+// report implements [sqlite.Progress]. A total of 0 is unknown.
 func (p *progress) report(step string, done, total int64) {
 	if p.terminal == nil || time.Since(p.began) < progressDelay {
 		return

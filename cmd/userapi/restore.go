@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"userapi/internal/store"
+	"userapi/internal/store/sqlite"
 	"userapi/internal/telemetry"
 )
 
@@ -32,8 +32,8 @@ func (c restoreCommand) Validate() error {
 // Run prints what it has restored, and the tokens that are valid again.
 func (c restoreCommand) Run(ctx context.Context, std streams) error {
 	shown := newProgress(std.stderr)
-	done, err := store.Restore(ctx, c.path(), c.File, store.RestoreOptions{
-		Options: store.Options{Logger: telemetry.NewLogger(std.stderr, slog.LevelInfo, telemetry.FormatText)},
+	done, err := sqlite.Restore(ctx, c.path(), c.File, sqlite.RestoreOptions{
+		Options: sqlite.Options{Logger: telemetry.NewLogger(std.stderr, slog.LevelInfo, telemetry.FormatText)},
 		Replace: c.Replace, KeepTokens: c.KeepTokens, Now: time.Now(), Progress: shown.report,
 	})
 	shown.clear()
@@ -43,7 +43,7 @@ func (c restoreCommand) Run(ctx context.Context, std streams) error {
 	return c.print(std, done)
 }
 
-func (c restoreCommand) print(std streams, done store.Restored) error {
+func (c restoreCommand) print(std streams, done sqlite.Restored) error {
 	out := func(format string, args ...any) { _, _ = fmt.Fprintf(std.stdout, format+"\n", args...) }
 	out("%s has been restored: %s", c.path(), describe(done.Contents))
 	if done.KeptAs != "" {

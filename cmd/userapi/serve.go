@@ -18,7 +18,7 @@ import (
 	"userapi/internal/contract"
 	"userapi/internal/directory"
 	"userapi/internal/httpapi"
-	"userapi/internal/store"
+	"userapi/internal/store/sqlite"
 	"userapi/internal/telemetry"
 )
 
@@ -64,7 +64,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer closeListeners(public, ops)
-	db, err := migrateAndOpen(ctx, c.path(), store.Options{Logger: logger, KeepBackup: !c.NoBackup, Fatal: func(err error) {
+	db, err := migrateAndOpen(ctx, c.path(), sqlite.Options{Logger: logger, KeepBackup: !c.NoBackup, Fatal: func(err error) {
 		logger.Error(err.Error())
 		_ = log.Close() // nobody can be told that the log failed
 		os.Exit(exitFailed)
@@ -145,11 +145,11 @@ func closeListeners(listeners ...net.Listener) {
 }
 
 // migrateAndOpen creates or migrates the database and opens it.
-func migrateAndOpen(ctx context.Context, path string, options store.Options) (*store.Store, error) {
-	if _, err := store.Migrate(ctx, path, options); err != nil {
+func migrateAndOpen(ctx context.Context, path string, options sqlite.Options) (*sqlite.Store, error) {
+	if _, err := sqlite.Migrate(ctx, path, options); err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, path, options)
+	return sqlite.Open(ctx, path, options)
 }
 
 // start makes user 1 on an empty database and says where its token is.

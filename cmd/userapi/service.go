@@ -11,12 +11,12 @@ import (
 
 	"userapi/internal/directory"
 	"userapi/internal/password"
-	"userapi/internal/store"
+	"userapi/internal/store/sqlite"
 )
 
 // newService returns the directory in db. The life of a log-in token and the limit of
 // failed log-ins per minute matter only to a server; other commands pass 0.
-func newService(db *store.Store, tokenLife time.Duration, loginLimit int) *directory.Service {
+func newService(db *sqlite.Store, tokenLife time.Duration, loginLimit int) *directory.Service {
 	return &directory.Service{
 		Store: db,
 		// Hashing uses half of the cores, so that the other half serves all other requests.
@@ -28,21 +28,21 @@ func newService(db *store.Store, tokenLife time.Duration, loginLimit int) *direc
 	}
 }
 
-// openStore is [store.Open] or [store.OpenReadOnly].
-type openStore func(ctx context.Context, path string, options store.Options) (*store.Store, error)
+// openStore is [sqlite.Open] or [sqlite.OpenReadOnly].
+type openStore func(ctx context.Context, path string, options sqlite.Options) (*sqlite.Store, error)
 
 // withService opens an existing database for writing, calls do and closes the database.
 func withService(ctx context.Context, path string, do func(*directory.Service) error) (err error) {
-	return useService(ctx, path, store.Open, do)
+	return useService(ctx, path, sqlite.Open, do)
 }
 
 // withReadService is withService for commands that only read. They work on a read-only file, too.
 func withReadService(ctx context.Context, path string, do func(*directory.Service) error) (err error) {
-	return useService(ctx, path, store.OpenReadOnly, do)
+	return useService(ctx, path, sqlite.OpenReadOnly, do)
 }
 
 func useService(ctx context.Context, path string, open openStore, do func(*directory.Service) error) (err error) {
-	db, err := open(ctx, path, store.Options{Fatal: exitUnconfirmed})
+	db, err := open(ctx, path, sqlite.Options{Fatal: exitUnconfirmed})
 	if err != nil {
 		return err
 	}

@@ -14,13 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/directory"
-	"userapi/internal/store"
+	"userapi/internal/store/sqlite"
 )
 
 // openService opens the database at path, in the same way as another server.
 func openService(t *testing.T, path string) *directory.Service {
 	t.Helper()
-	db, err := store.Open(t.Context(), path, store.Options{})
+	db, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return &directory.Service{Store: db, Now: time.Now, Random: rand.Reader}
@@ -52,7 +52,7 @@ func TestServersThatStartTogether(t *testing.T) {
 		for _, shared := range []bool{false, true} {
 			dir := t.TempDir()
 			database := filepath.Join(dir, "userapi.db")
-			_, err := store.Migrate(t.Context(), database, store.Options{})
+			_, err := sqlite.Migrate(t.Context(), database, sqlite.Options{})
 			require.NoError(t, err)
 			services := make([]*directory.Service, servers)
 			for i := range services {
@@ -97,7 +97,7 @@ func (s racedStore) Start(ctx context.Context, start directory.Start) (directory
 func TestTokenFileThatIsNotValidIsRemoved(t *testing.T) {
 	dir := t.TempDir()
 	database := filepath.Join(dir, "userapi.db")
-	_, err := store.Migrate(t.Context(), database, store.Options{})
+	_, err := sqlite.Migrate(t.Context(), database, sqlite.Options{})
 	require.NoError(t, err)
 	own, others := filepath.Join(dir, "own.token"), filepath.Join(dir, "others.token")
 	service := openService(t, database)
@@ -123,7 +123,7 @@ func TestTokenFileThatIsNotValidIsRemoved(t *testing.T) {
 func TestLaterStartsLeaveTokenFilesAlone(t *testing.T) {
 	dir := t.TempDir()
 	database := filepath.Join(dir, "userapi.db")
-	_, err := store.Migrate(t.Context(), database, store.Options{})
+	_, err := sqlite.Migrate(t.Context(), database, sqlite.Options{})
 	require.NoError(t, err)
 	service := openService(t, database)
 	first, precious := filepath.Join(dir, "first.token"), filepath.Join(dir, "precious.token")

@@ -19,7 +19,7 @@ import (
 	"userapi/internal/directory"
 	"userapi/internal/httpapi"
 	"userapi/internal/password"
-	"userapi/internal/store"
+	"userapi/internal/store/sqlite"
 	"userapi/internal/telemetry"
 )
 
@@ -96,13 +96,13 @@ func Start(t testing.TB, config Config) *Server {
 }
 
 // openDatabase opens an empty database and closes it when the test ends.
-func (s *Server) openDatabase(t testing.TB) *store.Store {
+func (s *Server) openDatabase(t testing.TB) *sqlite.Store {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "userapi.db")
-	version, err := store.Migrate(t.Context(), path, store.Options{})
+	version, err := sqlite.Migrate(t.Context(), path, sqlite.Options{})
 	require.NoError(t, err)
 	require.Positive(t, version)
-	db, err := store.Open(t.Context(), path, store.Options{})
+	db, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 	require.NoError(t, err)
 	s.DB, err = openSQLite(path, db)
 	require.NoError(t, err)
