@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 // Facts implements [directory.Store].
@@ -53,7 +54,7 @@ func findFacts(db session, p directory.Principal, id directory.UserID) (facts di
 	if err != nil {
 		return facts, err
 	}
-	if facts.Target, err = row.user(); err != nil {
+	if facts.Target, err = row.User(); err != nil {
 		return facts, err
 	}
 	if row.PasswordHash != nil {
@@ -69,7 +70,7 @@ func lastAdministrator(db session, user directory.User) func() (bool, error) {
 		if user.Role != directory.RoleAdministrator || !user.Active() {
 			return false, nil
 		}
-		others, err := exists(db.gorm.Model(&User{}).Where(
+		others, err := exists(db.gorm.Model(&store.User{}).Where(
 			"enterprise_id = ? AND role = 'administrator' AND is_active AND id <> ?", user.EnterpriseID, user.ID))
 		return !others, err
 	}
@@ -111,7 +112,7 @@ func writeUser(tx session, c directory.Change) (directory.User, error) {
 	case c.User.ID == 0:
 		return insertUser(tx, c.User, c.PasswordHash)
 	case c.Delete:
-		return c.User, tx.gorm.Delete(&User{}, "id = ?", c.User.ID).Error
+		return c.User, tx.gorm.Delete(&store.User{}, "id = ?", c.User.ID).Error
 	case len(c.Fields) > 0:
 		return c.User, updateUser(tx, c)
 	}

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 // translate turns an error of the driver into a [directory.Error] if there is a code for it,
@@ -29,10 +30,10 @@ func translate(err error) error {
 		return &directory.Error{Code: directory.CodeUnavailable, Err: err}
 	case failure.ExtendedCode != sqlite3.ErrConstraintUnique:
 		return err
-	case strings.Contains(failure.Error(), "users_email"):
-		return &directory.Error{Code: directory.CodeEmailTaken, Fields: []directory.Field{directory.FieldEmail}, Err: err}
-	case strings.Contains(failure.Error(), "users.nick_name_folded"):
-		return &directory.Error{Code: directory.CodeNickNameTaken, Fields: []directory.Field{directory.FieldNickName}, Err: err}
+	case strings.Contains(failure.Error(), store.UniqueEmail):
+		return store.Taken(store.UniqueEmail, err)
+	case strings.Contains(failure.Error(), "users.nick_name_folded"): // SQLite names columns, unless it is an index over expressions
+		return store.Taken(store.UniqueNickName, err)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 // findPage returns one page of the rows that the query selects, ordered by number, and their
@@ -49,7 +50,7 @@ const (
 
 // listUsers is findPage for a filter without a text. It looks only at the users of the page and
 // of the block in which the page begins.
-func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) (rows []User, total int64, err error) {
+func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) (rows []store.User, total int64, err error) {
 	offset := page.Offset()
 	err = atOneMoment(s.readSession.withContext(ctx).gorm, func(tx *gorm.DB) error {
 		if err := tx.Raw(countUsers, filter.EnterpriseID, filter.Roles).Scan(&total).Error; err != nil || offset >= total {
@@ -67,11 +68,11 @@ func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page
 
 // searchUsers is findPage for a filter with a text. It waits until no other search runs, or ctx
 // ends.
-func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]User, int64, error) {
+func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]store.User, int64, error) {
 	text := directory.Fold(filter.Text)
 	query := selectUsers(s.scanSession.withContext(ctx).gorm, filter).
 		Where("(instr(nick_name_folded, ?) OR instr(lower(email), ?) OR instr(phone_folded, ?))", text, text, text)
-	var rows []User
+	var rows []store.User
 	var total int64
 	select {
 	case s.scanSlot <- struct{}{}:
@@ -80,7 +81,7 @@ func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, pa
 		return nil, 0, ctx.Err()
 	}
 	err := runAtLowPriority(func() (err error) {
-		rows, total, err = findPage[User](query, page)
+		rows, total, err = findPage[store.User](query, page)
 		return err
 	})
 	return rows, total, err
@@ -88,7 +89,7 @@ func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, pa
 
 // selectUsers selects the users of the filter's enterprise and roles. It ignores the text.
 func selectUsers(db *gorm.DB, filter directory.UserFilter) *gorm.DB {
-	query := db.Model(&User{})
+	query := db.Model(&store.User{})
 	switch {
 	case slices.Equal(filter.Roles, []directory.Role{directory.RoleAdministrator}):
 		// A literal, as in the partial indexes of administrators: SQLite uses them whatever the

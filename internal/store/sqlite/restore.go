@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 // RestoreOptions are what [Restore] needs to know in addition to the paths.
@@ -274,11 +275,11 @@ func (r *restore) endLogIns(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	var rows []Token
+	var rows []store.Token
 	err = over.WithContext(ctx).Omit("hash").Where("kind <> ? AND (expires IS NULL OR expires > ?)", directory.TokenLogIn, r.Now.UnixMicro()).
 		Order("id").Find(&rows).Error
 	for _, row := range rows {
-		r.Tokens = append(r.Tokens, row.token())
+		r.Tokens = append(r.Tokens, row.Token())
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 // Start implements [directory.Store].
@@ -30,7 +31,7 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 
 // applyStart is the unit of a start. It may run more than once.
 func applyStart(tx session, start directory.Start) (started directory.Started, err error) {
-	users, err := exists(tx.gorm.Model(&User{}))
+	users, err := exists(tx.gorm.Model(&store.User{}))
 	if err != nil {
 		return started, err
 	}
@@ -66,7 +67,7 @@ func replaceOperatorToken(tx session, at time.Time, given *directory.NewToken) (
 	if given != nil {
 		old = old.Where("hash <> ?", given.Hash[:])
 	}
-	var rows []Token
+	var rows []store.Token
 	if err := old.Find(&rows).Error; err != nil {
 		return false, false, err
 	}
@@ -98,11 +99,11 @@ func replaceOperatorToken(tx session, at time.Time, given *directory.NewToken) (
 
 // storeOperatorToken stores the given token, unless it is stored already.
 func storeOperatorToken(tx session, at time.Time, given directory.NewToken, owner directory.User) error {
-	there, err := exists(tx.gorm.Model(&Token{}).Where("hash = ? AND kind = ?", given.Hash[:], directory.TokenOperator))
+	there, err := exists(tx.gorm.Model(&store.Token{}).Where("hash = ? AND kind = ?", given.Hash[:], directory.TokenOperator))
 	if err != nil || there {
 		return err
 	}
-	row := newToken(given)
+	row := store.NewToken(given)
 	// A token of another kind becomes the operator's.
 	replace := clause.OnConflict{
 		Columns:   []clause.Column{{Name: "hash"}},

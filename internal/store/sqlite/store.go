@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 // Store is a directory.Store in one SQLite file.
@@ -116,7 +117,7 @@ func (s *Store) Ready(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	_, err = exists(s.readSession.withContext(ctx).gorm.Model(&User{}))
+	_, err = exists(s.readSession.withContext(ctx).gorm.Model(&store.User{}))
 	return err
 }
 

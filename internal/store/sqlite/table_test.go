@@ -14,6 +14,7 @@ import (
 	"gorm.io/gorm/schema"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 func TestUnsupportedModelsAreRefused(t *testing.T) {
@@ -37,13 +38,13 @@ func TestUnsupportedModelsAreRefused(t *testing.T) {
 // A variable that is not a placeholder has a value of the dry run, not of the row.
 func TestArgumentsRefuseOtherVariables(t *testing.T) {
 	for _, variable := range []any{7, "id", placeholder("hash")} {
-		_, err := userTable.arguments(statement{variables: []any{placeholder("id"), variable}}, &User{})
+		_, err := userTable.arguments(statement{variables: []any{placeholder("id"), variable}}, &store.User{})
 		require.ErrorContains(t, err, "variable 2 is not a column of users")
 	}
 }
 
 func TestValuesOfAnotherTypeAreRefused(t *testing.T) {
-	var row Token
+	var row store.Token
 	columns := tokenTable.set("user_id", "name")
 	_, err := tokenTable.scan(columns, &row, []driver.Value{int64(1), int64(2)})
 	require.ErrorContains(t, err, "tokens.name")
@@ -122,7 +123,7 @@ func readColumns(t *testing.T, db *gorm.DB, table string) map[string]any {
 func TestUserRowCarriesEveryField(t *testing.T) {
 	s := openStore(t)
 	full := fullUser()
-	row := newUser(full, fullHash)
+	row := store.NewUser(full, fullHash)
 	requireDistinct(t, full)
 	requireDistinct(t, row)
 	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error {
@@ -139,11 +140,11 @@ func TestUserRowCarriesEveryField(t *testing.T) {
 	require.Equal(t, full, user)
 
 	least := directory.User{ID: 1, CreateTime: time.Unix(0, 0).UTC()}
-	user, err = newUser(least, "").user()
+	user, err = store.NewUser(least, "").User()
 	require.NoError(t, err)
 	require.Equal(t, least, user)
 	broken := "localhost"
-	_, err = User{ClientIP: &broken}.user()
+	_, err = store.User{ClientIP: &broken}.User()
 	require.ErrorContains(t, err, "client_ip")
 }
 
@@ -154,7 +155,7 @@ func TestTokenRowCarriesEveryField(t *testing.T) {
 		ID: 5, UserID: owner.ID, Name: "nightly job", Kind: directory.TokenMade,
 		Created: owner.CreateTime, Expires: owner.CreateTime.Add(time.Hour),
 	}}
-	row := newToken(full)
+	row := store.NewToken(full)
 	requireDistinct(t, full.Token)
 	requireDistinct(t, row, "ID") // SQLite assigns it
 	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error {
@@ -166,7 +167,7 @@ func TestTokenRowCarriesEveryField(t *testing.T) {
 			if err := insertToken(tx, other); err != nil {
 				return err
 			}
-			if err := tx.gorm.Delete(&Token{}, "hash = ?", other.Hash[:]).Error; err != nil {
+			if err := tx.gorm.Delete(&store.Token{}, "hash = ?", other.Hash[:]).Error; err != nil {
 				return err
 			}
 		}
@@ -187,7 +188,7 @@ func TestTokenRowCarriesEveryField(t *testing.T) {
 	require.Equal(t, full.Token, token)
 
 	least := directory.Token{Created: time.Unix(0, 0).UTC()}
-	require.Equal(t, least, newToken(directory.NewToken{Token: least}).token())
+	require.Equal(t, least, store.NewToken(directory.NewToken{Token: least}).Token())
 }
 
 func TestEventRowCarriesEveryField(t *testing.T) {
@@ -197,7 +198,7 @@ func TestEventRowCarriesEveryField(t *testing.T) {
 		EnterpriseID: "default", Operation: directory.OperationUpdateUser,
 		Fields: []directory.Field{directory.FieldPhone, directory.FieldRole}, RequestID: "QG5D7YB4OPZ5AYPRQIVXYDGPIZ",
 	}
-	row := newEvent(full)
+	row := store.NewEvent(full)
 	requireDistinct(t, full)
 	requireDistinct(t, row, "ID") // SQLite assigns it
 	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error { return insertEvent(tx, full) }))
@@ -248,7 +249,7 @@ func TestUpdateWritesTheNamedColumns(t *testing.T) {
 	changed.Version, changed.NickName, changed.ClientIP = 4, "Eve", netip.MustParseAddr("192.0.2.1")
 	changed.EnterpriseID, changed.Role, changed.Email, changed.Phone, changed.IsActive = "other", directory.RoleUser, &email, "WEISS 2", &inactive
 	const hash = "$argon2id$of-eve"
-	requireDistinct(t, newUser(changed, hash), "IsActive")
+	requireDistinct(t, store.NewUser(changed, hash), "IsActive")
 	written := map[directory.Field]map[string]any{
 		directory.FieldPassword:     {"password_hash": hash},
 		directory.FieldEnterpriseID: {"enterprise_id": "other"},

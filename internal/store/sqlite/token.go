@@ -5,58 +5,18 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"time"
 
 	"gorm.io/gorm"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
-// Token is a row of tokens.
-type Token struct {
-	ID      int64
-	Hash    []byte
-	UserID  int32
-	Name    string
-	Kind    string
-	Created int64  // Unix time in microseconds
-	Expires *int64 // Unix time in microseconds; nil: never
-}
-
 var (
-	tokenTable = mustTable[Token]()
+	tokenTable = mustTable[store.Token]()
 	// tokenColumns are the columns that are read: all except the hash, which nobody needs.
 	tokenColumns = tokenTable.all() &^ tokenTable.set("hash")
 )
-
-func newToken(t directory.NewToken) Token {
-	row := Token{
-		Hash:    t.Hash[:],
-		UserID:  int32(t.UserID),
-		Name:    t.Name,
-		Kind:    string(t.Kind),
-		Created: t.Created.UnixMicro(),
-	}
-	if !t.Expires.IsZero() {
-		expires := t.Expires.UnixMicro()
-		row.Expires = &expires
-	}
-	return row
-}
-
-func (row Token) token() directory.Token {
-	t := directory.Token{
-		ID:      row.ID,
-		UserID:  directory.UserID(row.UserID),
-		Name:    row.Name,
-		Kind:    directory.TokenKind(row.Kind),
-		Created: time.UnixMicro(row.Created).UTC(),
-	}
-	if row.Expires != nil {
-		t.Expires = time.UnixMicro(*row.Expires).UTC()
-	}
-	return t
-}
 
 // A token is found by number or by hash. The pointer is the key of the statement in buildOnce.
 var (
@@ -70,8 +30,8 @@ type tokenCondition struct{ sql string }
 // reads both, so they are of the same moment. It fails with [directory.CodeUnauthenticated] if
 // there is no such token.
 func findPrincipal(db session, by *tokenCondition, argument driver.Value) (directory.Principal, error) {
-	var row Token
-	var owner User
+	var row store.Token
+	var owner store.User
 	find, err := db.buildOnce(by, func(dry *gorm.DB) *gorm.DB {
 		return dry.Table("tokens").Select(tokenTable.selectList(tokenColumns)+", "+userTable.selectList(userColumns)).
 			Joins("JOIN users ON users.id = tokens.user_id").Where(by.sql, 0).Find(&[]map[string]any{})
@@ -92,8 +52,8 @@ func findPrincipal(db session, by *tokenCondition, argument driver.Value) (direc
 	if err != nil {
 		return directory.Principal{}, err
 	}
-	user, err := owner.user()
-	return directory.Principal{User: user, Token: row.token()}, err
+	user, err := owner.User()
+	return directory.Principal{User: user, Token: row.Token()}, err
 }
 
 // Principal implements [directory.Store].
@@ -129,7 +89,7 @@ func findActor(db session, p directory.Principal) (directory.Principal, error) {
 // endTokens ends the tokens of a user, except the one with the number used and the operator's.
 func endTokens(tx session, user directory.UserID, used int64) error {
 	end, err := tx.buildOnce("end tokens", func(dry *gorm.DB) *gorm.DB {
-		return dry.Delete(&Token{}, "user_id = ? AND id <> ? AND kind <> ?", 0, 0, "")
+		return dry.Delete(&store.Token{}, "user_id = ? AND id <> ? AND kind <> ?", 0, 0, "")
 	})
 	if err != nil {
 		return err
@@ -139,7 +99,7 @@ func endTokens(tx session, user directory.UserID, used int64) error {
 
 // endToken fails with [directory.CodeNotFound] if the token has ended already.
 func endToken(tx session, id int64) error {
-	result := tx.gorm.Delete(&Token{}, "id = ?", id)
+	result := tx.gorm.Delete(&store.Token{}, "id = ?", id)
 	if result.Error == nil && result.RowsAffected == 0 {
 		return &directory.Error{Code: directory.CodeNotFound}
 	}
@@ -149,26 +109,26 @@ func endToken(tx session, id int64) error {
 // insertToken stores a token. If it is a log-in token, insertToken deletes the user's log-in
 // tokens that have expired, and all but the newest [directory.MaxLogIns].
 func insertToken(tx session, t directory.NewToken) error {
-	row := newToken(t)
+	row := store.NewToken(t)
 	if err := tx.gorm.Create(&row).Error; err != nil || t.Kind != directory.TokenLogIn {
 		return err
 	}
 	logIns := func() *gorm.DB {
-		return tx.gorm.Model(&Token{}).Where("user_id = ? AND kind = ?", row.UserID, row.Kind)
+		return tx.gorm.Model(&store.Token{}).Where("user_id = ? AND kind = ?", row.UserID, row.Kind)
 	}
-	if err := logIns().Delete(&Token{}, "expires <= ?", row.Created).Error; err != nil {
+	if err := logIns().Delete(&store.Token{}, "expires <= ?", row.Created).Error; err != nil {
 		return err
 	}
 	newest := logIns().Select("id").Order("id DESC").Limit(directory.MaxLogIns)
-	return logIns().Delete(&Token{}, "id NOT IN (?)", newest).Error
+	return logIns().Delete(&store.Token{}, "id NOT IN (?)", newest).Error
 }
 
 // Token implements [directory.Store].
 func (s *Store) Token(ctx context.Context, id int64) (token directory.Token, err error) {
 	defer s.finishRead(&err)
-	var row Token
+	var row store.Token
 	err = s.readSession.withContext(ctx).gorm.Omit("hash").Take(&row, "id = ?", id).Error
-	return row.token(), err
+	return row.Token(), err
 }
 
 // Tokens implements [directory.Store].
@@ -178,13 +138,13 @@ func (s *Store) Tokens(ctx context.Context, user directory.UserID) (tokens []dir
 	if user != 0 {
 		query = query.Where("user_id = ?", user)
 	}
-	var rows []Token
+	var rows []store.Token
 	if err := query.Find(&rows).Error; err != nil {
 		return nil, err
 	}
 	tokens = make([]directory.Token, len(rows))
 	for i, row := range rows {
-		tokens[i] = row.token()
+		tokens[i] = row.Token()
 	}
 	return tokens, nil
 }

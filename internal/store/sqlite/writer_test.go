@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 // Units in the queue share a commit, run in the order in which they were queued, and see what
@@ -27,7 +28,7 @@ func TestQueuedUnitsShareACommit(t *testing.T) {
 		want = append(want, fmt.Sprint(i))
 		answers = append(answers, enqueue(t.Context(), s, func(tx session) error {
 			var before int64
-			if err := tx.gorm.Model(&Event{}).Count(&before).Error; err != nil || before != int64(i) {
+			if err := tx.gorm.Model(&store.Event{}).Count(&before).Error; err != nil || before != int64(i) {
 				return fmt.Errorf("%d events before unit %d: %w", before, i, err)
 			}
 			return insertNamedEvent(tx, want[i])
