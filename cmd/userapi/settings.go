@@ -24,13 +24,13 @@ type databaseSetting struct {
 
 // path returns the path of the SQLite file. Validate must have succeeded before.
 func (s databaseSetting) path() string {
-	path, _ := sqlite.SQLitePath(s.Database)
+	path, _ := sqlite.Path(s.Database)
 	return path
 }
 
 // Validate is called by kong. Its error does not repeat the value, which could hold a password.
 func (s databaseSetting) Validate() error {
-	if _, err := sqlite.SQLitePath(s.Database); err != nil {
+	if _, err := sqlite.Path(s.Database); err != nil {
 		return fmt.Errorf("USERAPI_DATABASE or --database: %w", err)
 	}
 	return nil

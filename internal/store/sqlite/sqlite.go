@@ -21,8 +21,8 @@ import (
 // busyTimeout is how long a statement waits while another process holds the lock.
 const busyTimeout = 2 * time.Second
 
-// SQLitePath returns the path in a database setting, which is PATH or sqlite:PATH.
-func SQLitePath(database string) (string, error) {
+// Path returns the path in a database setting, which is PATH or sqlite:PATH.
+func Path(database string) (string, error) {
 	path, named := strings.CutPrefix(database, "sqlite:")
 	switch {
 	case !named && strings.Contains(path, "://"):

@@ -189,7 +189,7 @@ func TestTablesRefuseImpossibleRows(t *testing.T) {
 	}
 }
 
-func TestSQLitePath(t *testing.T) {
+func TestPath(t *testing.T) {
 	for database, want := range map[string]string{
 		"userapi.db":             "userapi.db",
 		"sqlite:userapi.db":      "userapi.db",
@@ -203,7 +203,7 @@ func TestSQLitePath(t *testing.T) {
 		"postgres://u:p@host/db": "",
 		"mysql://u:p@host/db":    "",
 	} {
-		path, err := sqlite.SQLitePath(database)
+		path, err := sqlite.Path(database)
 		require.Equal(t, want, path, database)
 		require.Equal(t, want == "", err != nil, database)
 		if err != nil {
