@@ -1,0 +1,133 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"userapi/internal/directory"
+)
+
+const (
+	maxConnections = 12 // of a node: one for the lane, maxAlone for units alone, the rest read
+	maxAlone       = 4
+	connectTimeout = 2 * time.Second
+	// batchTimeout ends a transaction, whatever the requests in it.
+	batchTimeout = 3 * time.Second
+)
+
+// Store is a directory.Store in a PostgreSQL database.
+type Store struct {
+	config   *pgx.ConnConfig // for connections that are not the pool's
+	pool     *pgxpool.Pool
+	sql      *sql.DB // on the pool, for GORM
+	gorm     *gorm.DB
+	lane     *lane
+	tokens   *asker[directory.TokenHash, directory.Principal]
+	users    *asker[directory.UserID, directory.User]
+	scanSlot chan struct{} // holds a value while a search runs
+}
+
+var _ directory.Store = (*Store)(nil)
+
+// parse reads the address of a database, as libpq does. Its errors do not contain the password.
+func parse(address string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		return nil, errors.New("the address of the database is wrong: use postgres://USER@HOST/DATABASE, and keep the password in a file that PGPASSFILE names")
+	}
+	config.MaxConns = maxConnections
+	config.MaxConnLifetime, config.MaxConnLifetimeJitter = time.Hour, 10*time.Minute
+	config.ConnConfig.ConnectTimeout = connectTimeout
+	for name, value := range map[string]string{
+		"application_name":                    "userapi",
+		"lock_timeout":                        "2s",
+		"idle_in_transaction_session_timeout": "10s",
+	} {
+		config.ConnConfig.RuntimeParams[name] = value
+	}
+	return config, nil
+}
+
+// Open opens a database. It fails unless [Migrate] has brought the schema up to date.
+func Open(ctx context.Context, address string) (*Store, error) {
+	config, err := parse(address)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSchema(ctx, config.ConnConfig); err != nil {
+		return nil, err
+	}
+	s := &Store{config: config.ConnConfig.Copy(), scanSlot: make(chan struct{}, 1)}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, err
+	}
+	s.sql = stdlib.OpenDBFromPool(s.pool)
+	s.gorm, err = gorm.Open(postgres.New(postgres.Config{Conn: s.sql}), &gorm.Config{
+		// Errors are returned, and a log of statements would contain values.
+		Logger:                 logger.Discard,
+		SkipDefaultTransaction: true,
+		QueryFields:            true, // name the columns instead of *
+		DisableAutomaticPing:   true,
+	})
+	if err != nil {
+		s.pool.Close()
+		return nil, err
+	}
+	s.tokens = newAsker(s.loadPrincipals)
+	s.users = newAsker(s.loadUsers)
+	s.lane = newLane(s)
+	return s, nil
+}
+
+// Close commits the units in the queue and closes all connections.
+func (s *Store) Close() error {
+	s.lane.close()
+	s.tokens.close()
+	s.users.close()
+	err := s.sql.Close()
+	s.pool.Close()
+	return err
+}
+
+// Ready returns nil if the database answers, has the tables and can be written. It uses a connection of
+// its own, because a busy pool is not a fault.
+func (s *Store) Ready(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
+	connection, err := pgx.ConnectConfig(ctx, s.config.Copy())
+	if err != nil {
+		return &directory.Error{Code: directory.CodeUnavailable, Err: err}
+	}
+	defer func() { err = errors.Join(err, connection.Close(context.WithoutCancel(ctx))) }()
+	var standby bool
+	if err := connection.QueryRow(ctx, `SELECT pg_is_in_recovery() OR EXISTS (SELECT FROM users WHERE false)`).Scan(&standby); err != nil {
+		return &directory.Error{Code: directory.CodeUnavailable, Err: err}
+	}
+	if standby {
+		return &directory.Error{Code: directory.CodeUnavailable, Err: errors.New("the server is a standby, which cannot be written")}
+	}
+	return nil
+}
+
+// retryRead calls read again if the server was not there, until ctx ends.
+func retryRead[T any](ctx context.Context, read func(ctx context.Context) (T, error)) (result T, err error) {
+	for tries := range maxTries {
+		if result, err = read(ctx); err == nil || !isUnreachable(err) || ctx.Err() != nil {
+			return result, err
+		}
+		if pause(ctx, tries) != nil {
+			break
+		}
+	}
+	return result, fmt.Errorf("read: %w", err)
+}

@@ -1,0 +1,43 @@
+// Package postgres keeps the directory in a PostgreSQL database, for any number of equal processes,
+// which are the nodes. [Store] implements [directory.Store]. No node has a state that another needs.
+// The word unit is that of package directory.
+//
+// # Writes
+//
+// The lane is the goroutine that commits batches. A batch is up to maxBatch units of this node that share
+// a transaction. It takes two round trips: the first begins, locks and reads, the second writes and
+// commits. Between them, the lane decides each unit.
+//
+// A failed statement ends the whole transaction, so a unit that may violate a constraint runs alone: in
+// a transaction of its own, next to the lane. So does a unit that reads more than its facts, or writes
+// anything except an update of the user, ended tokens and an event.
+//
+// # Locks
+//
+// A user's lock stands for the row and for all tokens of the user. A unit holds the target's lock
+// exclusively and the actor's lock shared. So nothing is written for an actor or a token after the answer to
+// the change that ended its right, whichever nodes run the two. An enterprise's lock is held by what may take
+// away an administrator. All are advisory locks of the transaction, taken in this order: enterprise, then
+// users by number. The isolation level is READ COMMITTED, and the locks are taken by a statement of
+// their own, so the statement that reads after it sees what the last holder of a lock has written.
+//
+// These look right, and are wrong. The tests of package storetest show it:
+//
+//   - No lock for the actor, or only for the target: a demoted administrator still writes.
+//   - The lock in the statement that reads: the snapshot of the statement is older than the lock.
+//   - SERIALIZABLE: it may order a write before the demotion, although it commits after its answer.
+//   - FOR SHARE on the actor's row: sharers overtake a waiting demotion for seconds, and a token that
+//     was joined is not read again.
+//
+// # Commits without an answer
+//
+// If the connection breaks after COMMIT was sent, nobody knows whether the unit took effect. It runs
+// again alone, and after it has the target's lock, it looks for its event. The unit itself notes
+// whether COMMIT was sent. Never ask pgconn.SafeToRetry: pgx v5.9 to v5.12 answer true after a commit.
+//
+// # Reads
+//
+// The statements that every request needs are coalesced: while one is on its way, the questions that
+// arrive wait, and the next statement answers them all. There is no cache. GORM runs everything else,
+// on the same connections.
+package postgres

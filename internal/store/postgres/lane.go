@@ -1,0 +1,261 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"userapi/internal/directory"
+)
+
+const (
+	maxBatch   = 64   // units in a batch
+	maxWaiting = 1024 // units in the queue
+)
+
+// unit is one change, which takes effect as a whole or not at all.
+type unit struct {
+	ctx       context.Context // of the request; it ends neither a batch nor a commit
+	principal directory.Principal
+	id        directory.UserID // of the target; 0: a user who will be created
+	decide    directory.Decide
+	key       [16]byte // of its event
+	claimed   atomic.Bool
+	done      chan struct{} // closed after user and err are set
+
+	// An attempt sets these:
+	change  directory.Change
+	actor   directory.Principal
+	alone   bool             // it must run alone
+	maybe   directory.UserID // the target of a commit that had no answer; 0: there was none
+	user    directory.User   // the result
+	refused error            // the error of decide, or that the token has ended
+	err     error            // the result
+}
+
+// lane commits batches. The package comment explains it.
+type lane struct {
+	store   *Store
+	queue   chan *unit
+	stopped chan struct{}
+	slots   chan struct{}  // holds a value for each unit that runs alone
+	alone   sync.WaitGroup // the units that run alone
+
+	closeMu sync.RWMutex
+	closed  bool // submit refuses units
+}
+
+func newLane(s *Store) *lane {
+	l := &lane{store: s, queue: make(chan *unit, maxWaiting), stopped: make(chan struct{}), slots: make(chan struct{}, maxAlone)}
+	go l.loop()
+	return l
+}
+
+// Change implements [directory.Store].
+func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.UserID, decide directory.Decide) (directory.User, error) {
+	u := &unit{ctx: ctx, principal: p, id: id, decide: decide, done: make(chan struct{})}
+	_, _ = rand.Read(u.key[:]) // it never fails
+	u.alone = id == 0
+	if err := s.lane.submit(u); err != nil {
+		return directory.User{}, err
+	}
+	select {
+	case <-u.done:
+	case <-ctx.Done():
+		if u.claimed.CompareAndSwap(false, true) {
+			return directory.User{}, waitError(ctx)
+		}
+		<-u.done
+	}
+	if err := translate(u.err); err != nil {
+		return directory.User{}, err
+	}
+	return u.user, nil
+}
+
+func waitError(ctx context.Context) error { return fmt.Errorf("wait to write: %w", ctx.Err()) }
+
+func (l *lane) submit(u *unit) error {
+	l.closeMu.RLock()
+	defer l.closeMu.RUnlock()
+	if l.closed {
+		return errClosed()
+	}
+	select {
+	case l.queue <- u:
+		return nil
+	default:
+		return &directory.Error{Code: directory.CodeUnavailable, Err: fmt.Errorf("%d writes are waiting", maxWaiting)}
+	}
+}
+
+// close commits the units in the queue, and refuses new ones.
+func (l *lane) close() {
+	l.closeMu.Lock()
+	l.closed = true
+	close(l.queue)
+	l.closeMu.Unlock()
+	<-l.stopped
+	l.alone.Wait()
+}
+
+func (l *lane) loop() {
+	defer close(l.stopped)
+	var waiting []*unit // did not fit into the last batch, oldest first
+	for {
+		if len(waiting) == 0 {
+			u, open := <-l.queue
+			if !open {
+				return
+			}
+			waiting = append(waiting, u)
+		}
+		waiting = takeMore(l.queue, waiting, maxBatch)
+		var batch []*unit
+		batch, waiting = l.nextBatch(waiting)
+		if len(batch) > 0 {
+			l.commit(batch)
+		}
+	}
+}
+
+// nextBatch takes the units that fit into one batch: no user is the target of two units, or the target of
+// one and the actor of another. It starts the units that run alone, and drops those whose context has ended.
+func (l *lane) nextBatch(waiting []*unit) (batch, rest []*unit) {
+	actors, targets := map[directory.UserID]bool{}, map[directory.UserID]bool{}
+	for _, u := range waiting {
+		actor := u.principal.User.ID // 0: nobody with a row
+		switch {
+		case u.alone:
+			if u.claim() {
+				l.runAlone(u)
+			}
+		case targets[u.id], actors[u.id], targets[actor] && actor != u.id:
+			rest = append(rest, u)
+		case u.claim():
+			batch = append(batch, u)
+			targets[u.id] = true
+			if actor != 0 {
+				actors[actor] = true
+			}
+		}
+	}
+	return batch, rest
+}
+
+// claim reports whether the unit still waits. From then on, its context no longer drops it.
+func (u *unit) claim() bool {
+	if !u.claimed.CompareAndSwap(false, true) {
+		return false
+	}
+	if u.ctx.Err() != nil {
+		u.finish(waitError(u.ctx))
+		return false
+	}
+	return true
+}
+
+func (u *unit) finish(err error) {
+	u.err = err
+	close(u.done)
+}
+
+// commit runs a batch, and finishes its units or runs them alone.
+func (l *lane) commit(batch []*unit) {
+	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	defer cancel()
+	sent, err := l.store.runTransaction(ctx, batch, false)
+	for _, u := range batch {
+		switch {
+		case u.refused != nil: // it was decided on rows that were locked and committed
+			u.finish(u.refused)
+		case u.alone || err != nil:
+			if err != nil && !u.alone && classify(err, sent) == unknown && u.change.Event != nil {
+				u.maybe = u.user.ID
+			}
+			l.runAlone(u)
+		default:
+			u.finish(nil)
+		}
+	}
+}
+
+// runAlone runs a unit in a transaction of its own, in another goroutine.
+func (l *lane) runAlone(u *unit) {
+	l.alone.Go(func() {
+		select {
+		case l.slots <- struct{}{}:
+			defer func() { <-l.slots }()
+			u.finish(l.store.tryAlone(u))
+		case <-u.ctx.Done():
+			if u.maybe != 0 {
+				u.finish(unresolved(u.ctx.Err()))
+				return
+			}
+			u.finish(waitError(u.ctx))
+		}
+	})
+}
+
+// unresolved is the error of a unit whose commit had no answer.
+func unresolved(cause error) error {
+	return &directory.Error{Code: directory.CodeUnavailable, Err: fmt.Errorf("nobody knows whether the change is kept: %w", cause)}
+}
+
+// tryAlone runs a unit until its outcome is known, or its context ends, or maxTries.
+func (s *Store) tryAlone(u *unit) (err error) {
+	for tries := range maxTries {
+		if err = s.tryOnce(u); err == nil {
+			return nil
+		}
+		if u.refused != nil {
+			return u.refused
+		}
+		again, failed := err.(*failedTransaction) //nolint:errorlint // tryOnce does not wrap it
+		if !failed || classify(again.err, again.sent) == undone {
+			return err
+		}
+		if classify(again.err, again.sent) == unknown {
+			u.maybe = u.user.ID
+		}
+		if pause(u.ctx, tries) != nil {
+			break
+		}
+	}
+	if u.maybe != 0 {
+		return unresolved(err)
+	}
+	return &directory.Error{Code: directory.CodeUnavailable, Err: err}
+}
+
+// failedTransaction is an error of the database, not of the unit.
+type failedTransaction struct {
+	err  error
+	sent bool // COMMIT
+}
+
+func (f *failedTransaction) Error() string { return f.err.Error() }
+
+func (f *failedTransaction) Unwrap() error { return f.err }
+
+func (s *Store) tryOnce(u *unit) error {
+	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	defer cancel()
+	if u.maybe != 0 {
+		found, err := s.lookFor(ctx, u)
+		if err != nil {
+			return &failedTransaction{err, false}
+		}
+		if found {
+			return nil
+		}
+		u.maybe = 0
+	}
+	u.refused = nil
+	if sent, err := s.runTransaction(ctx, []*unit{u}, true); err != nil {
+		return &failedTransaction{err, sent}
+	}
+	return u.refused
+}

@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"userapi/internal/directory"
+	"userapi/internal/store"
+)
+
+// atOneMoment calls read in a transaction whose statements all see the same moment.
+func (s *Store) atOneMoment(ctx context.Context, read func(tx *gorm.DB) error) error {
+	err := s.gorm.WithContext(ctx).Transaction(read, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if ended := ctx.Err(); err != nil && ended != nil {
+		return ended // the driver says it in other words
+	}
+	return translate(err)
+}
+
+// findPage returns one page of the rows that the query selects, ordered by number, and their total.
+func findPage[Row any](query *gorm.DB, page directory.Page) (rows []Row, total int64, err error) {
+	query = query.Session(&gorm.Session{}) // so that it can be used twice
+	if err := query.Count(&total).Error; err != nil || page.Offset() >= total {
+		return nil, total, err
+	}
+	err = query.Order("id").Offset(int(page.Offset())).Limit(int(page.Size)).Find(&rows).Error
+	return rows, total, err
+}
+
+// Users implements [directory.Store].
+func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) (users []directory.User, total int64, err error) {
+	if filter.Text != "" {
+		select {
+		case s.scanSlot <- struct{}{}:
+			defer func() { <-s.scanSlot }()
+		case <-ctx.Done():
+			return nil, 0, ctx.Err()
+		}
+	}
+	var rows []store.User
+	err = s.atOneMoment(ctx, func(tx *gorm.DB) (err error) {
+		query := selectUsers(tx, filter)
+		if filter.Text != "" {
+			if err := tx.Exec("SET LOCAL max_parallel_workers_per_gather = 0").Error; err != nil {
+				return err
+			}
+			part := "%" + likeEscape.Replace(directory.Fold(filter.Text)) + "%"
+			query = query.Where(`(nick_name_folded LIKE ? OR lower(email COLLATE "C") LIKE ? OR phone_folded LIKE ?)`, part, part, part)
+		}
+		rows, total, err = findPage[store.User](query, page)
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	users, err = toUsers(rows)
+	return users, total, err
+}
+
+// likeEscape escapes what LIKE gives a meaning.
+var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// UsersAfter implements [directory.Store].
+func (s *Store) UsersAfter(ctx context.Context, filter directory.UserFilter, id directory.UserID, limit int) ([]directory.User, error) {
+	var rows []store.User
+	query := selectUsers(s.gorm.WithContext(ctx), filter)
+	if err := query.Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	return toUsers(rows)
+}
+
+// selectUsers selects the users of the filter's enterprise and roles. It ignores the text.
+func selectUsers(db *gorm.DB, filter directory.UserFilter) *gorm.DB {
+	query := db.Model(&store.User{})
+	switch {
+	case len(filter.Roles) == 0:
+		query = query.Where("false")
+	case slices.Equal(filter.Roles, []directory.Role{directory.RoleAdministrator}):
+		query = query.Where("role = 'administrator'") // a literal, as in the partial indexes of administrators
+	case len(filter.Roles) < len(directory.Roles()):
+		query = query.Where("role IN ?", filter.Roles)
+	}
+	if filter.EnterpriseID != "" {
+		query = query.Where("enterprise_id = ?", filter.EnterpriseID)
+	}
+	return query
+}
+
+func toUsers(rows []store.User) (users []directory.User, err error) {
+	users = make([]directory.User, len(rows))
+	for i, row := range rows {
+		if users[i], err = row.User(); err != nil {
+			return nil, err
+		}
+	}
+	return users, nil
+}
+
+// Events implements [directory.Store].
+func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page directory.Page) (events []directory.Event, total int64, err error) {
+	var rows []store.Event
+	err = s.atOneMoment(ctx, func(tx *gorm.DB) (err error) {
+		query := tx.Model(&store.Event{})
+		if filter.TargetID != 0 {
+			query = query.Where("target_id = ?", filter.TargetID)
+		}
+		if filter.EnterpriseID != "" {
+			query = query.Where("enterprise_id = ?", filter.EnterpriseID)
+		}
+		rows, total, err = findPage[store.Event](query, page)
+		return err
+	})
+	return toEvents(rows), total, err
+}
+
+// EventsAfter implements [directory.Store].
+func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int64, limit int) ([]directory.Event, error) {
+	query := s.gorm.WithContext(ctx).Where("id > ?", id)
+	if target != 0 {
+		query = query.Where("target_id = ?", target)
+	}
+	var rows []store.Event
+	err := query.Order("id").Limit(limit).Find(&rows).Error
+	return toEvents(rows), translate(err)
+}
+
+func toEvents(rows []store.Event) []directory.Event {
+	events := make([]directory.Event, len(rows))
+	for i, row := range rows {
+		events[i] = row.Event()
+	}
+	return events
+}
+
+// Token implements [directory.Store].
+func (s *Store) Token(ctx context.Context, id int64) (directory.Token, error) {
+	var row store.Token
+	err := s.gorm.WithContext(ctx).Omit("hash").Take(&row, "id = ?", id).Error
+	return row.Token(), translate(err)
+}
+
+// Tokens implements [directory.Store].
+func (s *Store) Tokens(ctx context.Context, user directory.UserID) ([]directory.Token, error) {
+	query := s.gorm.WithContext(ctx).Omit("hash").Order("id")
+	if user != 0 {
+		query = query.Where("user_id = ?", user)
+	}
+	var rows []store.Token
+	if err := query.Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	tokens := make([]directory.Token, len(rows))
+	for i, row := range rows {
+		tokens[i] = row.Token()
+	}
+	return tokens, nil
+}
+
+// exists reports whether the query finds a row. It does not count them.
+func exists(query *gorm.DB) (bool, error) {
+	var ids []int64
+	err := query.Limit(1).Pluck("id", &ids).Error
+	return len(ids) > 0, err
+}
+
+// isMissing reports whether err says that a row is missing.
+func isMissing(err error) bool { return errors.Is(err, gorm.ErrRecordNotFound) }
