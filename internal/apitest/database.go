@@ -15,9 +15,9 @@ import (
 
 // Database reads and changes the database behind the server's back, like another process. When a method returns, the server has seen the change.
 type Database struct {
-	path  string
-	sql   *sql.DB
-	store directory.Store // the server's own
+	sql     *sql.DB
+	store   directory.Store // the server's own
+	dialect dialect
 }
 
 // Row is what the database holds of a user.

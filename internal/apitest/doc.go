@@ -31,5 +31,6 @@
 // of go test ends a test that hangs.
 //
 // Among the tests, only this package, the tests of the store and those of cmd/userapi use
-// raw SQL. SQL that only SQLite understands is in sqlite.go.
+// raw SQL. SQL that only one dialect understands is in sqlite.go and postgres.go. The database is SQLite's
+// unless TEST_DATABASE has the address of a PostgreSQL server, as in '.ci/postgres go test ./internal/httpapi'.
 package apitest

@@ -119,5 +119,6 @@ func (db *Database) insertPeople(t testing.TB, passwordHash any) {
 			hash := sha256.Sum256([]byte(p.Token()))
 			exec(`INSERT INTO tokens (hash, user_id, name, kind, created) VALUES ($1, $2, 'inserted', 'made', 0)`, hash[:], p.ID)
 		}
+		exec(db.dialect.renumber())
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -19,7 +18,6 @@ import (
 	"userapi/internal/directory"
 	"userapi/internal/httpapi"
 	"userapi/internal/password"
-	"userapi/internal/store/sqlite"
 	"userapi/internal/telemetry"
 )
 
@@ -55,7 +53,8 @@ type Server struct {
 func Start(t testing.TB, config Config) *Server {
 	t.Helper()
 	s := &Server{Log: &Log{}, started: time.Now().Truncate(time.Microsecond)} // the precision of stored times
-	db := s.openDatabase(t)
+	db, behind := openDatabase(t)
+	s.DB = behind
 	if config.Hasher == nil {
 		config.Hasher = CheapGate()
 	}
@@ -93,24 +92,6 @@ func Start(t testing.TB, config Config) *Server {
 	require.NoError(t, err)
 	s.serve(t, httpapi.NewHTTPServer(s.Handler, logger))
 	return s
-}
-
-// openDatabase opens an empty database and closes it when the test ends.
-func (s *Server) openDatabase(t testing.TB) *sqlite.Store {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "userapi.db")
-	version, err := sqlite.Migrate(t.Context(), path, sqlite.Options{})
-	require.NoError(t, err)
-	require.Positive(t, version)
-	db, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-	require.NoError(t, err)
-	s.DB, err = openSQLite(path, db)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, s.DB.sql.Close())
-		require.NoError(t, db.Close())
-	})
-	return db
 }
 
 // serve serves on a free port until the test ends. It turns off the timeouts of the

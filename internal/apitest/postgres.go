@@ -1,0 +1,61 @@
+package apitest
+
+import (
+	"database/sql"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userapi/internal/store/postgres"
+	"userapi/internal/store/storetest"
+)
+
+// openPostgres opens a store on an empty database of the server in TEST_DATABASE, and the database a second time.
+func openPostgres(t testing.TB) (opened, *Database) {
+	t.Helper()
+	address := storetest.NewPostgres(t)
+	store, err := postgres.Open(t.Context(), address)
+	require.NoError(t, err)
+	db, err := sql.Open("pgx", address)
+	require.NoError(t, err)
+	return store, &Database{sql: db, store: store, dialect: postgresDatabase{}}
+}
+
+// postgresDatabase is the dialect of PostgreSQL.
+type postgresDatabase struct{}
+
+// contents returns the rows: another process sees nothing else of a PostgreSQL database.
+func (postgresDatabase) contents(t testing.TB, db *Database) string {
+	t.Helper()
+	return db.State(t)
+}
+
+func (postgresDatabase) renumber() string {
+	return `SELECT setval(pg_get_serial_sequence('users', 'id'), (SELECT max(id) FROM users))`
+}
+
+func (postgresDatabase) lock() string { return `LOCK TABLE users IN EXCLUSIVE MODE` }
+
+func (postgresDatabase) fail(when, table string) []string {
+	return []string{injected, `CREATE TRIGGER fault BEFORE ` + when + ` ON ` + table + ` FOR EACH ROW EXECUTE FUNCTION injected()`}
+}
+
+func (postgresDatabase) failCommits() []string {
+	return []string{injected, `CREATE CONSTRAINT TRIGGER fault AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION injected()`}
+}
+
+const injected = `CREATE FUNCTION injected() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''injected''; END'`
+
+func (postgresDatabase) repair() string { return `DROP FUNCTION injected() CASCADE` }
+
+func (postgresDatabase) columns() string {
+	return `SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = 'users'`
+}
+
+func (postgresDatabase) watch(column string) []string {
+	return []string{
+		fmt.Sprintf(`CREATE FUNCTION named_%[1]s() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO named VALUES (''%[1]s''); RETURN NULL; END'`, column),
+		fmt.Sprintf(`CREATE TRIGGER named_%[1]s AFTER UPDATE OF %[1]s ON users FOR EACH ROW EXECUTE FUNCTION named_%[1]s()`, column),
+	}
+}
