@@ -25,7 +25,7 @@ or the server itself made the change. Changes to users who were deleted later ar
 // Run prints a row for each change, the oldest first. The actor is "-" if the command
 // line or the server itself made the change.
 func (c auditCommand) Run(ctx context.Context, std streams) error {
-	return withReadService(ctx, c.path(), func(service *directory.Service) error {
+	return withReadService(ctx, c.databaseSetting, func(service *directory.Service) error {
 		user := c.userID()
 		if err := checkHasChanges(ctx, service, user); err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"userapi/internal/store/sqlite"
 )
@@ -53,7 +52,7 @@ func checkFile(path string) error {
 // nameTool returns the fault in the setting of the database. PostgreSQL has a tool of its own for
 // what the command does.
 func nameTool(database databaseSetting, tool string) error {
-	if strings.HasPrefix(database.Database, "postgres://") || strings.HasPrefix(database.Database, "postgresql://") {
+	if database.isPostgres() {
 		return fmt.Errorf("USERAPI_DATABASE or --database: this command is for SQLite: use %s for PostgreSQL", tool)
 	}
 	return database.Validate()

@@ -22,10 +22,10 @@ type migrationSetting struct {
 // Run brings the schema up to date.
 func (c migrateCommand) Run(ctx context.Context, std streams) error {
 	logger := telemetry.NewLogger(std.stderr, slog.LevelInfo, telemetry.FormatText)
-	version, err := sqlite.Migrate(ctx, c.path(), sqlite.Options{Logger: logger, Fatal: exitUnconfirmed, KeepBackup: !c.NoBackup})
+	version, err := c.migrate(ctx, sqlite.Options{Logger: logger, Fatal: exitUnconfirmed, KeepBackup: !c.NoBackup})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(std.stdout, "%s has schema %d\n", c.path(), version)
+	_, err = fmt.Fprintf(std.stdout, "%s has schema %d\n", c.name(), version)
 	return err
 }

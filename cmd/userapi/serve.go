@@ -64,7 +64,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer closeListeners(public, ops)
-	db, err := migrateAndOpen(ctx, c.path(), sqlite.Options{Logger: logger, KeepBackup: !c.NoBackup, Fatal: func(err error) {
+	db, err := c.migrateAndOpen(ctx, sqlite.Options{Logger: logger, KeepBackup: !c.NoBackup, Fatal: func(err error) {
 		logger.Error(err.Error())
 		_ = log.Close() // nobody can be told that the log failed
 		os.Exit(exitFailed)
@@ -82,7 +82,10 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	metrics := telemetry.NewRegistry()
-	metrics.MustRegister(log.Metric(), storeCollector{db})
+	metrics.MustRegister(log.Metric())
+	if file, ok := db.(*sqlite.Store); ok {
+		metrics.MustRegister(storeCollector{file})
+	}
 	handler, err := (&httpapi.Server{
 		Contract:       described,
 		Directory:      service,
@@ -113,7 +116,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 		servers.Go(func() error { return serveUntil(ctx, server, netutil.LimitListener(ops, opsConnections)) })
 		logger.Info("serving metrics", "address", ops.Addr().String())
 	}
-	logger.Info("listening", "address", public.Addr().String(), "database", c.path())
+	logger.Info("listening", "address", public.Addr().String(), "database", c.name())
 	err = servers.Wait()
 	logger.Info("stopped")
 	return err
@@ -142,14 +145,6 @@ func closeListeners(listeners ...net.Listener) {
 			_ = l.Close()
 		}
 	}
-}
-
-// migrateAndOpen creates or migrates the database and opens it.
-func migrateAndOpen(ctx context.Context, path string, options sqlite.Options) (*sqlite.Store, error) {
-	if _, err := sqlite.Migrate(ctx, path, options); err != nil {
-		return nil, err
-	}
-	return sqlite.Open(ctx, path, options)
 }
 
 // start makes user 1 on an empty database and says where its token is.

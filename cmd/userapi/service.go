@@ -16,7 +16,7 @@ import (
 
 // newService returns the directory in db. The life of a log-in token and the limit of
 // failed log-ins per minute matter only to a server; other commands pass 0.
-func newService(db *sqlite.Store, tokenLife time.Duration, loginLimit int) *directory.Service {
+func newService(db directory.Store, tokenLife time.Duration, loginLimit int) *directory.Service {
 	return &directory.Service{
 		Store: db,
 		// Hashing uses half of the cores, so that the other half serves all other requests.
@@ -28,28 +28,27 @@ func newService(db *sqlite.Store, tokenLife time.Duration, loginLimit int) *dire
 	}
 }
 
-// openStore is [sqlite.Open] or [sqlite.OpenReadOnly].
-type openStore func(ctx context.Context, path string, options sqlite.Options) (*sqlite.Store, error)
-
 // withService opens an existing database for writing, calls do and closes the database.
-func withService(ctx context.Context, path string, do func(*directory.Service) error) (err error) {
-	return useService(ctx, path, sqlite.Open, do)
+func withService(ctx context.Context, setting databaseSetting, do func(*directory.Service) error) error {
+	return useService(ctx, setting, setting.open, do)
 }
 
 // withReadService is withService for commands that only read. They work on a read-only file, too.
-func withReadService(ctx context.Context, path string, do func(*directory.Service) error) (err error) {
-	return useService(ctx, path, sqlite.OpenReadOnly, do)
+func withReadService(ctx context.Context, setting databaseSetting, do func(*directory.Service) error) error {
+	return useService(ctx, setting, setting.openToRead, do)
 }
 
-func useService(ctx context.Context, path string, open openStore, do func(*directory.Service) error) (err error) {
-	db, err := open(ctx, path, sqlite.Options{Fatal: exitUnconfirmed})
+func useService(ctx context.Context, setting databaseSetting, open func(context.Context, sqlite.Options) (database, error),
+	do func(*directory.Service) error,
+) (err error) {
+	db, err := open(ctx, sqlite.Options{Fatal: exitUnconfirmed})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	err = do(newService(db, 0, 0))
 	if directory.IsCode(err, directory.CodeUnavailable) {
-		err = fmt.Errorf("%s cannot be used at the moment: nothing was changed, run the command again (%w)", path, err)
+		err = fmt.Errorf("%s cannot be used at the moment: nothing was changed, run the command again (%w)", setting.name(), err)
 	}
 	return err
 }

@@ -13,24 +13,24 @@ import (
 
 	"userapi/internal/directory"
 	"userapi/internal/httpapi"
+	"userapi/internal/store/postgres"
 	"userapi/internal/store/sqlite"
 	"userapi/internal/telemetry"
 )
 
 // databaseSetting is shared by all subcommands that open the database.
 type databaseSetting struct {
-	Database string `env:"USERAPI_DATABASE" default:"userapi.db" placeholder:"FILE" help:"The SQLite database, as PATH or sqlite:PATH (default: ${default})."`
-}
-
-// path returns the path of the SQLite file. Validate must have succeeded before.
-func (s databaseSetting) path() string {
-	path, _ := sqlite.Path(s.Database)
-	return path
+	Database string `env:"USERAPI_DATABASE" default:"userapi.db" placeholder:"DATABASE" help:"The database: PATH or sqlite:PATH for SQLite, or postgres://USER@HOST/DATABASE for PostgreSQL (default: ${default})."`
 }
 
 // Validate is called by kong. Its error does not repeat the value, which could hold a password.
-func (s databaseSetting) Validate() error {
-	if _, err := sqlite.Path(s.Database); err != nil {
+func (s databaseSetting) Validate() (err error) {
+	if s.isPostgres() {
+		err = postgres.CheckAddress(s.Database)
+	} else {
+		_, err = sqlite.Path(s.Database)
+	}
+	if err != nil {
 		return fmt.Errorf("USERAPI_DATABASE or --database: %w", err)
 	}
 	return nil

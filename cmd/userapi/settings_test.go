@@ -121,7 +121,7 @@ func TestLogInSettingsReachTheServer(t *testing.T) {
 func TestBadSettingsAreListedTogether(t *testing.T) {
 	dir := t.TempDir()
 	_, stderr, code := runCommand(t, dir, []string{
-		"USERAPI_ADMIN_TOKEN=too-short-canary", "USERAPI_DATABASE=postgres://user:canary@host/db", "USERAPI_LOG_LEVEL=loud",
+		"USERAPI_ADMIN_TOKEN=too-short-canary", "USERAPI_DATABASE=postgres://user:canary@host:port/db", "USERAPI_LOG_LEVEL=loud",
 	}, "serve", "--listen=8080", "--ops-listen=nowhere", "--trusted-proxies=10.0.0.0/8, x,y/9", "--log-format=xml", "--admin-token-file=",
 		"--token-ttl=soon", "--rate-limit=-1", "--login-limit=ten")
 	require.Equal(t, exitUsage, code)

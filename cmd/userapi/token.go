@@ -38,7 +38,7 @@ func (c createTokenCommand) Validate() error {
 
 // Run prints nothing but the token to stdout, so that $(…) captures it.
 func (c createTokenCommand) Run(ctx context.Context, std streams) error {
-	return withService(ctx, c.path(), func(service *directory.Service) error {
+	return withService(ctx, c.databaseSetting, func(service *directory.Service) error {
 		var life time.Duration
 		if c.ExpiresIn != nil {
 			life = *c.ExpiresIn
@@ -61,7 +61,7 @@ type listTokensCommand struct {
 
 // Run prints a row for each token.
 func (c listTokensCommand) Run(ctx context.Context, std streams) error {
-	return withReadService(ctx, c.path(), func(service *directory.Service) error {
+	return withReadService(ctx, c.databaseSetting, func(service *directory.Service) error {
 		tokens, err := service.Tokens(ctx, c.userID())
 		if err != nil {
 			return err
@@ -85,7 +85,7 @@ type revokeTokenCommand struct {
 
 // Run revokes the token. A running server refuses it within one second.
 func (c revokeTokenCommand) Run(ctx context.Context, _ streams) error {
-	return withService(ctx, c.path(), func(service *directory.Service) error {
+	return withService(ctx, c.databaseSetting, func(service *directory.Service) error {
 		err := service.RevokeToken(ctx, c.ID)
 		if directory.IsCode(err, directory.CodeOperatorToken) {
 			return fmt.Errorf("token %d is USERAPI_ADMIN_TOKEN: to revoke it, start the server with another one or with none", c.ID)

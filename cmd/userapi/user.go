@@ -75,7 +75,7 @@ func nilIfEmpty(s string) *string {
 
 // Run prints nothing but the number of the user to stdout, so that $(…) captures it.
 func (c createUserCommand) Run(ctx context.Context, std streams) error {
-	return withService(ctx, c.path(), func(service *directory.Service) error {
+	return withService(ctx, c.databaseSetting, func(service *directory.Service) error {
 		password, err := readPassword(ctx, std)
 		if err != nil {
 			return err
@@ -108,7 +108,7 @@ type setPasswordCommand struct {
 
 // Run sets the password and revokes the tokens of the user.
 func (c setPasswordCommand) Run(ctx context.Context, std streams) error {
-	return withService(ctx, c.path(), func(service *directory.Service) error {
+	return withService(ctx, c.databaseSetting, func(service *directory.Service) error {
 		password, err := readPassword(ctx, std)
 		if err != nil {
 			return err

@@ -37,7 +37,7 @@ nobody has decided yet. Only active users can log in and use tokens.`
 
 // Run prints a row for each user, in the order of their numbers.
 func (c listUsersCommand) Run(ctx context.Context, std streams) error {
-	return withReadService(ctx, c.path(), func(service *directory.Service) error {
+	return withReadService(ctx, c.databaseSetting, func(service *directory.Service) error {
 		enterprise := ""
 		if c.EnterpriseID != nil {
 			enterprise = *c.EnterpriseID

@@ -58,6 +58,12 @@ func parse(address string) (*pgxpool.Config, error) {
 	return config, nil
 }
 
+// CheckAddress fails if the address cannot be one of a database. It does not connect.
+func CheckAddress(address string) error {
+	_, err := parse(address)
+	return err
+}
+
 // Open opens a database. It fails unless [Migrate] has brought the schema up to date.
 func Open(ctx context.Context, address string) (*Store, error) {
 	config, err := parse(address)

@@ -26,7 +26,7 @@ func Path(database string) (string, error) {
 	path, named := strings.CutPrefix(database, "sqlite:")
 	switch {
 	case !named && strings.Contains(path, "://"):
-		return "", errors.New("only SQLite is supported: name a file, for example userapi.db or sqlite:userapi.db")
+		return "", errors.New("use postgres://USER@HOST/DATABASE, or name a file, for example userapi.db or sqlite:userapi.db")
 	case path == "", strings.HasPrefix(path, ":memory:"), strings.HasPrefix(path, "file:"):
 		return "", errors.New("name a file, for example userapi.db or sqlite:userapi.db")
 	}

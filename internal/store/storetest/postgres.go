@@ -25,12 +25,29 @@ func TestDatabase() string { return os.Getenv("TEST_DATABASE") }
 // address. It skips the test if there is no server. The database is dropped when the test ends.
 func NewPostgres(t testing.TB) string {
 	t.Helper()
+	skipWithoutServer(t)
+	require.NoError(t, makeTemplate())
+	return createDatabase(t, " TEMPLATE "+template)
+}
+
+// NewEmptyPostgres is NewPostgres without a schema.
+func NewEmptyPostgres(t testing.TB) string {
+	t.Helper()
+	skipWithoutServer(t)
+	return createDatabase(t, "")
+}
+
+func skipWithoutServer(t testing.TB) {
+	t.Helper()
 	if TestDatabase() == "" {
 		t.Skip("TEST_DATABASE is not set: '.ci/postgres go test ./...' runs this test")
 	}
-	require.NoError(t, makeTemplate())
+}
+
+func createDatabase(t testing.TB, from string) string {
+	t.Helper()
 	name := "test_" + strings.ToLower(rand.Text())
-	require.NoError(t, onServer(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template))
+	require.NoError(t, onServer(t.Context(), "CREATE DATABASE "+name+from))
 	t.Cleanup(func() {
 		require.NoError(t, onServer(context.WithoutCancel(t.Context()), "DROP DATABASE "+name+" WITH (FORCE)"))
 	})
