@@ -11,7 +11,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run build test fuzz bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios longclients long docs verify generate generate-npm npm chromium compiler
+.PHONY: help run build test test-postgres fuzz bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios longclients long docs verify generate generate-npm npm chromium compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ build: compiler ## Build bin/userapi
 test: compiler ## Run all tests with the race detector; needs Go and a C compiler
 	@echo "The tests take about 3 minutes on two idle cores, the first time 2 more to compile, and longer on a busy machine."
 	RAPID_CHECKS=$(CASES) go test -race -shuffle=on -timeout 45m $(TESTFLAGS) ./...
+
+test-postgres: compiler ## Run the tests of the store and of HTTP on PostgreSQL, whose binaries must be installed
+	.ci/postgres go test -race -shuffle=on -timeout 45m -count=1 $(TESTFLAGS) ./internal/store/postgres ./internal/httpapi
+	.ci/postgres go test -race -count=1 $(TESTFLAGS) ./cmd/userapi -run Postgres
 
 fuzz: compiler ## Send many more generated requests; CASES=N valid and N broken ones for each operation
 	RAPID_CHECKS=$(CASES) go test -count=1 -timeout 0 -v ./internal/httpapi -run '^TestFuzz'

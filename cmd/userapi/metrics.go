@@ -46,6 +46,13 @@ var storeMetrics = []struct {
 // storeCollector is a [prometheus.Collector] of the metrics of a database.
 type storeCollector struct{ db *sqlite.Store }
 
+// registerStore registers the metrics of a database. PostgreSQL has metrics of its own.
+func registerStore(metrics prometheus.Registerer, db database) {
+	if file, ok := db.(*sqlite.Store); ok {
+		metrics.MustRegister(storeCollector{file})
+	}
+}
+
 // Describe implements [prometheus.Collector].
 func (storeCollector) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, m := range storeMetrics {

@@ -83,9 +83,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	}
 	metrics := telemetry.NewRegistry()
 	metrics.MustRegister(log.Metric())
-	if file, ok := db.(*sqlite.Store); ok {
-		metrics.MustRegister(storeCollector{file})
-	}
+	registerStore(metrics, db)
 	handler, err := (&httpapi.Server{
 		Contract:       described,
 		Directory:      service,

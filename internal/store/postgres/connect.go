@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	maxConnections = 12 // of a node: one for the lane, maxAlone for units alone, the rest read
+	maxConnections = 12 // of a node: one for the lane, maxAlone for units alone, maxLists for GORM, the rest for other reads
 	maxAlone       = 4
+	maxLists       = 4
 	connectTimeout = 2 * time.Second
 	// batchTimeout ends a transaction, whatever the requests in it.
 	batchTimeout = 3 * time.Second
@@ -78,6 +79,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 		return nil, err
 	}
 	s.sql = stdlib.OpenDBFromPool(s.pool)
+	s.sql.SetMaxOpenConns(maxLists) // so that lists do not keep the lane waiting for a connection
 	s.gorm, err = gorm.Open(postgres.New(postgres.Config{Conn: s.sql}), &gorm.Config{
 		// Errors are returned, and a log of statements would contain values.
 		Logger:                 logger.Discard,
