@@ -445,13 +445,13 @@ type Problem struct {
 	// - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 	// - `invalid_credentials`: no active user has this name and password.
 	// - `forbidden`: your role does not allow this.
-	// - `reauthentication_required`: you logged in more than 15 minutes ago. Log in again first.
+	// - `reauthentication_required`: this needs a log-in of the last 15 minutes. Log in again first.
 	// - `not_found`: there is no such path, or no such user that you may see.
 	// - `method_not_allowed`: the path does not support this method. See `Allow`.
 	// - `email_taken`: another user has this e-mail address.
 	// - `nick_name_taken`: another user of the enterprise has this name.
 	// - `own_account`: you cannot do this to your own account.
-	// - `last_administrator`: the enterprise has no other active administrator.
+	// - `last_administrator`: the enterprise has other users, but no other active administrator.
 	// - `enterprise_mismatch`: the user belongs to another enterprise.
 	// - `system_administrator`: the user is a system administrator.
 	// - `operator_token`: the token is set in the server's settings. To revoke it, start the server without it.
@@ -492,13 +492,13 @@ type Problem struct {
 // - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 // - `invalid_credentials`: no active user has this name and password.
 // - `forbidden`: your role does not allow this.
-// - `reauthentication_required`: you logged in more than 15 minutes ago. Log in again first.
+// - `reauthentication_required`: this needs a log-in of the last 15 minutes. Log in again first.
 // - `not_found`: there is no such path, or no such user that you may see.
 // - `method_not_allowed`: the path does not support this method. See `Allow`.
 // - `email_taken`: another user has this e-mail address.
 // - `nick_name_taken`: another user of the enterprise has this name.
 // - `own_account`: you cannot do this to your own account.
-// - `last_administrator`: the enterprise has no other active administrator.
+// - `last_administrator`: the enterprise has other users, but no other active administrator.
 // - `enterprise_mismatch`: the user belongs to another enterprise.
 // - `system_administrator`: the user is a system administrator.
 // - `operator_token`: the token is set in the server's settings. To revoke it, start the server without it.
@@ -648,8 +648,14 @@ type ContentTooLarge = Problem
 // Forbidden A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Forbidden = Problem
 
+// ForbiddenAppointment A problem (RFC 9457). It says what went wrong and what you can do about it.
+type ForbiddenAppointment = Problem
+
 // ForbiddenChange A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenChange = Problem
+
+// ForbiddenRemoval A problem (RFC 9457). It says what went wrong and what you can do about it.
+type ForbiddenRemoval = Problem
 
 // InternalServerError A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InternalServerError = Problem
@@ -1350,6 +1356,15 @@ type ForbiddenApplicationProblemPlusJSONResponse struct {
 	Headers ForbiddenResponseHeaders
 }
 
+type ForbiddenAppointmentResponseHeaders struct {
+	XRequestID string
+}
+type ForbiddenAppointmentApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers ForbiddenAppointmentResponseHeaders
+}
+
 type ForbiddenChangeResponseHeaders struct {
 	XRequestID string
 }
@@ -1357,6 +1372,15 @@ type ForbiddenChangeApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers ForbiddenChangeResponseHeaders
+}
+
+type ForbiddenRemovalResponseHeaders struct {
+	XRequestID string
+}
+type ForbiddenRemovalApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers ForbiddenRemovalResponseHeaders
 }
 
 type InternalServerErrorResponseHeaders struct {
@@ -1712,7 +1736,7 @@ func (response CreateAdministrator401ApplicationProblemPlusJSONResponse) VisitCr
 }
 
 type CreateAdministrator403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	ForbiddenAppointmentApplicationProblemPlusJSONResponse
 }
 
 func (response CreateAdministrator403ApplicationProblemPlusJSONResponse) VisitCreateAdministratorResponse(w http.ResponseWriter) error {
@@ -1931,7 +1955,7 @@ func (response DeleteAdministrator401ApplicationProblemPlusJSONResponse) VisitDe
 }
 
 type DeleteAdministrator403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	ForbiddenRemovalApplicationProblemPlusJSONResponse
 }
 
 func (response DeleteAdministrator403ApplicationProblemPlusJSONResponse) VisitDeleteAdministratorResponse(w http.ResponseWriter) error {
@@ -2932,7 +2956,7 @@ func (response DeleteUser401ApplicationProblemPlusJSONResponse) VisitDeleteUserR
 }
 
 type DeleteUser403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	ForbiddenRemovalApplicationProblemPlusJSONResponse
 }
 
 func (response DeleteUser403ApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {

@@ -446,13 +446,13 @@ type Problem struct {
 	// - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 	// - `invalid_credentials`: no active user has this name and password.
 	// - `forbidden`: your role does not allow this.
-	// - `reauthentication_required`: you logged in more than 15 minutes ago. Log in again first.
+	// - `reauthentication_required`: this needs a log-in of the last 15 minutes. Log in again first.
 	// - `not_found`: there is no such path, or no such user that you may see.
 	// - `method_not_allowed`: the path does not support this method. See `Allow`.
 	// - `email_taken`: another user has this e-mail address.
 	// - `nick_name_taken`: another user of the enterprise has this name.
 	// - `own_account`: you cannot do this to your own account.
-	// - `last_administrator`: the enterprise has no other active administrator.
+	// - `last_administrator`: the enterprise has other users, but no other active administrator.
 	// - `enterprise_mismatch`: the user belongs to another enterprise.
 	// - `system_administrator`: the user is a system administrator.
 	// - `operator_token`: the token is set in the server's settings. To revoke it, start the server without it.
@@ -493,13 +493,13 @@ type Problem struct {
 // - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 // - `invalid_credentials`: no active user has this name and password.
 // - `forbidden`: your role does not allow this.
-// - `reauthentication_required`: you logged in more than 15 minutes ago. Log in again first.
+// - `reauthentication_required`: this needs a log-in of the last 15 minutes. Log in again first.
 // - `not_found`: there is no such path, or no such user that you may see.
 // - `method_not_allowed`: the path does not support this method. See `Allow`.
 // - `email_taken`: another user has this e-mail address.
 // - `nick_name_taken`: another user of the enterprise has this name.
 // - `own_account`: you cannot do this to your own account.
-// - `last_administrator`: the enterprise has no other active administrator.
+// - `last_administrator`: the enterprise has other users, but no other active administrator.
 // - `enterprise_mismatch`: the user belongs to another enterprise.
 // - `system_administrator`: the user is a system administrator.
 // - `operator_token`: the token is set in the server's settings. To revoke it, start the server without it.
@@ -649,8 +649,14 @@ type ContentTooLarge = Problem
 // Forbidden A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Forbidden = Problem
 
+// ForbiddenAppointment A problem (RFC 9457). It says what went wrong and what you can do about it.
+type ForbiddenAppointment = Problem
+
 // ForbiddenChange A problem (RFC 9457). It says what went wrong and what you can do about it.
 type ForbiddenChange = Problem
+
+// ForbiddenRemoval A problem (RFC 9457). It says what went wrong and what you can do about it.
+type ForbiddenRemoval = Problem
 
 // InternalServerError A problem (RFC 9457). It says what went wrong and what you can do about it.
 type InternalServerError = Problem
@@ -894,6 +900,7 @@ type ClientInterface interface {
 	//
 	// Makes a user an administrator of the enterprise that the user belongs to.
 	// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+	// You need a [fresh log-in](#fresh-log-ins).
 	//
 	// - If you are an administrator and `eid` is not your own enterprise, you get 403.
 	// - If `eid` is not the enterprise of the user, you get 409.
@@ -909,6 +916,7 @@ type ClientInterface interface {
 	//
 	// Makes a user an administrator of the enterprise that the user belongs to.
 	// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+	// You need a [fresh log-in](#fresh-log-ins).
 	//
 	// - If you are an administrator and `eid` is not your own enterprise, you get 403.
 	// - If `eid` is not the enterprise of the user, you get 409.
@@ -924,9 +932,10 @@ type ClientInterface interface {
 	//
 	// Takes the role from an administrator, who stays in the enterprise as a user without a role.
 	// Administrators dismiss others in their own enterprise, system administrators in any enterprise.
+	// You need a [fresh log-in](#fresh-log-ins).
 	//
 	// - You cannot dismiss yourself: 409.
-	// - You cannot dismiss the last active administrator of an enterprise: 409.
+	// - You cannot dismiss the last active administrator of an enterprise that has other users: 409.
 	// - If the user is not an administrator, you get 404.
 	//
 	// Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
@@ -970,8 +979,7 @@ type ClientInterface interface {
 	//
 	// Sets a new password for you and revokes all your tokens, except the one that you use.
 	// Send the password twice. If the two differ, you get 422.
-	// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
-	// Log in again first.
+	// You need a [fresh log-in](#fresh-log-ins).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -982,8 +990,7 @@ type ClientInterface interface {
 	//
 	// Sets a new password for you and revokes all your tokens, except the one that you use.
 	// Send the password twice. If the two differ, you get 422.
-	// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
-	// Log in again first.
+	// You need a [fresh log-in](#fresh-log-ins).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1022,8 +1029,9 @@ type ClientInterface interface {
 	//
 	// Deletes a user and revokes all tokens of the user. The audit of the user stays.
 	// Only administrators and system administrators may do this.
+	// To delete an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 	// You cannot delete yourself: 409.
-	// You cannot delete the last active administrator of an enterprise: 409.
+	// You cannot delete the last active administrator of an enterprise that has other users: 409.
 	//
 	// Corresponds with DELETE /openapi/v1/users/{user_id} (the `DeleteUser` operationId).
 	DeleteUser(ctx context.Context, userID UserIDInPath, params *DeleteUserParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1052,9 +1060,10 @@ type ClientInterface interface {
 	// - Administrators may change these and `is_active` for all users whom they manage.
 	// - System administrators may change all members of the body, for all users.
 	// - If you may not change one of the members, the server refuses the whole update: 403.
-	// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+	// - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
+	//   Your own `phone` never needs one.
 	// - You cannot set your own `is_active` to `false` or `null`: 409.
-	// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
+	// - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 	//
 	// **What else changes**
 	//
@@ -1086,9 +1095,10 @@ type ClientInterface interface {
 	// - Administrators may change these and `is_active` for all users whom they manage.
 	// - System administrators may change all members of the body, for all users.
 	// - If you may not change one of the members, the server refuses the whole update: 403.
-	// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+	// - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
+	//   Your own `phone` never needs one.
 	// - You cannot set your own `is_active` to `false` or `null`: 409.
-	// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
+	// - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 	//
 	// **What else changes**
 	//
@@ -1125,8 +1135,8 @@ type ClientInterface interface {
 	// Send the password twice. If the two differ, you get 422.
 	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
 	//
-	// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
-	// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
+	// You need a [fresh log-in](#fresh-log-ins).
+	// If you change your own password here, the token that you use stays valid.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1140,8 +1150,8 @@ type ClientInterface interface {
 	// Send the password twice. If the two differ, you get 422.
 	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
 	//
-	// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
-	// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
+	// You need a [fresh log-in](#fresh-log-ins).
+	// If you change your own password here, the token that you use stays valid.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1171,6 +1181,7 @@ func (c *Client) ListAdministrators(ctx context.Context, params *ListAdministrat
 //
 // Makes a user an administrator of the enterprise that the user belongs to.
 // Administrators appoint others in their own enterprise, system administrators in any enterprise.
+// You need a [fresh log-in](#fresh-log-ins).
 //
 // - If you are an administrator and `eid` is not your own enterprise, you get 403.
 // - If `eid` is not the enterprise of the user, you get 409.
@@ -1196,6 +1207,7 @@ func (c *Client) CreateAdministratorWithBody(ctx context.Context, contentType st
 //
 // Makes a user an administrator of the enterprise that the user belongs to.
 // Administrators appoint others in their own enterprise, system administrators in any enterprise.
+// You need a [fresh log-in](#fresh-log-ins).
 //
 // - If you are an administrator and `eid` is not your own enterprise, you get 403.
 // - If `eid` is not the enterprise of the user, you get 409.
@@ -1221,9 +1233,10 @@ func (c *Client) CreateAdministrator(ctx context.Context, body CreateAdministrat
 //
 // Takes the role from an administrator, who stays in the enterprise as a user without a role.
 // Administrators dismiss others in their own enterprise, system administrators in any enterprise.
+// You need a [fresh log-in](#fresh-log-ins).
 //
 // - You cannot dismiss yourself: 409.
-// - You cannot dismiss the last active administrator of an enterprise: 409.
+// - You cannot dismiss the last active administrator of an enterprise that has other users: 409.
 // - If the user is not an administrator, you get 404.
 //
 // Corresponds with DELETE /openapi/v1/administrators/{user_id} (the `DeleteAdministrator` operationId).
@@ -1307,8 +1320,7 @@ func (c *Client) CreateAuthToken(ctx context.Context, body CreateAuthTokenJSONRe
 //
 // Sets a new password for you and revokes all your tokens, except the one that you use.
 // Send the password twice. If the two differ, you get 422.
-// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
-// Log in again first.
+// You need a [fresh log-in](#fresh-log-ins).
 //
 // Takes any type of body and a specified content type.
 //
@@ -1329,8 +1341,7 @@ func (c *Client) ChangeOwnPasswordWithBody(ctx context.Context, contentType stri
 //
 // Sets a new password for you and revokes all your tokens, except the one that you use.
 // Send the password twice. If the two differ, you get 422.
-// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
-// Log in again first.
+// You need a [fresh log-in](#fresh-log-ins).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1409,8 +1420,9 @@ func (c *Client) CreateUser(ctx context.Context, body CreateUserJSONRequestBody,
 //
 // Deletes a user and revokes all tokens of the user. The audit of the user stays.
 // Only administrators and system administrators may do this.
+// To delete an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 // You cannot delete yourself: 409.
-// You cannot delete the last active administrator of an enterprise: 409.
+// You cannot delete the last active administrator of an enterprise that has other users: 409.
 //
 // Corresponds with DELETE /openapi/v1/users/{user_id} (the `DeleteUser` operationId).
 func (c *Client) DeleteUser(ctx context.Context, userID UserIDInPath, params *DeleteUserParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1455,13 +1467,14 @@ func (c *Client) GetUser(ctx context.Context, userID UserIDInPath, params *GetUs
 //
 // **Who may change what**
 //
-// - Users may change their own `password`, `email` and `phone`.
-// - Administrators may change these and `is_active` for all users whom they manage.
-// - System administrators may change all members of the body, for all users.
-// - If you may not change one of the members, the server refuses the whole update: 403.
-// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
-// - You cannot set your own `is_active` to `false` or `null`: 409.
-// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
+//   - Users may change their own `password`, `email` and `phone`.
+//   - Administrators may change these and `is_active` for all users whom they manage.
+//   - System administrators may change all members of the body, for all users.
+//   - If you may not change one of the members, the server refuses the whole update: 403.
+//   - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
+//     Your own `phone` never needs one.
+//   - You cannot set your own `is_active` to `false` or `null`: 409.
+//   - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 //
 // **What else changes**
 //
@@ -1499,13 +1512,14 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserIDInPath, pa
 //
 // **Who may change what**
 //
-// - Users may change their own `password`, `email` and `phone`.
-// - Administrators may change these and `is_active` for all users whom they manage.
-// - System administrators may change all members of the body, for all users.
-// - If you may not change one of the members, the server refuses the whole update: 403.
-// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
-// - You cannot set your own `is_active` to `false` or `null`: 409.
-// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
+//   - Users may change their own `password`, `email` and `phone`.
+//   - Administrators may change these and `is_active` for all users whom they manage.
+//   - System administrators may change all members of the body, for all users.
+//   - If you may not change one of the members, the server refuses the whole update: 403.
+//   - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
+//     Your own `phone` never needs one.
+//   - You cannot set your own `is_active` to `false` or `null`: 409.
+//   - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 //
 // **What else changes**
 //
@@ -1562,8 +1576,8 @@ func (c *Client) ListUserEvents(ctx context.Context, userID UserIDInPath, params
 // Send the password twice. If the two differ, you get 422.
 // If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
 //
-// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
-// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
+// You need a [fresh log-in](#fresh-log-ins).
+// If you change your own password here, the token that you use stays valid.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1587,8 +1601,8 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, userID UserIDInPath
 // Send the password twice. If the two differ, you get 422.
 // If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
 //
-// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
-// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
+// You need a [fresh log-in](#fresh-log-ins).
+// If you change your own password here, the token that you use stays valid.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2405,6 +2419,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Makes a user an administrator of the enterprise that the user belongs to.
 	// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+	// You need a [fresh log-in](#fresh-log-ins).
 	//
 	// - If you are an administrator and `eid` is not your own enterprise, you get 403.
 	// - If `eid` is not the enterprise of the user, you get 409.
@@ -2420,6 +2435,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Makes a user an administrator of the enterprise that the user belongs to.
 	// Administrators appoint others in their own enterprise, system administrators in any enterprise.
+	// You need a [fresh log-in](#fresh-log-ins).
 	//
 	// - If you are an administrator and `eid` is not your own enterprise, you get 403.
 	// - If `eid` is not the enterprise of the user, you get 409.
@@ -2435,9 +2451,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// Takes the role from an administrator, who stays in the enterprise as a user without a role.
 	// Administrators dismiss others in their own enterprise, system administrators in any enterprise.
+	// You need a [fresh log-in](#fresh-log-ins).
 	//
 	// - You cannot dismiss yourself: 409.
-	// - You cannot dismiss the last active administrator of an enterprise: 409.
+	// - You cannot dismiss the last active administrator of an enterprise that has other users: 409.
 	// - If the user is not an administrator, you get 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -2485,8 +2502,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Sets a new password for you and revokes all your tokens, except the one that you use.
 	// Send the password twice. If the two differ, you get 422.
-	// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
-	// Log in again first.
+	// You need a [fresh log-in](#fresh-log-ins).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2497,8 +2513,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Sets a new password for you and revokes all your tokens, except the one that you use.
 	// Send the password twice. If the two differ, you get 422.
-	// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
-	// Log in again first.
+	// You need a [fresh log-in](#fresh-log-ins).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2539,8 +2554,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// Deletes a user and revokes all tokens of the user. The audit of the user stays.
 	// Only administrators and system administrators may do this.
+	// To delete an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 	// You cannot delete yourself: 409.
-	// You cannot delete the last active administrator of an enterprise: 409.
+	// You cannot delete the last active administrator of an enterprise that has other users: 409.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2573,9 +2589,10 @@ type ClientWithResponsesInterface interface {
 	// - Administrators may change these and `is_active` for all users whom they manage.
 	// - System administrators may change all members of the body, for all users.
 	// - If you may not change one of the members, the server refuses the whole update: 403.
-	// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+	// - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
+	//   Your own `phone` never needs one.
 	// - You cannot set your own `is_active` to `false` or `null`: 409.
-	// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
+	// - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 	//
 	// **What else changes**
 	//
@@ -2607,9 +2624,10 @@ type ClientWithResponsesInterface interface {
 	// - Administrators may change these and `is_active` for all users whom they manage.
 	// - System administrators may change all members of the body, for all users.
 	// - If you may not change one of the members, the server refuses the whole update: 403.
-	// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+	// - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
+	//   Your own `phone` never needs one.
 	// - You cannot set your own `is_active` to `false` or `null`: 409.
-	// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
+	// - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 	//
 	// **What else changes**
 	//
@@ -2648,8 +2666,8 @@ type ClientWithResponsesInterface interface {
 	// Send the password twice. If the two differ, you get 422.
 	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
 	//
-	// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
-	// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
+	// You need a [fresh log-in](#fresh-log-ins).
+	// If you change your own password here, the token that you use stays valid.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2663,8 +2681,8 @@ type ClientWithResponsesInterface interface {
 	// Send the password twice. If the two differ, you get 422.
 	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
 	//
-	// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
-	// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
+	// You need a [fresh log-in](#fresh-log-ins).
+	// If you change your own password here, the token that you use stays valid.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2883,7 +2901,7 @@ type CreateAdministratorResponse struct {
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *Forbidden
+	ApplicationProblemJSON403 *ForbiddenAppointment
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -2942,7 +2960,7 @@ func (r CreateAdministratorResponse) GetApplicationProblemJSON401() *Unauthorize
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r CreateAdministratorResponse) GetApplicationProblemJSON403() *Forbidden {
+func (r CreateAdministratorResponse) GetApplicationProblemJSON403() *ForbiddenAppointment {
 	return r.ApplicationProblemJSON403
 }
 
@@ -3076,7 +3094,7 @@ type DeleteAdministratorResponse struct {
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *Forbidden
+	ApplicationProblemJSON403 *ForbiddenRemoval
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -3122,7 +3140,7 @@ func (r DeleteAdministratorResponse) GetApplicationProblemJSON401() *Unauthorize
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r DeleteAdministratorResponse) GetApplicationProblemJSON403() *Forbidden {
+func (r DeleteAdministratorResponse) GetApplicationProblemJSON403() *ForbiddenRemoval {
 	return r.ApplicationProblemJSON403
 }
 
@@ -4033,7 +4051,7 @@ type DeleteUserResponse struct {
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *Forbidden
+	ApplicationProblemJSON403 *ForbiddenRemoval
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -4079,7 +4097,7 @@ func (r DeleteUserResponse) GetApplicationProblemJSON401() *Unauthorized {
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r DeleteUserResponse) GetApplicationProblemJSON403() *Forbidden {
+func (r DeleteUserResponse) GetApplicationProblemJSON403() *ForbiddenRemoval {
 	return r.ApplicationProblemJSON403
 }
 
@@ -4897,6 +4915,7 @@ func (c *ClientWithResponses) ListAdministratorsWithResponse(ctx context.Context
 //
 // Makes a user an administrator of the enterprise that the user belongs to.
 // Administrators appoint others in their own enterprise, system administrators in any enterprise.
+// You need a [fresh log-in](#fresh-log-ins).
 //
 // - If you are an administrator and `eid` is not your own enterprise, you get 403.
 // - If `eid` is not the enterprise of the user, you get 409.
@@ -4918,6 +4937,7 @@ func (c *ClientWithResponses) CreateAdministratorWithBodyWithResponse(ctx contex
 //
 // Makes a user an administrator of the enterprise that the user belongs to.
 // Administrators appoint others in their own enterprise, system administrators in any enterprise.
+// You need a [fresh log-in](#fresh-log-ins).
 //
 // - If you are an administrator and `eid` is not your own enterprise, you get 403.
 // - If `eid` is not the enterprise of the user, you get 409.
@@ -4939,9 +4959,10 @@ func (c *ClientWithResponses) CreateAdministratorWithResponse(ctx context.Contex
 //
 // Takes the role from an administrator, who stays in the enterprise as a user without a role.
 // Administrators dismiss others in their own enterprise, system administrators in any enterprise.
+// You need a [fresh log-in](#fresh-log-ins).
 //
 // - You cannot dismiss yourself: 409.
-// - You cannot dismiss the last active administrator of an enterprise: 409.
+// - You cannot dismiss the last active administrator of an enterprise that has other users: 409.
 // - If the user is not an administrator, you get 404.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -5013,8 +5034,7 @@ func (c *ClientWithResponses) CreateAuthTokenWithResponse(ctx context.Context, b
 //
 // Sets a new password for you and revokes all your tokens, except the one that you use.
 // Send the password twice. If the two differ, you get 422.
-// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
-// Log in again first.
+// You need a [fresh log-in](#fresh-log-ins).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5031,8 +5051,7 @@ func (c *ClientWithResponses) ChangeOwnPasswordWithBodyWithResponse(ctx context.
 //
 // Sets a new password for you and revokes all your tokens, except the one that you use.
 // Send the password twice. If the two differ, you get 422.
-// If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
-// Log in again first.
+// You need a [fresh log-in](#fresh-log-ins).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5097,8 +5116,9 @@ func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, body C
 //
 // Deletes a user and revokes all tokens of the user. The audit of the user stays.
 // Only administrators and system administrators may do this.
+// To delete an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 // You cannot delete yourself: 409.
-// You cannot delete the last active administrator of an enterprise: 409.
+// You cannot delete the last active administrator of an enterprise that has other users: 409.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5139,13 +5159,14 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID Us
 //
 // **Who may change what**
 //
-// - Users may change their own `password`, `email` and `phone`.
-// - Administrators may change these and `is_active` for all users whom they manage.
-// - System administrators may change all members of the body, for all users.
-// - If you may not change one of the members, the server refuses the whole update: 403.
-// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
-// - You cannot set your own `is_active` to `false` or `null`: 409.
-// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
+//   - Users may change their own `password`, `email` and `phone`.
+//   - Administrators may change these and `is_active` for all users whom they manage.
+//   - System administrators may change all members of the body, for all users.
+//   - If you may not change one of the members, the server refuses the whole update: 403.
+//   - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
+//     Your own `phone` never needs one.
+//   - You cannot set your own `is_active` to `false` or `null`: 409.
+//   - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 //
 // **What else changes**
 //
@@ -5179,13 +5200,14 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 //
 // **Who may change what**
 //
-// - Users may change their own `password`, `email` and `phone`.
-// - Administrators may change these and `is_active` for all users whom they manage.
-// - System administrators may change all members of the body, for all users.
-// - If you may not change one of the members, the server refuses the whole update: 403.
-// - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
-// - You cannot set your own `is_active` to `false` or `null`: 409.
-// - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
+//   - Users may change their own `password`, `email` and `phone`.
+//   - Administrators may change these and `is_active` for all users whom they manage.
+//   - System administrators may change all members of the body, for all users.
+//   - If you may not change one of the members, the server refuses the whole update: 403.
+//   - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
+//     Your own `phone` never needs one.
+//   - You cannot set your own `is_active` to `false` or `null`: 409.
+//   - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 //
 // **What else changes**
 //
@@ -5236,8 +5258,8 @@ func (c *ClientWithResponses) ListUserEventsWithResponse(ctx context.Context, us
 // Send the password twice. If the two differ, you get 422.
 // If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
 //
-// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
-// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
+// You need a [fresh log-in](#fresh-log-ins).
+// If you change your own password here, the token that you use stays valid.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5257,8 +5279,8 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 // Send the password twice. If the two differ, you get 422.
 // If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
 //
-// If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
-// the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
+// You need a [fresh log-in](#fresh-log-ins).
+// If you change your own password here, the token that you use stays valid.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5469,7 +5491,7 @@ func ParseCreateAdministratorResponse(rsp *http.Response) (*CreateAdministratorR
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest ForbiddenAppointment
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5733,7 +5755,7 @@ func ParseDeleteAdministratorResponse(rsp *http.Response) (*DeleteAdministratorR
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest ForbiddenRemoval
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6933,7 +6955,7 @@ func ParseDeleteUserResponse(rsp *http.Response) (*DeleteUserResponse, error) {
 		response.ApplicationProblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest ForbiddenRemoval
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -66,9 +66,10 @@ export interface paths {
          *     - Administrators may change these and `is_active` for all users whom they manage.
          *     - System administrators may change all members of the body, for all users.
          *     - If you may not change one of the members, the server refuses the whole update: 403.
-         *     - To change your own `password` or `email` with a token from a log-in, you must have logged in within the last 15 minutes: otherwise 403 with the code `reauthentication_required`.
+         *     - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
+         *       Your own `phone` never needs one.
          *     - You cannot set your own `is_active` to `false` or `null`: 409.
-         *     - You cannot deactivate the last active administrator of an enterprise, or move that administrator to another enterprise: 409.
+         *     - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
          *
          *     **What else changes**
          *
@@ -85,8 +86,9 @@ export interface paths {
          * Delete a user
          * @description Deletes a user and revokes all tokens of the user. The audit of the user stays.
          *     Only administrators and system administrators may do this.
+         *     To delete an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
          *     You cannot delete yourself: 409.
-         *     You cannot delete the last active administrator of an enterprise: 409.
+         *     You cannot delete the last active administrator of an enterprise that has other users: 409.
          */
         delete: operations["deleteUser"];
         options?: never;
@@ -116,8 +118,8 @@ export interface paths {
          *     Send the password twice. If the two differ, you get 422.
          *     If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
          *
-         *     If you change your own password here, the rules of `PUT /openapi/v1/changepwd` apply:
-         *     the token that you use stays valid, and if it comes from a log-in more than 15 minutes ago, you get 403.
+         *     You need a [fresh log-in](#fresh-log-ins).
+         *     If you change your own password here, the token that you use stays valid.
          */
         put: operations["changePassword"];
         post?: never;
@@ -173,8 +175,7 @@ export interface paths {
          * Change your own password
          * @description Sets a new password for you and revokes all your tokens, except the one that you use.
          *     Send the password twice. If the two differ, you get 422.
-         *     If your token comes from a log-in more than 15 minutes ago, you get 403 with the code `reauthentication_required`.
-         *     Log in again first.
+         *     You need a [fresh log-in](#fresh-log-ins).
          */
         put: operations["changeOwnPassword"];
         post?: never;
@@ -202,6 +203,7 @@ export interface paths {
          * Appoint an administrator
          * @description Makes a user an administrator of the enterprise that the user belongs to.
          *     Administrators appoint others in their own enterprise, system administrators in any enterprise.
+         *     You need a [fresh log-in](#fresh-log-ins).
          *
          *     - If you are an administrator and `eid` is not your own enterprise, you get 403.
          *     - If `eid` is not the enterprise of the user, you get 409.
@@ -236,9 +238,10 @@ export interface paths {
          * Dismiss an administrator
          * @description Takes the role from an administrator, who stays in the enterprise as a user without a role.
          *     Administrators dismiss others in their own enterprise, system administrators in any enterprise.
+         *     You need a [fresh log-in](#fresh-log-ins).
          *
          *     - You cannot dismiss yourself: 409.
-         *     - You cannot dismiss the last active administrator of an enterprise: 409.
+         *     - You cannot dismiss the last active administrator of an enterprise that has other users: 409.
          *     - If the user is not an administrator, you get 404.
          */
         delete: operations["deleteAdministrator"];
@@ -542,13 +545,13 @@ export interface components {
          *     - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
          *     - `invalid_credentials`: no active user has this name and password.
          *     - `forbidden`: your role does not allow this.
-         *     - `reauthentication_required`: you logged in more than 15 minutes ago. Log in again first.
+         *     - `reauthentication_required`: this needs a log-in of the last 15 minutes. Log in again first.
          *     - `not_found`: there is no such path, or no such user that you may see.
          *     - `method_not_allowed`: the path does not support this method. See `Allow`.
          *     - `email_taken`: another user has this e-mail address.
          *     - `nick_name_taken`: another user of the enterprise has this name.
          *     - `own_account`: you cannot do this to your own account.
-         *     - `last_administrator`: the enterprise has no other active administrator.
+         *     - `last_administrator`: the enterprise has other users, but no other active administrator.
          *     - `enterprise_mismatch`: the user belongs to another enterprise.
          *     - `system_administrator`: the user is a system administrator.
          *     - `operator_token`: the token is set in the server's settings. To revoke it, start the server without it.
@@ -723,6 +726,26 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description Your role does not allow this, or not in this enterprise (`forbidden`), or you must log in again first (`reauthentication_required`). */
+        ForbiddenAppointment: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Your role does not allow this (`forbidden`), or you must log in again first (`reauthentication_required`). */
+        ForbiddenRemoval: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description You must log in again before you can do this (`reauthentication_required`). */
         ReauthenticationRequired: {
             headers: {
@@ -735,7 +758,7 @@ export interface components {
                  *       "type": "urn:userapi:problem:reauthentication_required",
                  *       "title": "Reauthentication required",
                  *       "status": 403,
-                 *       "detail": "You logged in more than 15 minutes ago. Nothing was changed; log in again first.",
+                 *       "detail": "This needs a log-in of the last 15 minutes. Nothing was changed; log in again first.",
                  *       "code": "reauthentication_required",
                  *       "request_id": "4QZ6YKPDXWWWWOOHTCTGXV3JHS",
                  *       "errors": []
@@ -771,7 +794,7 @@ export interface components {
          *     - Another user has this e-mail address (`email_taken`).
          *     - Another user of the new enterprise has this name (`nick_name_taken`).
          *     - You cannot do this to your own account (`own_account`).
-         *     - The user is the last active administrator of the enterprise (`last_administrator`).
+         *     - The user is the last active administrator of an enterprise that has other users (`last_administrator`).
          *
          *     If there are several conflicts, you get only the first that the server finds.
          */
@@ -831,7 +854,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description You cannot do this to your own account (`own_account`), or to the last active administrator of an enterprise (`last_administrator`). */
+        /** @description You cannot do this to your own account (`own_account`), or to the last active administrator of an enterprise that has other users (`last_administrator`). */
         LastAdministrator: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1319,7 +1342,7 @@ export interface operations {
             };
             400: components["responses"]["MalformedHeader"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
+            403: components["responses"]["ForbiddenRemoval"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["LastAdministrator"];
             412: components["responses"]["PreconditionFailed"];
@@ -1533,7 +1556,7 @@ export interface operations {
             };
             400: components["responses"]["MalformedBody"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
+            403: components["responses"]["ForbiddenAppointment"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["NotAppointable"];
             413: components["responses"]["ContentTooLarge"];
@@ -1581,7 +1604,7 @@ export interface operations {
             };
             400: components["responses"]["MalformedHeader"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
+            403: components["responses"]["ForbiddenRemoval"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["LastAdministrator"];
             412: components["responses"]["PreconditionFailed"];

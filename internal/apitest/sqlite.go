@@ -45,7 +45,9 @@ func (d sqliteFile) contents(t testing.TB, _ *Database) string {
 	return contents.String()
 }
 
-func (sqliteFile) renumber() string { return `SELECT 1` } // SQLite does it
+func (sqliteFile) renumber() string {
+	return `UPDATE sqlite_sequence SET seq = (SELECT max(id) FROM users) WHERE name = 'users'`
+}
 
 func (sqliteFile) lock() string { return `SELECT 1` } // each transaction has the lock for writing
 

@@ -4,7 +4,8 @@ import "context"
 
 // CreateAdministrator makes a user an administrator of the user's enterprise. It changes
 // nothing if the user is one already. Administrators and system administrators may call it.
-// It fails with [CodeEnterpriseMismatch] if enterprise is not the user's, and with
+// It fails with [CodeReauthenticationRequired] if the log-in is not fresh, with
+// [CodeEnterpriseMismatch] if enterprise is not the user's, and with
 // [CodeSystemAdministrator] if the user is a system administrator.
 func (s *Service) CreateAdministrator(ctx context.Context, p Principal, id UserID, enterprise string) error {
 	_, err := s.Store.Change(ctx, p, id, func(facts Facts) (Change, error) {
@@ -29,10 +30,11 @@ func (s *Service) CreateAdministrator(ctx context.Context, p Principal, id UserI
 }
 
 // DeleteAdministrator takes the role away from an administrator. Administrators and system
-// administrators may call it. It fails with [CodeNotFound] also if the user is not an
-// administrator, then with [CodePreconditionFailed] if cond does not hold, with
-// [CodeOwnAccount] if the user is the principal, and with [CodeLastAdministrator] if the user
-// is the last active administrator of the enterprise.
+// administrators may call it. It fails with [CodeReauthenticationRequired] if the log-in is not
+// fresh, with [CodeNotFound] also if the user is not an administrator, then with
+// [CodePreconditionFailed] if cond does not hold, with [CodeOwnAccount] if the user is the
+// principal, and with [CodeLastAdministrator] if the user is the last active administrator of an
+// enterprise that has other users.
 func (s *Service) DeleteAdministrator(ctx context.Context, p Principal, id UserID, cond Condition) error {
 	_, err := s.Store.Change(ctx, p, id, func(facts Facts) (Change, error) {
 		now := s.Now()

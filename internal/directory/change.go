@@ -10,8 +10,8 @@ type Facts struct {
 	Actor        Principal
 	Target       User   // zero: the user does not exist, or not yet
 	PasswordHash string // of the target; "": no password
-	// LastAdministrator reports whether the target is the only active administrator of its
-	// enterprise. It runs a query, so call it only if the answer matters. It is nil if Target
+	// LastAdministrator reports whether the target is the only active administrator of an
+	// enterprise that has other users. It runs a query, so call it only if the answer matters. It is nil if Target
 	// is zero.
 	LastAdministrator func() (bool, error)
 }
@@ -34,8 +34,8 @@ type Change struct {
 
 // allow returns nil if the actor may do op to the target now and set these fields. It fails
 // with [CodeUnauthenticated] if the actor's token has expired or the actor is not active, then
-// as the function allow does. Last, it fails with [CodeReauthenticationRequired] if the actor
-// would change their own password or e-mail address and the log-in is not fresh.
+// as the function allow does. Last, it fails with [CodeReauthenticationRequired] if the change
+// needs a fresh log-in and the actor's is not fresh.
 func (f Facts) allow(now time.Time, op Operation, fields ...Field) error {
 	if err := f.Actor.checkValid(now); err != nil {
 		return err
@@ -43,18 +43,38 @@ func (f Facts) allow(now time.Time, op Operation, fields ...Field) error {
 	if err := allow(op, f.Actor.User, f.Target, fields...); err != nil {
 		return err
 	}
-	changesLogIn := slices.Contains(fields, FieldPassword) || slices.Contains(fields, FieldEmail)
-	if changesLogIn && f.isSelf() && !f.Actor.fresh(now) {
+	if f.needsFreshLogIn(op, fields) && !f.Actor.fresh(now) {
 		return &Error{Code: CodeReauthenticationRequired}
 	}
 	return nil
+}
+
+// needsFreshLogIn reports whether the change is one that a thief of a token would take an account
+// over with, in one step or in several: a new password or address, an appointment, or a change
+// to an administrator or a system administrator, except to one's own phone.
+func (f Facts) needsFreshLogIn(op Operation, fields []Field) bool {
+	privileged := f.Target.Role != RoleUser
+	switch op {
+	case OperationCreateAdministrator, OperationChangePassword, OperationChangeOwnPassword:
+		return true
+	case OperationDeleteAdministrator, OperationDeleteUser:
+		return privileged
+	case OperationUpdateUser:
+		return slices.ContainsFunc(fields, func(field Field) bool {
+			return field == FieldPassword || field == FieldEmail || privileged && (field != FieldPhone || !f.isSelf())
+		})
+	case OperationListUsers, OperationGetUser, OperationListUserEvents, OperationListAdministrators, // reads
+		OperationCreateUser, OperationCreateAuthToken, OperationDeleteAuthToken, // these change no account that is there
+		OperationCreateToken, OperationRevokeToken: // only the command line has these
+	}
+	return false
 }
 
 // isSelf reports whether the actor is the target.
 func (f Facts) isSelf() bool { return f.Actor.User.ID == f.Target.ID }
 
 // checkNotLast fails with [CodeLastAdministrator] and these fields if the target is the last
-// active administrator of its enterprise.
+// active administrator of an enterprise that has other users.
 func (f Facts) checkNotLast(fields ...Field) error {
 	last, err := f.LastAdministrator()
 	if err == nil && last {

@@ -20,8 +20,8 @@
 //   - A version counts the changes of a user. A [Condition] limits a change to some versions.
 //   - An [Event] is the audit's record of one change.
 //   - A log-in name is an e-mail address or ENTERPRISE_ID/NICK_NAME, see [LogInName].
-//   - A fresh log-in is at most 15 minutes old. Only a token from a fresh log-in, or one that
-//     does not come from a log-in, may change its owner's password or e-mail address.
+//   - A fresh log-in is at most 15 minutes old. Changes that could take an account over need a
+//     token from a fresh log-in, or one that does not come from a log-in.
 //   - The log-in throttle counts failed log-ins, see [LoginThrottle]. It gives each log-in a
 //     reservation before the password is compared.
 //

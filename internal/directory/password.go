@@ -4,8 +4,7 @@ import "context"
 
 // ChangePassword gives a user a new password and ends the user's tokens, except the
 // principal's and the operator's. Administrators, system administrators and the command line
-// may call it. It fails with [CodeReauthenticationRequired] if the user is the principal and
-// the log-in is not fresh, then with [CodePreconditionFailed] if cond does not hold.
+// may call it. It fails with [CodeReauthenticationRequired] if the log-in is not fresh, then with [CodePreconditionFailed] if cond does not hold.
 func (s *Service) ChangePassword(ctx context.Context, p Principal, id UserID, password string, cond Condition) error {
 	_, err := s.change(ctx, p, id, update{Operation: OperationChangePassword, Patch: Patch{Password: Some(password)}, Condition: cond})
 	return err

@@ -112,9 +112,9 @@ creates a system administrator.
 Everyone may log in, without a token. Three more rules limit what the tables allow:
 
 - You cannot deactivate, dismiss or delete yourself: 409.
-- Nobody can deactivate, move, dismiss or delete the last active administrator of an enterprise: 409.
-- If you logged in more than 15 minutes ago, you cannot change your own password or e-mail address: 403.
-  Log in again first. A token from the command line or from the server's settings has no such limit.
+- Nobody can deactivate, move, dismiss or delete the last active administrator of an enterprise that has other users: 409.
+- If you logged in more than 15 minutes ago, you cannot change anybody's password or e-mail address, appoint anybody,
+  or change an administrator or a system administrator, except your own phone: 403. Log in again first. A token from the command line or from the server's settings has no such limit.
 
 To deactivate a user is to set ` + "`is_active`" + ` to ` + "`false` or `null`" + `. To dismiss an administrator is to take the role away,
 and to move a user is to change the enterprise.

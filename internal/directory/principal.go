@@ -39,11 +39,14 @@ func (p Principal) checkValid(now time.Time) error {
 	return nil
 }
 
-// freshLogInPeriod is how long after a log-in its token may change its owner's password or
-// e-mail address. So a thief of an older token cannot take the account over.
-const freshLogInPeriod = 15 * time.Minute
+const (
+	freshLogInPeriod = 15 * time.Minute // how long a log-in is fresh
+	maxClockSkew     = time.Minute      // how far ahead of the clock a log-in may be: clocks of nodes differ
+)
 
-// fresh reports whether the token comes from a fresh log-in, or not from a log-in at all.
+// fresh reports whether the token comes from a fresh log-in, or not from a log-in at all. A thief
+// of an older token cannot take an account over, see Facts.needsFreshLogIn.
 func (p Principal) fresh(now time.Time) bool {
-	return p.Token.Kind != TokenLogIn || now.Sub(p.Token.Created) <= freshLogInPeriod
+	age := now.Sub(p.Token.Created)
+	return p.Token.Kind != TokenLogIn || -maxClockSkew <= age && age <= freshLogInPeriod
 }

@@ -55,12 +55,13 @@ func (u update) decide(facts Facts) (Change, error) {
 // it sets a password, or IsActive to false or nil, the user's tokens end, except the
 // principal's and the operator's. Every user may call it. It fails in this order:
 //
-//   - with [CodeReauthenticationRequired] if the principal would change their own password or
-//     e-mail address and the log-in is not fresh,
+//   - with [CodeReauthenticationRequired] if the patch has a password or an e-mail address, or the
+//     user is an administrator or a system administrator and the change is not only that of the
+//     principal's own phone, and the log-in is not fresh,
 //   - with [CodePreconditionFailed] if cond does not hold,
 //   - with [CodeOwnAccount] if the principal would deactivate themselves,
 //   - with [CodeLastAdministrator] if the change would deactivate or move the last active
-//     administrator of an enterprise,
+//     administrator of an enterprise that has other users,
 //   - with [CodeEmailTaken] if another user has the e-mail address, or [CodeNickNameTaken] if
 //     another user of the new enterprise has the user's name.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id UserID, patch Patch, cond Condition) (User, error) {

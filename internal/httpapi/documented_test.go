@@ -104,25 +104,29 @@ func TestExamplesOfProblems(t *testing.T) {
 	asAda, asAdministrator := apitest.Auth(s.CreateToken(t, ada)), apitest.Auth(s.CreateToken(t, administrator))
 	newUser := apitest.NewUser("other", "x", `"email":"ada@example.com"`)
 	answers := map[string]apitest.Answer{
-		"BadRequest body":        s.Send(t, "PUT", ada.Path(), "{"),
-		"BadRequest header":      s.Send(t, "PUT", ada.Path(), "{}", "If-None-Match: x"),
-		"Forbidden role":         s.Send(t, "GET", "/openapi/v1/users", "", asAda),
-		"Forbidden enterprise":   s.Send(t, "POST", "/openapi/v1/users", newUser, asAdministrator),
-		"Forbidden eid":          s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other"), asAdministrator),
-		"ForbiddenChange role":   s.Send(t, "PUT", ada.Path()+"/changepwd", ada.NewPassword("battery staple"), asAda),
-		"ForbiddenChange member": s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"x"}`, asAda),
-		"Conflict ":              s.Send(t, "PUT", bob.Path(), `{"email":"ada@example.com"}`),
-		"Taken ":                 s.Send(t, "POST", "/openapi/v1/users", newUser),
-		"LastAdministrator ":     s.Send(t, "DELETE", administrator.Path(), "", asAdministrator),
-		"NotAppointable ":        s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other")),
-		"InvalidRequest body":    s.Send(t, "PUT", ada.Path(), `{"nickname":"ada"}`),
-		"InvalidRequest query":   s.Send(t, "GET", "/openapi/v1/users?page=0", ""),
+		"BadRequest body":           s.Send(t, "PUT", ada.Path(), "{"),
+		"BadRequest header":         s.Send(t, "PUT", ada.Path(), "{}", "If-None-Match: x"),
+		"Forbidden role":            s.Send(t, "GET", "/openapi/v1/users", "", asAda),
+		"Forbidden enterprise":      s.Send(t, "POST", "/openapi/v1/users", newUser, asAdministrator),
+		"ForbiddenAppointment role": s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("default"), asAda),
+		"ForbiddenAppointment eid":  s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other"), asAdministrator),
+		"ForbiddenRemoval role":     s.Send(t, "DELETE", administrator.AdministratorPath(), "", asAda),
+		"ForbiddenChange role":      s.Send(t, "PUT", ada.Path()+"/changepwd", ada.NewPassword("battery staple"), asAda),
+		"ForbiddenChange member":    s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"x"}`, asAda),
+		"Conflict ":                 s.Send(t, "PUT", bob.Path(), `{"email":"ada@example.com"}`),
+		"Taken ":                    s.Send(t, "POST", "/openapi/v1/users", newUser),
+		"LastAdministrator ":        s.Send(t, "DELETE", administrator.Path(), "", asAdministrator),
+		"NotAppointable ":           s.Send(t, "POST", "/openapi/v1/administrators", ada.Appointment("other")),
+		"InvalidRequest body":       s.Send(t, "PUT", ada.Path(), `{"nickname":"ada"}`),
+		"InvalidRequest query":      s.Send(t, "GET", "/openapi/v1/users?page=0", ""),
 	}
 	s.DB.SetTokenKind(t, people.First, directory.TokenOperator)
 	answers["OperatorToken "] = s.Send(t, "DELETE", "/openapi/v1/auth-token", "")
 	s.DB.SetTokenKind(t, ada, directory.TokenLogIn)
 	answers["ReauthenticationRequired "] = s.Send(t, "PUT", "/openapi/v1/changepwd", apitest.NewPassword("battery staple"), asAda)
-	answers["ForbiddenChange log_in"] = answers["ReauthenticationRequired "]
+	for _, response := range []string{"ForbiddenChange", "ForbiddenAppointment", "ForbiddenRemoval"} {
+		answers[response+" log_in"] = answers["ReauthenticationRequired "]
+	}
 	for response, documented := range apitest.Contract().Components.Responses {
 		if hasOneExample(documented.Value) {
 			continue

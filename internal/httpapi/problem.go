@@ -69,7 +69,7 @@ var problems = map[api.ProblemCode]problem{
 	},
 	api.ProblemCodeReauthenticationRequired: {
 		status: http.StatusForbidden, title: "Reauthentication required",
-		detail: "You logged in more than 15 minutes ago. Nothing was changed; log in again first.",
+		detail: "This needs a log-in of the last 15 minutes. Nothing was changed; log in again first.",
 	},
 	api.ProblemCodeNotFound: {
 		status: http.StatusNotFound, title: "Not found",
