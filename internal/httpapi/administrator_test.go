@@ -128,6 +128,12 @@ func TestLastAdministratorStays(t *testing.T) {
 	requireToStay(ada)
 	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"enterprise_id":"default","is_active":true,"phone":"2"}`).Status,
 		"an update that leaves enterprise and state as they are is allowed")
+	alone := s.CreateUserIn(t, "third", "alone")
+	s.Appoint(t, alone)
+	other := s.CreateUserIn(t, "third", "other")
+	requireToStay(alone)
+	require.Equal(t, 204, s.Send(t, "DELETE", other.Path(), "").Status)
+	require.Equal(t, 204, s.Send(t, "DELETE", alone.Path(), "").Status, "an enterprise without other users can be closed")
 	require.Equal(t, directory.RoleAdministrator, s.DB.Row(t, ada).Role)
 	s.DB.SetActive(t, ada, new(false))
 	require.Equal(t, 204, s.Send(t, "DELETE", ada.AdministratorPath(), "").Status, "an administrator who is not active can be dismissed")

@@ -171,9 +171,10 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// isLast reports whether an active administrator is the only one of the enterprise.
+// isLast reports whether an active administrator is the only one of an enterprise that has other users.
 func isLast(ctx context.Context, db querier, user directory.User) (last bool, err error) {
-	err = db.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM users WHERE enterprise_id = $1 AND role = 'administrator' AND is_active AND id <> $2)`,
+	err = db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE enterprise_id = $1 AND id <> $2)
+		AND NOT EXISTS (SELECT FROM users WHERE enterprise_id = $1 AND role = 'administrator' AND is_active AND id <> $2)`,
 		user.EnterpriseID, int32(user.ID)).Scan(&last)
 	return last, err
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 
+	"gorm.io/gorm"
+
 	"userapi/internal/directory"
 	"userapi/internal/store"
 )
@@ -70,9 +72,12 @@ func lastAdministrator(db session, user directory.User) func() (bool, error) {
 		if user.Role != directory.RoleAdministrator || !user.Active() {
 			return false, nil
 		}
-		others, err := exists(db.gorm.Model(&store.User{}).Where(
-			"enterprise_id = ? AND role = 'administrator' AND is_active AND id <> ?", user.EnterpriseID, user.ID))
-		return !others, err
+		others := db.gorm.Model(&store.User{}).Where("enterprise_id = ? AND id <> ?", user.EnterpriseID, user.ID)
+		another, err := exists(others.Session(&gorm.Session{}).Where("role = 'administrator' AND is_active"))
+		if err != nil || another {
+			return false, err
+		}
+		return exists(others)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -102,6 +103,7 @@ func anAdministratorStays(t *testing.T, db Database) {
 func lastAdministratorIsExact(t *testing.T, db Database) {
 	s := db.Open(t)
 	ada := createNamed(t, s, "ada", directory.RoleAdministrator)
+	create(t, s, directory.User{Version: 1, NickName: "eve", EnterpriseID: "elsewhere", Role: directory.RoleUser, CreateTime: time.Unix(0, 0).UTC()})
 	requireLast := func(want bool) {
 		t.Helper()
 		facts, err := s.Facts(t.Context(), directory.Operator(), ada.ID)
@@ -110,6 +112,8 @@ func lastAdministratorIsExact(t *testing.T, db Database) {
 		require.NoError(t, err)
 		require.Equal(t, want, last)
 	}
+	requireLast(false) // nobody else is in the enterprise
+	createNamed(t, s, "user", directory.RoleUser)
 	requireLast(true)
 	bob := createNamed(t, s, "bob", directory.RoleAdministrator)
 	requireLast(false)
