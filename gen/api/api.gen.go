@@ -318,7 +318,7 @@ type Event struct {
 	// Time When the change was made (RFC 3339, UTC, always 27 characters).
 	Time string `json:"time"`
 
-	// TokenName The name of the token that was used, or that a log-in created. It is `""` if there was none.
+	// TokenName The name of the token that was used, or that a log-in created. It is `""` if there was none, or if you may not see who made the change.
 	TokenName string `json:"token_name"`
 
 	// UserID The id of a user. The server never reuses an id.

@@ -319,7 +319,7 @@ type Event struct {
 	// Time When the change was made (RFC 3339, UTC, always 27 characters).
 	Time time.Time `json:"time"`
 
-	// TokenName The name of the token that was used, or that a log-in created. It is `""` if there was none.
+	// TokenName The name of the token that was used, or that a log-in created. It is `""` if there was none, or if you may not see who made the change.
 	TokenName string `json:"token_name"`
 
 	// UserID The id of a user. The server never reuses an id.
@@ -1120,7 +1120,7 @@ type ClientInterface interface {
 	// Only administrators and system administrators may do this.
 	// Log-ins and log-outs count as changes. A log-in that fails does not.
 	// The list contains the names of members, never their values.
-	// It shows who made a change even if you may not see that user.
+	// It shows the number of who made a change even if you may not see that user. Then `token_name` is `""`.
 	//
 	// Administrators see only the changes that were made while the user was in their enterprise.
 	// System administrators see all changes, even those of deleted users.
@@ -1551,7 +1551,7 @@ func (c *Client) UpdateUser(ctx context.Context, userID UserIDInPath, params *Up
 // Only administrators and system administrators may do this.
 // Log-ins and log-outs count as changes. A log-in that fails does not.
 // The list contains the names of members, never their values.
-// It shows who made a change even if you may not see that user.
+// It shows the number of who made a change even if you may not see that user. Then `token_name` is `""`.
 //
 // Administrators see only the changes that were made while the user was in their enterprise.
 // System administrators see all changes, even those of deleted users.
@@ -2649,7 +2649,7 @@ type ClientWithResponsesInterface interface {
 	// Only administrators and system administrators may do this.
 	// Log-ins and log-outs count as changes. A log-in that fails does not.
 	// The list contains the names of members, never their values.
-	// It shows who made a change even if you may not see that user.
+	// It shows the number of who made a change even if you may not see that user. Then `token_name` is `""`.
 	//
 	// Administrators see only the changes that were made while the user was in their enterprise.
 	// System administrators see all changes, even those of deleted users.
@@ -5235,7 +5235,7 @@ func (c *ClientWithResponses) UpdateUserWithResponse(ctx context.Context, userID
 // Only administrators and system administrators may do this.
 // Log-ins and log-outs count as changes. A log-in that fails does not.
 // The list contains the names of members, never their values.
-// It shows who made a change even if you may not see that user.
+// It shows the number of who made a change even if you may not see that user. Then `token_name` is `""`.
 //
 // Administrators see only the changes that were made while the user was in their enterprise.
 // System administrators see all changes, even those of deleted users.

@@ -149,7 +149,7 @@ export interface paths {
          *     Only administrators and system administrators may do this.
          *     Log-ins and log-outs count as changes. A log-in that fails does not.
          *     The list contains the names of members, never their values.
-         *     It shows who made a change even if you may not see that user.
+         *     It shows the number of who made a change even if you may not see that user. Then `token_name` is `""`.
          *
          *     Administrators see only the changes that were made while the user was in their enterprise.
          *     System administrators see all changes, even those of deleted users.
@@ -498,7 +498,7 @@ export interface components {
              * @description The user who made the change, or `null` if the command line or the server itself made it.
              */
             actor_id: number | null;
-            /** @description The name of the token that was used, or that a log-in created. It is `""` if there was none. */
+            /** @description The name of the token that was used, or that a log-in created. It is `""` if there was none, or if you may not see who made the change. */
             token_name: string;
             user_id: components["schemas"]["UserId"];
             /** @description The enterprise of the user before the change. For a new user, it is the enterprise in which the user was created. */

@@ -26,8 +26,8 @@ type EventFilter struct {
 
 // UserEvents returns one page of a user's events, oldest first, and how many events there are
 // on all pages. Administrators and system administrators may call it. Administrators get the
-// events from when the user was in their enterprise. System administrators get all events,
-// including those of users who were deleted.
+// events from when the user was in their enterprise, and the names of tokens only of those whom
+// they can see. System administrators get all events, including those of users who were deleted.
 func (s *Service) UserEvents(ctx context.Context, p Principal, id UserID, page Page) ([]Event, int64, error) {
 	target, err := s.findTarget(ctx, id)
 	if err != nil {
@@ -49,7 +49,29 @@ func (s *Service) UserEvents(ctx context.Context, p Principal, id UserID, page P
 	if err == nil && deleted && total == 0 {
 		return nil, 0, &Error{Code: CodeNotFound} // this user never existed
 	}
-	return events, total, err
+	if err != nil || everyone {
+		return events, total, err
+	}
+	return events, total, s.hideTokenNames(ctx, p, events)
+}
+
+// hideTokenNames removes the names of the tokens of those whom the principal cannot see: a name
+// may say what somebody else uses the token for.
+func (s *Service) hideTokenNames(ctx context.Context, p Principal, events []Event) error {
+	visible := map[UserID]bool{}
+	for i, event := range events {
+		if _, known := visible[event.ActorID]; !known && event.TokenName != "" {
+			actor, err := s.findTarget(ctx, event.ActorID)
+			if err != nil {
+				return err
+			}
+			visible[event.ActorID] = actor.ID != 0 && visibility[p.User.Role].includes(p.User, actor)
+		}
+		if !visible[event.ActorID] {
+			events[i].TokenName = ""
+		}
+	}
+	return nil
 }
 
 // EventsAfter returns up to limit events whose number is higher than id, oldest first. It

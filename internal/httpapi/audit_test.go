@@ -146,15 +146,19 @@ func TestAuditOfAnotherEnterprise(t *testing.T) {
 	for _, body := range []string{`{"enterprise_id":"other"}`, `{"phone":"1"}`, `{"enterprise_id":"default"}`, `{"phone":"2"}`} {
 		require.Equal(t, 200, s.Send(t, "PUT", bob.Path(), body).Status)
 	}
-	lines, total := listEvents(t, s, bob.Path()+"/audit", apitest.Auth(s.CreateToken(t, ada)))
+	byAda := apitest.Auth(s.CreateTokenWith(t, ada, "mine", 0))
+	require.Equal(t, 200, s.Send(t, "PUT", bob.Path(), `{"is_active":true}`, byAda).Status)
+	lines, total := listEvents(t, s, bob.Path()+"/audit", byAda)
 	require.Equal(t, []string{
-		"1 first start createUser nick_name,password,enterprise_id,is_active",
-		"1 first start updateUser enterprise_id",
-		"1 first start updateUser phone",
-	}, lines)
-	require.EqualValues(t, 3, total)
+		"1  createUser nick_name,password,enterprise_id,is_active",
+		"1  updateUser enterprise_id",
+		"1  updateUser phone",
+		"2 mine updateUser is_active",
+	}, lines, "the names of tokens of a user whom ada cannot see are hidden")
+	require.EqualValues(t, 4, total)
 	lines, _ = listEvents(t, s, bob.Path()+"/audit")
-	require.Len(t, lines, 5)
+	require.Len(t, lines, 6)
+	require.Equal(t, "1 first start createUser nick_name,password,enterprise_id,is_active", lines[0])
 	lines, _ = listEvents(t, s, people.First.Path()+"/audit")
 	require.Equal(t, []string{"0  createUser nick_name,enterprise_id,is_active,role", "0  createToken"}, lines, "the server itself is actor 0 in these lines")
 }
