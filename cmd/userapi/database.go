@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/url"
 	"strings"
 
 	"userapi/internal/directory"
@@ -18,8 +17,10 @@ type database interface {
 }
 
 // isPostgres reports whether the setting is the address of a PostgreSQL database. Otherwise it is a file.
-func (s databaseSetting) isPostgres() bool {
-	return strings.HasPrefix(s.Database, "postgres://") || strings.HasPrefix(s.Database, "postgresql://")
+func (s databaseSetting) isPostgres() bool { return isPostgres(s.Database) }
+
+func isPostgres(database string) bool {
+	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
 }
 
 // path returns the path of the SQLite file. Validate must have succeeded before.
@@ -33,11 +34,7 @@ func (s databaseSetting) name() string {
 	if !s.isPostgres() {
 		return s.path()
 	}
-	address, err := url.Parse(s.Database)
-	if err != nil {
-		return "the database"
-	}
-	return (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}).String()
+	return postgres.Name(s.Database)
 }
 
 // migrate creates or migrates the database, and returns the version of its schema.

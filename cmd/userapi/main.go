@@ -7,12 +7,15 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"syscall"
 	"time"
 	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
+
+	"userapi/internal/store/postgres"
 )
 
 // Exit statuses other than 0.
@@ -109,8 +112,28 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	if helpShown {
 		return nil
 	}
-	if err != nil {
+	if err = errors.Join(err, checkFlags(command, err)); err != nil {
 		return &usageError{err}
 	}
 	return command.Run()
+}
+
+// checkFlags fails if a flag has a password, because process lists show flags. Err is what the parser says.
+func checkFlags(command *kong.Context, err error) error {
+	if failed, ok := errors.AsType[*kong.ParseError](err); ok {
+		command = failed.Context
+	}
+	if command == nil {
+		return nil
+	}
+	for _, given := range command.Path {
+		if given.Flag == nil || given.Flag.Target.Kind() != reflect.String {
+			continue
+		}
+		if value := given.Flag.Target.String(); isPostgres(value) && postgres.HasPassword(value) {
+			return fmt.Errorf("--%s: process lists show flags, so give no password in it: set USERAPI_DATABASE, or keep the password in a file that PGPASSFILE names",
+				given.Flag.Name)
+		}
+	}
+	return nil
 }

@@ -151,7 +151,10 @@ func (c *serveCommand) start(ctx context.Context, service *directory.Service, lo
 	if written && (err != nil || !started.First) {
 		err = errors.Join(err, os.Remove(c.AdminTokenFile)) // its token is not valid
 	}
-	if directory.IsCode(err, directory.CodeUnavailable) {
+	switch unavailable := directory.IsCode(err, directory.CodeUnavailable); {
+	case unavailable && c.isPostgres():
+		err = fmt.Errorf("%s cannot be used at the moment: start again when it answers (%w)", c.name(), err)
+	case unavailable:
 		err = fmt.Errorf("%s cannot be written: make room on its disk, or end the process that has locked it, and start again (%w)", c.path(), err)
 	}
 	if err != nil {

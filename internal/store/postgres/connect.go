@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,22 +41,26 @@ type Store struct {
 
 var _ directory.Store = (*Store)(nil)
 
+// parameters are what the server is told about each connection.
+var parameters = map[string]string{
+	"application_name":                    "userapi",
+	"lock_timeout":                        "2s",
+	"idle_in_transaction_session_timeout": "10s",
+}
+
 // parse reads the address of a database, as libpq does. Its errors do not contain the password.
 func parse(address string) (*pgxpool.Config, error) {
+	if err := checkPassword(address); err != nil {
+		return nil, err
+	}
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
-		return nil, errors.New("the address of the database is wrong: use postgres://USER@HOST/DATABASE, and keep the password in a file that PGPASSFILE names")
+		return nil, explainAddress(address)
 	}
 	config.MaxConns = maxConnections
 	config.MaxConnLifetime, config.MaxConnLifetimeJitter = time.Hour, 10*time.Minute
 	config.ConnConfig.ConnectTimeout = connectTimeout
-	for name, value := range map[string]string{
-		"application_name":                    "userapi",
-		"lock_timeout":                        "2s",
-		"idle_in_transaction_session_timeout": "10s",
-	} {
-		config.ConnConfig.RuntimeParams[name] = value
-	}
+	maps.Copy(config.ConnConfig.RuntimeParams, parameters)
 	return config, nil
 }
 
@@ -71,7 +76,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSchema(ctx, config.ConnConfig); err != nil {
+	if err := checkDatabase(ctx, config.ConnConfig); err != nil {
 		return nil, err
 	}
 	s := &Store{config: config.ConnConfig.Copy(), scanSlot: make(chan struct{}, 1)}

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -32,69 +31,40 @@ func Migrate(ctx context.Context, address string) (version int64, err error) {
 	}
 	delete(config.ConnConfig.RuntimeParams, "lock_timeout") // another process may migrate for long
 	delete(config.ConnConfig.RuntimeParams, "idle_in_transaction_session_timeout")
-	db := stdlib.OpenDB(*config.ConnConfig)
-	defer func() { err = errors.Join(err, db.Close()) }()
-	lock, err := db.Conn(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
-	if _, err := lock.ExecContext(ctx, `SELECT pg_advisory_lock($1::int, 1)`, lockStart); err != nil {
-		return 0, err
-	}
-	defer func() {
-		_, errUnlock := lock.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1::int, 1)`, lockStart)
-		err = errors.Join(err, errUnlock)
-	}()
-	provider, current, err := readSchema(ctx, db)
-	if err != nil {
-		return 0, err
-	}
-	applied, err := provider.Up(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("migrate the database: %w", err)
-	}
-	for _, migration := range applied {
-		current = migration.Source.Version
-	}
-	return current, nil
+	err = inspect(ctx, config.ConnConfig, func(connection *pgx.Conn) error {
+		// The lock ends with the connection.
+		if _, err := connection.Exec(ctx, `SELECT pg_advisory_lock($1::int, 1)`, lockStart); err != nil {
+			return err
+		}
+		found, err := readSchema(ctx, connection)
+		if err != nil {
+			return err
+		}
+		if version = newestSchema(); found.version == version {
+			return nil
+		}
+		if err := checkMigration(ctx, connection, found); err != nil {
+			return err
+		}
+		return applyMigrations(ctx, connection.Config())
+	})
+	return version, err
 }
 
-// readSchema returns the migrations and the version of the database's schema, which is 0 if the
-// database is empty. It fails if the version is newer than this program.
-func readSchema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error) {
+// applyMigrations runs the migrations that a database lacks.
+func applyMigrations(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, 0, err
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return nil, 0, fmt.Errorf("read the migrations: %w", err)
-	}
-	current, known, err := provider.GetVersions(ctx)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read the schema's version: %w", err)
-	}
-	if current > known {
-		return nil, 0, fmt.Errorf("the database has schema %d and this userapi knows %d: run a newer userapi", current, known)
-	}
-	return provider, current, nil
-}
-
-// checkSchema fails if the schema is older or newer than this program.
-func checkSchema(ctx context.Context, config *pgx.ConnConfig) (err error) {
-	db := stdlib.OpenDB(*config.Copy())
-	defer func() { err = errors.Join(err, db.Close()) }()
-	provider, _, err := readSchema(ctx, db)
 	if err != nil {
 		return err
 	}
-	pending, err := provider.HasPending(ctx)
+	db := stdlib.OpenDB(*config)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return fmt.Errorf("read the schema's version: %w", err)
+		return fmt.Errorf("read the migrations: %w", err)
 	}
-	if pending {
-		return errors.New("the database has an older schema: run 'userapi migrate'")
+	if _, err := provider.Up(ctx); err != nil {
+		return explainMigration(err)
 	}
 	return nil
 }
