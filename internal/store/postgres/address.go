@@ -90,7 +90,7 @@ func explainAddress(address string) error {
 	if repeated := strings.LastIndex(reason, "`: "); repeated >= 0 {
 		reason = reason[repeated+len("`: "):]
 	}
-	return fmt.Errorf("the address of the database is wrong, use postgres://USER@HOST/DATABASE: %s", oneLine(reason))
+	return fmt.Errorf("use postgres://USER@HOST/DATABASE: the address, or a variable or file that adds to it, is wrong: %s", oneLine(reason))
 }
 
 // splitHosts splits a configuration into one for each host, in the order in which they are tried.
