@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -27,7 +28,7 @@ import (
 const canary = "canary-4711"
 
 // certificate returns the certificate of a new authority, and one for localhost that it has signed, with its key.
-func certificate(t *testing.T) (authority, signed, key []byte) {
+func certificate(t *testing.T, expires time.Time) (authority, signed, key []byte) {
 	t.Helper()
 	make := func(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) ([]byte, *ecdsa.PrivateKey) {
 		own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -43,7 +44,7 @@ func certificate(t *testing.T) (authority, signed, key []byte) {
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{"localhost"}, NotAfter: root.NotAfter}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{"localhost"}, NotAfter: expires}
 	authority, rootKey := make(root, root, nil)
 	signed, leafKey := make(leaf, root, rootKey)
 	der, err := x509.MarshalECPrivateKey(leafKey)
@@ -55,12 +56,13 @@ func certificate(t *testing.T) (authority, signed, key []byte) {
 // the certificate of its authority.
 func startWithTLS(t *testing.T) (c *storetest.Cluster, authorityFile string) {
 	t.Helper()
-	authority, signed, key := certificate(t)
+	authority, signed, key := certificate(t, time.Now().Add(time.Hour))
 	authorityFile = filepath.Join(t.TempDir(), "authority.pem")
 	require.NoError(t, os.WriteFile(authorityFile, authority, 0o600))
 	c = storetest.NewCluster(t, storetest.ClusterSetup{
 		HBA: `
 			local   all         postgres                              trust
+			local   all         app                                   peer
 			local   replication postgres                              trust
 			host    all         ghost                    127.0.0.1/32 trust
 			hostssl all         safe                     127.0.0.1/32 scram-sha-256
@@ -116,6 +118,8 @@ func TestPostgresFaultsOfAStart(t *testing.T) {
 	here, there := fmt.Sprintf("127.0.0.1:%d", c.Port), fmt.Sprintf("127.0.0.1:%d", standby.Port)
 	named := fmt.Sprintf("localhost:%d", c.Port)
 	old := fakePostgres(t, &pgproto3.AuthenticationOk{}, &pgproto3.ParameterStatus{Name: "server_version", Value: "13.21 (Debian)"}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+	silent := fakePostgres(t)
+	expired, expiredAuthority := fakeExpired(t)
 	starting := fakePostgres(t, &pgproto3.ErrorResponse{Severity: "FATAL", Code: "57P03", Message: "the database system is starting up"})
 	for _, fault := range []struct{ name, setting, says string }{
 		{"host", at("app", "no-such-host.invalid", "directory", ""), `database "directory" on no-such-host.invalid:5432 as user "app": the name of the host cannot be resolved: correct the host`},
@@ -137,6 +141,9 @@ func TestPostgresFaultsOfAStart(t *testing.T) {
 		{"TLS needed", at("safe", here, "directory", "sslmode=disable"), "pg_hba.conf accepts no connection without TLS from here for this user and database: use sslmode=verify-full"},
 		{"unknown authority", at("safe", named, "directory", "sslmode=verify-full"), "the server's certificate is from an authority that is not trusted: name the file"},
 		{"name in the certificate", at("safe", here, "directory", "sslmode=verify-full&sslrootcert="+authority), "the server's certificate is not for this host: use a name"},
+		{"expired certificate", at("safe", expired, "directory", "sslmode=verify-ca&sslrootcert="+expiredAuthority), "the server's certificate is not valid: x509: certificate has expired or is not yet valid"},
+		{"peer", strings.Replace(c.SocketAddress("directory"), "postgres@", "app@", 1), `as user "app": the server does not accept this way of logging in: Peer authentication failed`},
+		{"silence", at("app", silent, "directory", "sslmode=disable"), "there is no answer within 2s: correct the host"},
 		{"connections", at("limited", here, "directory", ""), "there are too many connections: raise max_connections"},
 		{"standby", at("app", there, "directory", ""), "the server is a standby, which cannot be written: name the primary"},
 		{"read-only", at("app", here, "read_only", ""), "default_transaction_read_only is on, so that nothing can be written: turn it off"},
@@ -148,13 +155,17 @@ func TestPostgresFaultsOfAStart(t *testing.T) {
 		{"another goose_db_version", at("app", here, "odd_goose", ""), "are another program's"},
 		{"no version", at("app", here, "half", ""), "userapi's tables are there without goose_db_version, which has their version: nothing was changed: restore"},
 		{"newer schema", at("app", here, "newer", ""), "the database has schema 9999 and this userapi knows "},
-		{"several hosts", at("app", "127.0.0.1:1,no-such-host.invalid,"+there, "directory", "target_session_attrs=read-write"),
+		{
+			"several hosts", at("app", "127.0.0.1:1,no-such-host.invalid,"+there, "directory", "target_session_attrs=read-write"),
 			`database "directory" on 127.0.0.1:1,no-such-host.invalid:5432,` + there + ` as user "app": 127.0.0.1:1: nothing listens there; ` +
-				"no-such-host.invalid:5432: the name of the host cannot be resolved; " + there + ": the server is a standby, which cannot be written: start the server"},
+				"no-such-host.invalid:5432: the name of the host cannot be resolved; " + there + ": the server is a standby, which cannot be written: start the server",
+		},
 		// The driver asks no host after these.
 		{"wrong password on the first host", strings.Replace(at("app", here+",127.0.0.1:1", "directory", ""), canary, "x"+canary, 1), ` on ` + here + ` as user "app": the user or the password is wrong`},
 	} {
-		t.Run(fault.name, func(t *testing.T) { requireStartFault(t, fault.setting, fault.says, "serve", "--listen=127.0.0.1:0", "--ops-listen=off") })
+		t.Run(fault.name, func(t *testing.T) {
+			requireStartFault(t, fault.setting, fault.says, "serve", "--listen=127.0.0.1:0", "--ops-listen=off")
+		})
 	}
 	for _, args := range [][]string{{"migrate"}, {"audit"}, {"token", "list"}, {"token", "create", "--user=1", "--name=x"}, {"user", "create", "--nick-name=x", "--enterprise-id=x"}} {
 		requireStartFault(t, at("app", here, "missing", ""), "there is no such database: correct its name", args...)
@@ -218,6 +229,41 @@ func queryPostgres(t *testing.T, address, query string) (text string) {
 // fakePostgres is a server that answers each start of a connection with these messages.
 func fakePostgres(t *testing.T, answer ...pgproto3.BackendMessage) (address string) {
 	t.Helper()
+	return listenAndServe(t, func(connection net.Conn) {
+		backend := pgproto3.NewBackend(connection, connection)
+		if _, err := backend.ReceiveStartupMessage(); err != nil {
+			t.Error(err)
+		}
+		for _, message := range answer {
+			backend.Send(message)
+		}
+		if err := backend.Flush(); err != nil {
+			t.Error(err)
+		}
+		_, _ = backend.Receive() // until the client is gone
+	})
+}
+
+// fakeExpired is a server whose certificate has expired. It returns the certificate of the authority, too.
+func fakeExpired(t *testing.T) (address, authorityFile string) {
+	t.Helper()
+	authority, signed, key := certificate(t, time.Now().Add(-time.Hour))
+	authorityFile = filepath.Join(t.TempDir(), "authority.pem")
+	require.NoError(t, os.WriteFile(authorityFile, authority, 0o600))
+	pair, err := tls.X509KeyPair(signed, key)
+	require.NoError(t, err)
+	return listenAndServe(t, func(connection net.Conn) {
+		if _, err := pgproto3.NewBackend(connection, connection).ReceiveStartupMessage(); err != nil {
+			t.Error(err)
+		}
+		_, _ = connection.Write([]byte("S")) // go on with TLS
+		_ = tls.Server(connection, &tls.Config{Certificates: []tls.Certificate{pair}}).HandshakeContext(t.Context())
+	}), authorityFile
+}
+
+// listenAndServe calls serve with each connection to a new port.
+func listenAndServe(t *testing.T, serve func(net.Conn)) (address string) {
+	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan struct{})
@@ -232,19 +278,91 @@ func fakePostgres(t *testing.T, answer ...pgproto3.BackendMessage) (address stri
 			if err != nil {
 				return
 			}
-			backend := pgproto3.NewBackend(connection, connection)
-			if _, err := backend.ReceiveStartupMessage(); err != nil {
-				t.Error(err)
-			}
-			for _, message := range answer {
-				backend.Send(message)
-			}
-			if err := backend.Flush(); err != nil {
-				t.Error(err)
-			}
-			_, _ = backend.Receive() // until the client is gone
+			serve(connection)
 			_ = connection.Close()
 		}
 	}()
 	return listener.Addr().String()
+}
+
+// The password may be in a file that the address or the environment names, and the whole address may be in a
+// service file.
+func TestPostgresPasswordFiles(t *testing.T) {
+	c, authority := startWithTLS(t)
+	dir := t.TempDir()
+	write := func(name string, mode os.FileMode, content string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(content), mode))
+		require.NoError(t, os.Chmod(path, mode))
+		return path
+	}
+	line := fmt.Sprintf("localhost:%d:directory:app:%s\n", c.Port, canary)
+	passfile := write("passfile", 0o600, "# our servers\n"+line)
+	open := write("open", 0o644, line) // libpq ignores such a file, pgx does not
+	wrong := write("wrong", 0o600, strings.Replace(line, "directory", "other", 1))
+	services := write("services", 0o600, fmt.Sprintf("[directory]\nhost=localhost\nport=%d\ndbname=directory\nuser=app\npassfile=%s\n"+
+		"sslmode=verify-full\nsslrootcert=%s\n", c.Port, passfile, authority))
+	address := fmt.Sprintf("postgres://app@localhost:%d/directory?sslmode=verify-full&sslrootcert=%s", c.Port, authority)
+	for name, settings := range map[string][]string{
+		"passfile":           {"USERAPI_DATABASE=" + address + "&passfile=" + passfile},
+		"PGPASSFILE":         {"USERAPI_DATABASE=" + address, "PGPASSFILE=" + passfile},
+		"open to others":     {"USERAPI_DATABASE=" + address, "PGPASSFILE=" + open},
+		"service":            {"USERAPI_DATABASE=postgres:///?service=directory", "PGSERVICEFILE=" + services},
+		"PGSERVICE":          {"USERAPI_DATABASE=postgres://", "PGSERVICE=directory", "PGSERVICEFILE=" + services},
+		"PGPASSWORD":         {"USERAPI_DATABASE=" + address, "PGPASSWORD=" + canary},
+		"first of two hosts": {fmt.Sprintf("USERAPI_DATABASE=postgres://app@localhost:%d,127.0.0.1:%d/directory", c.Port, c.Port), "PGPASSFILE=" + passfile},
+	} {
+		stdout, stderr, code := runCommand(t, dir, settings, "migrate")
+		require.Zero(t, code, "%s: %s", name, stderr)
+		require.Contains(t, stdout, "/directory has schema ", name)
+		require.NotContains(t, stdout+stderr, "canary", name)
+	}
+	s := startServer(t, dir, []string{"USERAPI_DATABASE=" + address, "PGPASSFILE=" + passfile})
+	code, log := s.terminate(t)
+	require.Zero(t, code, log)
+	require.Contains(t, log, fmt.Sprintf("database=postgres://localhost:%d/directory", c.Port))
+	requireStartFault(t, address+"&passfile="+wrong, "the server asks for a password and there is none", "migrate")
+	requireStartFault(t, address+"&passfile="+dir+"/missing", "the server asks for a password and there is none", "migrate")
+}
+
+// An address that cannot be read is refused without its password, and so is a flag with a password.
+func TestPasswordsInSettings(t *testing.T) {
+	for address, says := range map[string]string{
+		"postgres://app:4/canary@host/directory":                     "write @ as %40",
+		"postgres://app:can@ary@host/directory":                      "write @ as %40",
+		"postgres://app:c?a=canary@ary@host/directory":               "write @ as %40",
+		"postgres://app@host/directory?user=canary@host":             "write @ as %40",
+		"postgres://app:%zzcanary@host/directory":                    "the user or the password in the address is wrong",
+		"postgres://app:canary@host/directory?password=%zzcanary":    "the user or the password in the address is wrong",
+		"postgres://app:canary@host:canary/directory":                "invalid port",
+		"postgres://app:canary@host/directory?sslmode=no":            "sslmode is invalid",
+		"postgres://app:canary@host/directory?sslrootcert=/missing":  "open /missing: no such file",
+		"postgres://app:canary@host/directory?service=s":             "failed to read service file",
+		"postgres://app:canary@host/directory?target_session_attrs=": "target_session_attrs",
+		"postgres://app:canary@host/directory?pool_max_conns=x":      "pool_max_conns",
+		"postgres://app:canary@[::1/directory":                       `matching "]"`,
+	} {
+		for _, args := range [][]string{{"migrate"}, {"serve"}, {"token", "list"}, {"backup", "file"}} {
+			if args[0] == "backup" {
+				says = "use pg_dump for PostgreSQL"
+			}
+			stdout, stderr, code := runCommand(t, t.TempDir(), []string{"USERAPI_DATABASE=" + address}, args...)
+			require.Equal(t, exitUsage, code, address)
+			require.Contains(t, stderr, says, address)
+			require.NotContains(t, stdout+stderr, "canary")
+		}
+	}
+	for _, address := range []string{
+		"postgres://app:canary@127.0.0.1:1/directory", "postgresql://:canary@127.0.0.1:1/directory", "postgres://app@127.0.0.1:1/directory?password=canary",
+		"postgres://app@127.0.0.1:1/directory?sslmode=disable&pass%77ord=canary", "postgres://app@127.0.0.1:1/directory?sslpassword=canary",
+	} {
+		stdout, stderr, code := runCommand(t, t.TempDir(), nil, "serve", "--database="+address, "--listen=nonsense")
+		require.Equal(t, exitUsage, code, stderr)
+		require.Contains(t, stderr, "--database: process lists show flags, so give no password in it: set USERAPI_DATABASE")
+		require.Contains(t, stderr, "--listen", "all faults at once")
+		require.NotContains(t, stdout+stderr, "canary")
+	}
+	_, stderr, code := runCommand(t, t.TempDir(), nil, "token", "list", "--database=postgres://app@127.0.0.1:1/directory?passfile=/missing")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "nothing listens there")
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -157,9 +156,6 @@ func explainTLS(config *pgx.ConnConfig, err error) *startFault {
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		return newFault("the server's certificate is not valid: "+oneLine(invalid.Error()), "renew it, or "+trust)
-	}
-	if wrong, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return newFault("the server's certificate cannot be verified: "+oneLine(wrong.Err.Error()), trust)
 	}
 	// pgx has no other mark for this error. With sslmode=prefer it goes on without TLS.
 	if config.TLSConfig != nil && strings.Contains(err.Error(), "server refused TLS connection") && len(config.Fallbacks) == 0 {
