@@ -120,6 +120,8 @@ func TestPostgresFaultsOfAStart(t *testing.T) {
 	old := fakePostgres(t, &pgproto3.AuthenticationOk{}, &pgproto3.ParameterStatus{Name: "server_version", Value: "13.21 (Debian)"}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
 	silent := fakePostgres(t)
 	expired, expiredAuthority := fakeExpired(t)
+	pooler := fakePostgres(t, &pgproto3.AuthenticationOk{}, &pgproto3.ParameterStatus{Name: "server_version", Value: "16.1"}, &pgproto3.ReadyForQuery{TxStatus: 'I'},
+		&pgproto3.ErrorResponse{Severity: "ERROR", Code: "42P05", Message: "prepared statement already exists"}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
 	starting := fakePostgres(t, &pgproto3.ErrorResponse{Severity: "FATAL", Code: "57P03", Message: "the database system is starting up"})
 	for _, fault := range []struct{ name, setting, says string }{
 		{"host", at("app", "no-such-host.invalid", "directory", ""), `database "directory" on no-such-host.invalid:5432 as user "app": the name of the host cannot be resolved: correct the host`},
@@ -144,6 +146,8 @@ func TestPostgresFaultsOfAStart(t *testing.T) {
 		{"expired certificate", at("safe", expired, "directory", "sslmode=verify-ca&sslrootcert="+expiredAuthority), "the server's certificate is not valid: x509: certificate has expired or is not yet valid"},
 		{"peer", strings.Replace(c.SocketAddress("directory"), "postgres@", "app@", 1), `as user "app": the server does not accept this way of logging in: Peer authentication failed`},
 		{"silence", at("app", silent, "directory", "sslmode=disable"), "there is no answer within 2s: correct the host"},
+		{"pooler", at("app", pooler, "directory", "sslmode=disable"), "a pooler gives each transaction another connection: use pool_mode = session"},
+		{"another protocol", at("app", fakeRefusal(t), "directory", ""), `as user "app": unexpected EOF`},
 		{"connections", at("limited", here, "directory", ""), "there are too many connections: raise max_connections"},
 		{"standby", at("app", there, "directory", ""), "the server is a standby, which cannot be written: name the primary"},
 		{"read-only", at("app", here, "read_only", ""), "default_transaction_read_only is on, so that nothing can be written: turn it off"},
@@ -161,6 +165,7 @@ func TestPostgresFaultsOfAStart(t *testing.T) {
 				"no-such-host.invalid:5432: the name of the host cannot be resolved; " + there + ": the server is a standby, which cannot be written: start the server",
 		},
 		// The driver asks no host after these.
+		{"standby on the first host", at("app", there+","+here, "directory", ""), ` on ` + there + ` as user "app": the server is a standby, which cannot be written: name the primary, or all hosts with target_session_attrs=read-write`},
 		{"wrong password on the first host", strings.Replace(at("app", here+",127.0.0.1:1", "directory", ""), canary, "x"+canary, 1), ` on ` + here + ` as user "app": the user or the password is wrong`},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
@@ -232,15 +237,24 @@ func fakePostgres(t *testing.T, answer ...pgproto3.BackendMessage) (address stri
 	return listenAndServe(t, func(connection net.Conn) {
 		backend := pgproto3.NewBackend(connection, connection)
 		if _, err := backend.ReceiveStartupMessage(); err != nil {
-			t.Error(err)
+			return // a request to cancel
 		}
 		for _, message := range answer {
 			backend.Send(message)
 		}
-		if err := backend.Flush(); err != nil {
-			t.Error(err)
-		}
+		_ = backend.Flush()
 		_, _ = backend.Receive() // until the client is gone
+	})
+}
+
+// fakeRefusal is a server that refuses TLS, and closes the connection when the client goes on without.
+func fakeRefusal(t *testing.T) (address string) {
+	t.Helper()
+	return listenAndServe(t, func(connection net.Conn) {
+		backend := pgproto3.NewBackend(connection, connection)
+		if first, _ := backend.ReceiveStartupMessage(); first != nil {
+			_, _ = connection.Write([]byte("N"))
+		}
 	})
 }
 
@@ -253,9 +267,7 @@ func fakeExpired(t *testing.T) (address, authorityFile string) {
 	pair, err := tls.X509KeyPair(signed, key)
 	require.NoError(t, err)
 	return listenAndServe(t, func(connection net.Conn) {
-		if _, err := pgproto3.NewBackend(connection, connection).ReceiveStartupMessage(); err != nil {
-			t.Error(err)
-		}
+		_, _ = pgproto3.NewBackend(connection, connection).ReceiveStartupMessage()
 		_, _ = connection.Write([]byte("S")) // go on with TLS
 		_ = tls.Server(connection, &tls.Config{Certificates: []tls.Certificate{pair}}).HandshakeContext(t.Context())
 	}), authorityFile

@@ -40,6 +40,7 @@ const (
 	noSuchDatabase        = "3D000"
 	insufficientPrivilege = "42501"
 	undefinedObject       = "42704"
+	duplicatePrepared     = "42P05"
 )
 
 // connect makes a connection to the first host that can be used, in the order of the address. If there
@@ -128,12 +129,13 @@ func explainConnect(config *pgx.ConnConfig, err error) *startFault {
 	return newFault(oneLine(innermost(err).Error()), "")
 }
 
-// innermost returns the error at the end of the first chain: those around it repeat the address.
+// innermost returns what the last try failed with: the errors around it repeat the address.
 func innermost(err error) error {
 	for {
 		switch wrapper := err.(type) { //nolint:errorlint // it unwraps itself
 		case interface{ Unwrap() []error }:
-			err = wrapper.Unwrap()[0]
+			tries := wrapper.Unwrap()
+			err = tries[len(tries)-1]
 		case interface{ Unwrap() error }:
 			if wrapper.Unwrap() == nil {
 				return err
@@ -158,7 +160,7 @@ func explainTLS(config *pgx.ConnConfig, err error) *startFault {
 		return newFault("the server's certificate is not valid: "+oneLine(invalid.Error()), "renew it, or "+trust)
 	}
 	// pgx has no other mark for this error. With sslmode=prefer it goes on without TLS.
-	if config.TLSConfig != nil && strings.Contains(err.Error(), "server refused TLS connection") && len(config.Fallbacks) == 0 {
+	if strings.Contains(err.Error(), "server refused TLS connection") && len(config.Fallbacks) == 0 {
 		return newFault("the server has no TLS, which sslmode in the address requires", "turn on ssl in postgresql.conf, or use sslmode=disable in a network that you trust")
 	}
 	return nil
@@ -188,6 +190,8 @@ func explainRefusal(config *pgx.ConnConfig, failure *pgconn.PgError) *startFault
 			"raise max_connections in postgresql.conf, or the CONNECTION LIMIT of the database and of the user, or run fewer nodes: each needs up to %d", maxConnections))
 	case cannotConnectNow:
 		return newFault("the server is starting or stopping, or is a standby that accepts no connections", "wait until it is ready, and try again")
+	case duplicatePrepared:
+		return newFault("a pooler gives each transaction another connection", "use pool_mode = session in pgbouncer, or no pooler")
 	}
 	return newFault("the server says: "+oneLine(failure.Message)+" (SQLSTATE "+failure.Code+")", "")
 }
