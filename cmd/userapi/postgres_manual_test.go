@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
@@ -53,4 +54,38 @@ func executePostgres(t *testing.T, address string, statements ...string) {
 		require.NoError(t, err, statement)
 	}
 	require.NoError(t, connection.Close(t.Context()))
+}
+
+// With the setting of the manual, either of two synchronous standbys may fail. If none is left, changes are
+// answered 503 and reads go on, until one is back.
+func TestPostgresTwoSynchronousStandbys(t *testing.T) {
+	manual, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	setting := regexp.MustCompile(`(?m)^synchronous_standby_names = ('.*')$`).FindSubmatch(manual)
+	require.NotNil(t, setting)
+	primary := storetest.NewCluster(t, storetest.ClusterSetup{})
+	a, b := primary.NewStandby(t, "cluster_name = 'a'"), primary.NewStandby(t, "cluster_name = 'b'")
+	primary.Exec(t, "postgres", "ALTER SYSTEM SET synchronous_standby_names = "+string(setting[1]), "SELECT pg_reload_conf()")
+	require.Eventually(t, func() bool {
+		return queryPostgres(t, primary.SocketAddress("postgres"), "SELECT count(*)::text FROM pg_stat_replication WHERE sync_state = 'quorum'") == "2"
+	}, time.Minute, 20*time.Millisecond)
+
+	dir := t.TempDir()
+	s := startServer(t, dir, []string{"USERAPI_DATABASE=" + primary.SocketAddress("postgres")})
+	token := readToken(t, filepath.Join(dir, "userapi.token"))
+	change := func(phone string) int {
+		status, _ := s.sendRequest(t, token, "PUT", "/openapi/v1/users/1", `{"phone":"`+phone+`"}`)
+		return status
+	}
+	require.Equal(t, 200, change("1"))
+	a.Stop(t, "immediate")
+	require.Equal(t, 200, change("2"))
+	b.Stop(t, "immediate")
+	require.Equal(t, 503, change("3"))
+	status, body := s.sendRequest(t, token, "GET", "/openapi/v1/users/1", "")
+	require.Equal(t, 200, status, body)
+	a.Start(t)
+	require.Eventually(t, func() bool { return change("4") == 200 }, time.Minute, 20*time.Millisecond)
+	code, log := s.terminate(t)
+	require.Zero(t, code, log)
 }
