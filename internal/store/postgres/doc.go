@@ -40,4 +40,10 @@
 // The statements that every request needs are coalesced: while one is on its way, the questions that
 // arrive wait, and the next statement answers them all. There is no cache. GORM runs everything else,
 // on the same connections.
+//
+// # Starts
+//
+// [Migrate] and [Open] first connect to each host by itself, in the order in which pgx tries them, and look
+// at the server, the tables and the rights of the user. A startFault says in one line what is wrong
+// and what to do. Nothing is written before the tables are known to be userapi's.
 package postgres
