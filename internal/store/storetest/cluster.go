@@ -141,7 +141,7 @@ func (c *Cluster) run(t testing.TB, program string, args ...string) {
 	require.NoError(t, err)
 	require.NotEmpty(t, versions, "install PostgreSQL")
 	newest := slices.MaxFunc(versions, func(a, b string) int { return cmp.Compare(majorOf(a), majorOf(b)) })
-	command := exec.CommandContext(context.WithoutCancel(t.Context()), newest, args...)
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), newest, args...) //nolint:gosec // tests choose the program
 	command.Dir, command.Env = c.Dir, []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: serverUser(t)}
 	// The server inherits the output of pg_ctl, so a pipe would not end before the server does.
