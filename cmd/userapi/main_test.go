@@ -177,18 +177,30 @@ func (s *server) sendRequest(t *testing.T, token, method, path, body string) (st
 // attemptRequest is sendRequest for a server that may be gone.
 func (s *server) attemptRequest(t *testing.T, token, method, path, body string) (status int, answer string, err error) {
 	t.Helper()
+	whole, err := s.attempt(t, token, method, path, body)
+	return whole.Status, whole.Body, err
+}
+
+// attempt sends a request with headers, "Name: value", to a server that may be gone.
+func (s *server) attempt(t *testing.T, token, method, path, body string, headers ...string) (answer apitest.Answer, err error) {
+	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
-		return 0, "", err
+		return answer, err
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Content-Type", "application/json")
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Set(name, value)
+	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return 0, "", err
+		return answer, err
 	}
 	content, err := io.ReadAll(response.Body)
-	return response.StatusCode, string(content), errors.Join(err, response.Body.Close())
+	answer = apitest.Answer{Status: response.StatusCode, Header: response.Header, Body: string(content)}
+	return answer, errors.Join(err, response.Body.Close())
 }
 
 // requireTokenEnds waits until the server refuses a token that the command line has just
