@@ -77,6 +77,7 @@ type commandLine struct {
 	Migrate migrateCommand `cmd:"" help:"Create the database, or update its schema to this version of userapi."`
 	Backup  backupCommand  `cmd:"" help:"Write the database to a file, next to a running server or without one."`
 	Restore restoreCommand `cmd:"" help:"Put a backup in the place of the database. The server must not be running."`
+	Copy    copyCommand    `cmd:"" help:"Copy a SQLite database to an empty PostgreSQL database. The server must not be running."`
 	Token   tokenCommands  `cmd:"" help:"Create, list and revoke tokens."`
 	User    userCommands   `cmd:"" help:"Create and list users and set passwords, even if nobody can log in."`
 	Audit   auditCommand   `cmd:"" help:"Print who changed what, and when."`

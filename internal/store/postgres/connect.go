@@ -37,6 +37,7 @@ type Store struct {
 	tokens   *asker[directory.TokenHash, directory.Principal]
 	users    *asker[directory.UserID, directory.User]
 	scanSlot chan struct{} // holds a value while a search runs
+	presence *presence
 }
 
 var _ directory.Store = (*Store)(nil)
@@ -96,6 +97,10 @@ func Open(ctx context.Context, address string) (*Store, error) {
 		s.pool.Close()
 		return nil, err
 	}
+	if s.presence, err = newPresence(ctx, s.config); err != nil {
+		s.pool.Close()
+		return nil, err
+	}
 	s.tokens = newAsker(s.loadPrincipals)
 	s.users = newAsker(s.loadUsers)
 	s.lane = newLane(s)
@@ -109,6 +114,7 @@ func (s *Store) Close() error {
 	s.users.close()
 	err := s.sql.Close()
 	s.pool.Close()
+	s.presence.close()
 	return err
 }
 

@@ -20,6 +20,7 @@ const (
 	lockUser       = 1 // the number of a user
 	lockEnterprise = 2 // the hash of an enterprise's name
 	lockStart      = 3 // 0: a start; 1: a migration
+	lockOpen       = 4 // 0: shared by all who have the database open
 )
 
 // Migrate brings the schema of a database up to date, and returns its version. Only one process at a

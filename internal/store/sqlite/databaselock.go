@@ -105,3 +105,19 @@ func lockOut(file *os.File) error {
 	}
 	return err
 }
+
+// lockUnused keeps other processes from starting on the file, migrating or replacing it, until the file is
+// closed. It fails if another process has the database open.
+func lockUnused(file *os.File, path string) error {
+	err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("another process starts on %s, migrates it or restores it: stop it first", path)
+	}
+	if err != nil {
+		return err
+	}
+	if err := checkNotOpen(file); err != nil {
+		return fmt.Errorf("%w: stop it first", err)
+	}
+	return nil
+}

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"userapi/internal/directory"
@@ -113,15 +112,7 @@ func (r *restore) lockOld(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = fmt.Errorf("another process starts on %s, migrates it or restores it: stop it first", path)
-	}
-	if err == nil {
-		if err = checkNotOpen(file); err != nil {
-			err = fmt.Errorf("%w: stop it first", err)
-		}
-	}
+	err = lockUnused(file, path)
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
