@@ -241,9 +241,17 @@ func TestCopyToPostgresRefusesWrongDatabases(t *testing.T) {
 	execute(t, dir, `DELETE FROM goose_db_version WHERE version_id = 99`)
 	notThere()
 
-	other := t.TempDir()
-	s = startServer(t, other, []string{"USERAPI_DATABASE=" + address})
-	refused("userapi has the database open that is to be filled: stop all servers and commands on it")
+	_, stderr, code = runCommand(t, dir, []string{"USERAPI_DATABASE=" + address}, "migrate")
+	require.Zero(t, code, stderr)
+	reader, err := target.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = reader.ExecContext(t.Context(), `TABLE users`)
+	require.NoError(t, err)
+	refused("another session uses the tables of the new database")
+	require.NoError(t, reader.Rollback())
+
+	s = startServer(t, t.TempDir(), []string{"USERAPI_DATABASE=" + address})
+	refused("userapi has the new database open: stop all servers and commands on it")
 	s.terminate(t)
 	for _, table := range []string{"users", "tokens", "events"} {
 		refused("is not empty, because its table " + table + " has rows")
@@ -339,7 +347,7 @@ func TestCopyToPostgresIsAlone(t *testing.T) {
 	seedUsers(t, other, 1)
 	_, refused, code := copyTo(t, other, address)
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, refused, "has the database open that is to be filled")
+	require.Contains(t, refused, "userapi has the new database open")
 	for _, args := range [][]string{{"serve", "--listen=127.0.0.1:0", "--ops-listen=off"}, {"token", "create", "--user=1", "--name=x"}} {
 		_, refused, code = runCommand(t, other, []string{"USERAPI_DATABASE=" + address}, args...)
 		require.Equal(t, exitFailed, code)

@@ -65,13 +65,20 @@ func Copy(ctx context.Context, address string, source Source, progress Progress)
 	digest, err = (&filling{tx, source, progress}).run(ctx)
 	if err != nil {
 		_ = tx.Rollback(context.WithoutCancel(ctx)) // without a commit, nothing is kept
-		return "", fmt.Errorf("nothing was copied, and the command can be repeated: %w", err)
+		return "", nothingCopied(err)
 	}
 	if err := tx.Commit(ctx); err != nil {
+		if classify(err, true) != unknown {
+			return "", nothingCopied(err)
+		}
 		return "", fmt.Errorf("nobody knows whether the copy is complete, because the server did not confirm it. Repeat the command: "+
 			"if it then finds rows in the new database, the copy is complete (%w)", err)
 	}
 	return digest, nil
+}
+
+func nothingCopied(err error) error {
+	return fmt.Errorf("nothing was copied, and the command can be repeated: %w", err)
 }
 
 // lockAlone takes the lock that everybody who has the database open shares.
@@ -81,7 +88,7 @@ func lockAlone(ctx context.Context, c *pgx.Conn) error {
 		return err
 	}
 	if !free {
-		return errors.New("userapi has the database open that is to be filled: stop all servers and commands on it, and try again")
+		return errors.New("userapi has the new database open: stop all servers and commands on it, and try again")
 	}
 	return nil
 }
@@ -100,7 +107,7 @@ func checkEmpty(ctx context.Context, c querier) error {
 			return err
 		}
 		if filled {
-			return fmt.Errorf("the database that is to be filled is not empty, because its table %s has rows: name an empty one, which 'createdb' makes", table)
+			return fmt.Errorf("the new database is not empty, because its table %s has rows: name an empty one, which 'createdb' makes", table)
 		}
 	}
 	return nil
@@ -119,7 +126,10 @@ type filling struct {
 // run fills the tables, and returns the digest of what they then hold.
 func (f *filling) run(ctx context.Context) (digest string, err error) {
 	if _, err := f.Exec(ctx, `LOCK TABLE `+strings.Join(tables, ", ")+` IN ACCESS EXCLUSIVE MODE`); err != nil {
-		return "", fmt.Errorf("lock the tables: %w", err)
+		if failure, answered := errors.AsType[*pgconn.PgError](err); answered && failure.Code == lockNotAvailable {
+			err = errors.New("another session uses the tables of the new database, for example one of psql: end it")
+		}
+		return "", err
 	}
 	if err := checkEmpty(ctx, f); err != nil {
 		return "", err

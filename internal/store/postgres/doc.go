@@ -46,4 +46,10 @@
 // [Migrate] and [Open] first connect to each host by itself, in the order in which pgx tries them, and look
 // at the server, the tables and the rights of the user. A startFault says in one line what is wrong
 // and what to do. Nothing is written before the tables are known to be userapi's.
+//
+// # Copies
+//
+// [Copy] fills an empty database in one transaction, and needs it for itself. So each open [Store] holds a
+// shared lock, on a session of its own that does nothing else, and a copy takes that lock exclusively. Neither
+// waits for the other: both fail.
 package postgres

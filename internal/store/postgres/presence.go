@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	presenceCheck = 10 * time.Second // how often a connection that is silent is tried
-	presenceRetry = time.Second      // how long to wait before the lock is taken again
+	presenceCheck   = 10 * time.Second // how often a connection that is silent is tried
+	presenceRetry   = time.Second      // how long to wait before the lock is taken again
+	presenceTimeout = 15 * time.Second // of taking the lock, on whichever of several hosts
 )
 
 // presence shows that this process has the database open. It holds a shared lock of a session of its own
@@ -42,7 +43,7 @@ func (p *presence) close() {
 
 // take opens a connection that holds the lock.
 func (p *presence) take(ctx context.Context) (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 	defer cancel()
 	c, err := pgx.ConnectConfig(ctx, p.config.Copy())
 	if err != nil {
