@@ -21,7 +21,7 @@ import (
 // get returns the ETag and the body of an answer.
 func (s *server) get(t *testing.T, token, path string) string {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), "GET", s.url+path, nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := s.client.Do(request)

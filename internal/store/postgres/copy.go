@@ -293,8 +293,8 @@ func explainRow[Row any](err error, table string, rows iter.Seq2[Row, error]) er
 	which := "a row"
 	if found := copyLine.FindStringSubmatch(failure.Where); found != nil {
 		line, _ := strconv.Atoi(found[1])
-		for row := range rows {
-			if line--; line == 0 {
+		for row, err := range rows {
+			if line--; err == nil && line == 0 {
 				which = fmt.Sprintf("row %d", reflect.ValueOf(row).FieldByName("ID").Int())
 				break
 			}

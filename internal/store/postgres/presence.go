@@ -97,7 +97,7 @@ func watchConnection(ctx context.Context, c *pgx.Conn) {
 // closeSession releases the locks of a session and closes its connection. The server would release them, too,
 // but only a moment after the connection is closed.
 func closeSession(c *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second) // the server may be away
 	defer cancel()
 	if !c.IsClosed() {
 		_, _ = c.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
