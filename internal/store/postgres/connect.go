@@ -97,7 +97,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 		s.pool.Close()
 		return nil, err
 	}
-	if s.presence, err = newPresence(ctx, s.config); err != nil {
+	if s.presence, err = newPresence(ctx, s.connect); err != nil {
 		s.pool.Close()
 		return nil, err
 	}
@@ -118,12 +118,17 @@ func (s *Store) Close() error {
 	return err
 }
 
+// connect opens a connection that is not the pool's.
+func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
+	return pgx.ConnectConfig(ctx, s.config.Copy())
+}
+
 // Ready returns nil if the database answers, has the tables and can be written. It uses a connection of
 // its own, because a busy pool is not a fault.
 func (s *Store) Ready(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
-	connection, err := pgx.ConnectConfig(ctx, s.config.Copy())
+	connection, err := s.connect(ctx)
 	if err != nil {
 		return &directory.Error{Code: directory.CodeUnavailable, Err: err}
 	}

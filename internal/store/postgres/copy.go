@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"gorm.io/gorm/schema"
+	gormschema "gorm.io/gorm/schema"
 
 	"userapi/internal/store"
 )
@@ -250,7 +250,7 @@ type table[Row any] struct {
 
 // newTable returns the table of a model.
 func newTable[Row any]() table[Row] {
-	model, err := schema.Parse(new(Row), &sync.Map{}, schema.NamingStrategy{})
+	model, err := gormschema.Parse(new(Row), &sync.Map{}, gormschema.NamingStrategy{})
 	if err != nil {
 		panic(err) // the models do not change at run time
 	}

@@ -18,8 +18,8 @@ import (
 	"userapi/internal/store/storetest"
 )
 
-// connect opens a connection to a database of a test.
-func connect(t *testing.T, address string) *pgx.Conn {
+// openConnection opens a connection to a database of a test.
+func openConnection(t *testing.T, address string) *pgx.Conn {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), address)
 	require.NoError(t, err)
@@ -37,7 +37,7 @@ func columnsOf(t *testing.T, model any) []string {
 
 // A table or a column that is new must be copied. If it is not to be copied, name it here.
 func TestCopyLeavesNothingOut(t *testing.T) {
-	c := connect(t, storetest.NewPostgres(t))
+	c := openConnection(t, storetest.NewPostgres(t))
 	copied := map[string][]string{
 		"users":            columnsOf(t, &store.User{}),
 		"tokens":           columnsOf(t, &store.Token{}),
@@ -121,7 +121,7 @@ func openSessions(t *testing.T, c *pgx.Conn) []uint32 {
 // closed, a copy begins at once.
 func TestCopyNeedsAllStoresClosed(t *testing.T) {
 	address := storetest.NewPostgres(t)
-	c := connect(t, address)
+	c := openConnection(t, address)
 	try := func() error {
 		_, err := postgres.Copy(t.Context(), address, source{users: 1}, func(string, int64, int64) {})
 		return err

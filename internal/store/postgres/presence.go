@@ -18,14 +18,14 @@ const (
 // presence shows that this process has the database open. It holds a shared lock of a session of its own
 // until it is closed, and takes the lock again if the connection breaks. A copy needs the lock exclusively.
 type presence struct {
-	config *pgx.ConnConfig
-	stop   context.CancelFunc
-	ended  chan struct{}
+	connect func(ctx context.Context) (*pgx.Conn, error)
+	stop    context.CancelFunc
+	ended   chan struct{}
 }
 
 // newPresence takes the lock. It fails if a copy is running.
-func newPresence(ctx context.Context, config *pgx.ConnConfig) (*presence, error) {
-	p := &presence{config: config, ended: make(chan struct{})}
+func newPresence(ctx context.Context, connect func(ctx context.Context) (*pgx.Conn, error)) (*presence, error) {
+	p := &presence{connect: connect, ended: make(chan struct{})}
 	c, err := p.take(ctx)
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (p *presence) close() {
 func (p *presence) take(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 	defer cancel()
-	c, err := pgx.ConnectConfig(ctx, p.config.Copy())
+	c, err := p.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
