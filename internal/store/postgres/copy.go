@@ -44,7 +44,7 @@ func Copy(ctx context.Context, address string, source Source, progress Progress)
 	for _, timeout := range []string{"idle_in_transaction_session_timeout", "statement_timeout"} {
 		config.ConnConfig.RuntimeParams[timeout] = "0" // those of the user or of the database are for servers
 	}
-	c, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	c, err := connect(ctx, config.ConnConfig)
 	if err != nil {
 		return "", err
 	}

@@ -187,7 +187,7 @@ func explainRefusal(config *pgx.ConnConfig, failure *pgconn.PgError) *startFault
 		return newFault("the server knows no setting "+strings.Join(foreignParameters(config), ", "), "correct or remove it in the address")
 	case tooManyConnections:
 		return newFault("there are too many connections", fmt.Sprintf(
-			"raise max_connections in postgresql.conf, or the CONNECTION LIMIT of the database and of the user, or run fewer nodes: each needs up to %d", maxConnections))
+			"raise max_connections in postgresql.conf, or the CONNECTION LIMIT of the database and of the user, or run fewer nodes: each needs up to %d", maxConnections+1)) // the presence has one
 	case cannotConnectNow:
 		return newFault("the server is starting or stopping, or is a standby that accepts no connections", "wait until it is ready, and try again")
 	case duplicatePrepared:
