@@ -33,6 +33,7 @@ type Store struct {
 	pool     *pgxpool.Pool
 	sql      *sql.DB // on the pool, for GORM
 	gorm     *gorm.DB
+	recipe   recipe
 	lane     *lane
 	tokens   *asker[directory.TokenHash, directory.Principal]
 	users    *asker[directory.UserID, directory.User]
@@ -80,7 +81,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	if err := checkDatabase(ctx, config.ConnConfig); err != nil {
 		return nil, err
 	}
-	s := &Store{config: config.ConnConfig.Copy(), scanSlot: make(chan struct{}, 1)}
+	s := &Store{config: config.ConnConfig.Copy(), recipe: exact, scanSlot: make(chan struct{}, 1)}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func (s *Store) runTransaction(ctx context.Context, units []*unit, alone bool) (
 			}
 		}
 		for _, u := range units {
-			known.decide(ctx, c, u, alone)
+			s.decide(ctx, c, known, u, alone)
 		}
 		break
 	}
@@ -78,18 +78,13 @@ type facts struct {
 	targets map[directory.UserID]store.User
 }
 
-// lockUsers locks users in the order of the numbers in $1, exclusively if $2 says so. It is a
-// statement of its own, so that the next one sees what the last holder of the lock has written.
-const lockUsers = `SELECT CASE WHEN x THEN pg_advisory_xact_lock(1, i) ELSE pg_advisory_xact_lock_shared(1, i) END
-	FROM unnest($1::int[], $2::bool[]) AS v (i, x)`
-
 // readFacts begins a transaction, locks and reads.
 func (s *Store) readFacts(ctx context.Context, c *pgxpool.Conn, units []*unit, enterprise string) (facts, error) {
 	read := facts{map[int64]directory.Principal{}, map[directory.UserID]store.User{}}
 	batch := &pgx.Batch{}
-	batch.Queue("begin")
+	batch.Queue(s.recipe.begin)
 	if enterprise != "" {
-		batch.Queue(`SELECT pg_advisory_xact_lock($1::int, hashtext($2))`, lockEnterprise, enterprise)
+		batch.Queue(s.recipe.lockEnterprise, lockEnterprise, enterprise)
 	}
 	exclusive := map[int32]bool{}
 	var tokens []int64
@@ -108,15 +103,15 @@ func (s *Store) readFacts(ctx context.Context, c *pgxpool.Conn, units []*unit, e
 	}
 	ids, modes := inOrder(exclusive)
 	if len(ids) > 0 {
-		batch.Queue(lockUsers, ids, modes)
+		batch.Queue(s.recipe.lockUsers, ids, modes)
 	}
 	if len(tokens) > 0 {
-		batch.Queue(selectPrincipals+`tokens.id = ANY($1)`, tokens).Query(func(rows pgx.Rows) error {
+		batch.Queue(s.recipe.readActors, tokens).Query(func(rows pgx.Rows) error {
 			return eachPrincipal(rows, func(_ []byte, p directory.Principal) { read.actors[p.Token.ID] = p })
 		})
 	}
 	if len(targets) > 0 {
-		batch.Queue(`SELECT `+userColumns+` FROM users WHERE id = ANY($1)`, targets).Query(func(rows pgx.Rows) error {
+		batch.Queue(s.recipe.readTargets, targets).Query(func(rows pgx.Rows) error {
 			return eachUser(rows, func(row store.User) { read.targets[directory.UserID(row.ID)] = row })
 		})
 	}
@@ -172,21 +167,19 @@ type querier interface {
 }
 
 // isLast reports whether an active administrator is the only one of an enterprise that has other users.
-func isLast(ctx context.Context, db querier, user directory.User) (last bool, err error) {
-	err = db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE enterprise_id = $1 AND id <> $2)
-		AND NOT EXISTS (SELECT FROM users WHERE enterprise_id = $1 AND role = 'administrator' AND is_active AND id <> $2)`,
-		user.EnterpriseID, int32(user.ID)).Scan(&last)
+func (s *Store) isLast(ctx context.Context, db querier, user directory.User) (last bool, err error) {
+	err = db.QueryRow(ctx, s.recipe.isLast, user.EnterpriseID, int32(user.ID)).Scan(&last)
 	return last, err
 }
 
 // decide sets the change of a unit, or refused, or alone.
-func (read facts) decide(ctx context.Context, c *pgxpool.Conn, u *unit, alone bool) {
+func (s *Store) decide(ctx context.Context, c *pgxpool.Conn, read facts, u *unit, alone bool) {
 	u.refused = catchPanic(func() error {
 		found, err := read.factsOf(u.principal, u.id, func(target directory.User) (bool, error) {
 			if !alone {
 				return false, errAlone
 			}
-			return isLast(ctx, c, target)
+			return s.isLast(ctx, c, target)
 		})
 		if err != nil {
 			return err
@@ -229,8 +222,8 @@ func (s *Store) lookFor(ctx context.Context, u *unit) (found bool, err error) {
 	defer c.Release()
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
-	batch.Queue(lockUsers, []int32{int32(u.maybe)}, []bool{true})
-	batch.Queue(`SELECT EXISTS (SELECT FROM events WHERE target_id = $1 AND unit = $2)`, int32(u.maybe), u.key).
+	batch.Queue(s.recipe.lockUsers, []int32{int32(u.maybe)}, []bool{true})
+	batch.Queue(s.recipe.lookFor, int32(u.maybe), u.key).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&found) })
 	batch.Queue(`SELECT pg_logical_emit_message(true, 'userapi', $1)`, "")
 	batch.Queue("commit")
@@ -264,7 +257,7 @@ func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.U
 		return directory.Facts{}, translate(err)
 	}
 	return read.factsOf(p, id, func(target directory.User) (bool, error) {
-		last, err := isLast(ctx, s.pool, target)
+		last, err := s.isLast(ctx, s.pool, target)
 		return last, translate(err)
 	})
 }
