@@ -21,9 +21,10 @@
 // users by number. The isolation level is READ COMMITTED, and the locks are taken by a statement of
 // their own, so the statement that reads after it sees what the last holder of a lock has written.
 //
-// These look right, and are wrong. The tests of package storetest show it:
+// These look right, and are wrong. The races of package storetest find each:
 //
 //   - No lock for the actor, or only for the target: a demoted administrator still writes.
+//   - No lock for the enterprise, because each administrator is the target of another unit: none is left.
 //   - The lock in the statement that reads: the snapshot of the statement is older than the lock.
 //   - SERIALIZABLE: it may order a write before the demotion, although it commits after its answer.
 //   - FOR SHARE on the actor's row: sharers overtake a waiting demotion for seconds, and a token that

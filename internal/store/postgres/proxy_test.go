@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -94,18 +95,15 @@ func copyAll(to, from net.Conn, pass func([]byte) bool) {
 	}
 }
 
-// If the answer to a commit is lost, the change is made once and answered once.
-func TestLostAnswersAreResolved(t *testing.T) {
-	p, address := newProxy(t, storetest.NewPostgres(t))
-	s, err := postgres.Open(t.Context(), address)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, s.Close()) }()
+// loseAnswers makes changes while answers are lost, and returns what was not made and answered once.
+func loseAnswers(t *testing.T, p *proxy, s directory.Store) error {
+	t.Helper()
 	event := func(op directory.Operation) *directory.Event {
 		return &directory.Event{At: time.Unix(1, 0), EnterpriseID: "e", Operation: op}
 	}
-	p.armed.Store(true)
 	const clients, each = 8, 40
-	ids := make([]directory.UserID, clients)
+	ids, faults := make([]directory.UserID, clients), make([]error, clients)
+	p.armed.Store(true)
 	var running sync.WaitGroup
 	for i := range clients {
 		running.Go(func() {
@@ -114,7 +112,7 @@ func TestLostAnswersAreResolved(t *testing.T) {
 				return directory.Change{User: u, Event: event(directory.OperationCreateUser)}, nil
 			})
 			if err != nil {
-				t.Error("create: ", err)
+				faults[i] = fmt.Errorf("create: %w", err)
 				return
 			}
 			ids[i] = created.ID
@@ -130,7 +128,7 @@ func TestLostAnswersAreResolved(t *testing.T) {
 					return directory.Change{User: u, Fields: []directory.Field{field}, Event: event(directory.OperationUpdateUser)}, nil
 				})
 				if err != nil || changed.Version != int64(n+2) {
-					t.Errorf("change %d has version %d: %v", n, changed.Version, err)
+					faults[i] = fmt.Errorf("change %d has version %d: %v", n, changed.Version, err) //nolint:errorlint // it may be nil
 					return
 				}
 			}
@@ -140,12 +138,37 @@ func TestLostAnswersAreResolved(t *testing.T) {
 	p.armed.Store(false)
 	require.Positive(t, p.dropped.Load())
 	t.Log(p.dropped.Load(), "answers were lost")
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
 	for _, id := range ids {
 		user, err := s.User(t.Context(), id)
 		require.NoError(t, err)
-		require.EqualValues(t, each+1, user.Version)
 		_, total, err := s.Events(t.Context(), directory.EventFilter{TargetID: id}, directory.Page{Number: 1, Size: 1})
 		require.NoError(t, err)
-		require.EqualValues(t, each+1, total)
+		if user.Version != each+1 || total != each+1 {
+			return fmt.Errorf("user %d has version %d and %d events", id, user.Version, total)
+		}
 	}
+	return nil
+}
+
+// If the answer to a commit is lost, the change is made once and answered once.
+func TestLostAnswersAreResolved(t *testing.T) {
+	p, address := newProxy(t, storetest.NewPostgres(t))
+	s, err := postgres.Open(t.Context(), address)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	require.NoError(t, loseAnswers(t, p, s))
+}
+
+// The test above fails if a node tries again without looking whether the change was made.
+func TestRetriesWithoutLookingAreFound(t *testing.T) {
+	p, address := newProxy(t, storetest.NewPostgres(t))
+	s, err := postgres.OpenWithWrong(t.Context(), address, "a retry without looking")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	found := loseAnswers(t, p, s)
+	require.Error(t, found)
+	t.Log(found)
 }

@@ -36,9 +36,10 @@ func Run(t *testing.T, make func(t testing.TB) Database) {
 		"NumbersNeverComeBack":         numbersNeverComeBack,
 		"EndedContexts":                endedContexts,
 		"OneClaimWins":                 oneClaimWins,
-		"AnAdministratorStays":         anAdministratorStays,
-		"NothingAfterADemotion":        nothingAfterADemotion,
-		"NothingAfterALogOut":          nothingAfterALogOut,
+		"AnAdministratorStays":         hold(AnAdministratorStays, 30),
+		"NothingAfterADemotion":        hold(NothingAfterADemotion, 30),
+		"ADemotionIsNotOvertaken":      hold(ADemotionIsNotOvertaken, 3),
+		"NothingAfterALogOut":          hold(NothingAfterALogOut, 30),
 		"TwoMayChangeEachOther":        twoMayChangeEachOther,
 		"EachChangeIsCounted":          eachChangeIsCounted,
 		"OneStartIsTheFirst":           oneStartIsTheFirst,
@@ -47,6 +48,10 @@ func Run(t *testing.T, make func(t testing.TB) Database) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, make(t)) })
 	}
+}
+
+func hold(race Race, rounds int) func(*testing.T, Database) {
+	return func(t *testing.T, db Database) { require.NoError(t, race(t, db.OpenNodes(t), rounds)) }
 }
 
 // fullUser returns a user with a value in every field.
