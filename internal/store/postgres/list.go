@@ -121,13 +121,46 @@ func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page d
 
 // EventsAfter implements [directory.Store].
 func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int64, limit int) ([]directory.Event, error) {
-	query := s.gorm.WithContext(ctx).Where("id > ?", id)
-	if target != 0 {
-		query = query.Where("target_id = ?", target)
+	db := s.gorm.WithContext(ctx)
+	query := db.Where("id > ?", id)
+	if target == 0 {
+		settled, err := settledEvents(ctx, db)
+		if err != nil {
+			return nil, translate(err)
+		}
+		query = query.Where("id <= ?", settled)
+	} else {
+		query = query.Where("target_id = ?", target) // a lower number cannot follow, because its lock was held
 	}
 	var rows []store.Event
 	err := query.Order("id").Limit(limit).Find(&rows).Error
 	return toEvents(rows), translate(err)
+}
+
+// settledEvents returns the highest number of an event, after all events with lower numbers are committed or
+// rolled back: each got its number before its commit, so a reader could see the higher number first and never
+// return for the lower one. It waits only for transactions that write events.
+//
+// A transaction that draws a number holds a lock on the table until its end is visible. The bound of
+// pg_snapshot_xmin would not do: the order of transactions is not that of the numbers, and a long
+// transaction in another database would hide events that were acknowledged.
+func settledEvents(ctx context.Context, db *gorm.DB) (highest int64, err error) {
+	if err := db.Raw(`SELECT COALESCE(max(id), 0) FROM events`).Scan(&highest).Error; err != nil {
+		return 0, err
+	}
+	const writing = `SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND relation = 'events'::regclass AND mode = 'RowExclusiveLock'
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+	var open []string
+	err = db.Raw(writing).Scan(&open).Error // a statement of its own, so that it runs after the one above
+	for tries := 0; err == nil && len(open) > 0; tries++ {
+		if err := pause(ctx, min(tries, 3)); err != nil {
+			return 0, err
+		}
+		var left []string
+		err = db.Raw(writing+` AND virtualtransaction IN ?`, open).Scan(&left).Error
+		open = left
+	}
+	return highest, err
 }
 
 func toEvents(rows []store.Event) []directory.Event {
