@@ -207,7 +207,7 @@ func catchPanic(fn func() error) (err error) {
 // needsAlone reports whether the change may fail on a constraint, or writes what a batch does not write.
 func needsAlone(c directory.Change) bool {
 	return c.Event != nil && (c.User.ID == 0 || c.Delete || c.EndToken != 0 || c.Token != nil || slices.ContainsFunc(c.Fields, func(f directory.Field) bool {
-		return f != directory.FieldPhone && f != directory.FieldIsActive && f != directory.FieldPassword
+		return f != directory.FieldPhone && f != directory.FieldIsActive && (f != directory.FieldPassword || c.PasswordHash == "")
 	}))
 }
 
