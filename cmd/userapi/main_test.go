@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
+	"userapi/internal/store/storetest"
 )
 
 // TestMain lets the test binary run as userapi in a child process.
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	storetest.Exit(m.Run())
 }
 
 // command returns userapi with these arguments, to run in dir with only these environment

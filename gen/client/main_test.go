@@ -10,6 +10,7 @@ import (
 
 	"userapi/gen/client"
 	"userapi/internal/apitest"
+	"userapi/internal/store/storetest"
 )
 
 // server has users 2 to 5 for the examples.
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 	if err := os.RemoveAll(directory); err != nil {
 		panic(err)
 	}
-	os.Exit(code)
+	storetest.Exit(code)
 }
 
 // exampleTB is the testing.TB of all examples together, because they have none of their own.

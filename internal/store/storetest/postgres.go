@@ -5,12 +5,15 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/stretchr/testify/require"
 
@@ -25,12 +28,16 @@ func TestDatabase() string { return os.Getenv("TEST_DATABASE") }
 // address. It skips the test if there is no server. The database is dropped when the test ends.
 func NewPostgres(t testing.TB) string {
 	t.Helper()
-	skipWithoutServer(t)
-	require.NoError(t, makeTemplate())
-	return createDatabase(t, " TEMPLATE "+template)
+	return plain.copy(t)
 }
 
-// NewEmptyPostgres is NewPostgres without a schema.
+// NewTurkishPostgres is [NewPostgres] with a locale in which the small letter of I is not i.
+func NewTurkishPostgres(t testing.TB) string {
+	t.Helper()
+	return turkish.copy(t)
+}
+
+// NewEmptyPostgres is [NewPostgres] without a schema.
 func NewEmptyPostgres(t testing.TB) string {
 	t.Helper()
 	skipWithoutServer(t)
@@ -44,26 +51,81 @@ func skipWithoutServer(t testing.TB) {
 	}
 }
 
-func createDatabase(t testing.TB, from string) string {
+var (
+	process   = strings.ToLower(rand.Text()) // part of the name of each database that this process makes
+	databases atomic.Int64                   // how many it has made
+)
+
+// createDatabase creates a database, which is dropped when the test ends.
+func createDatabase(t testing.TB, options string) string {
 	t.Helper()
-	name := "test_" + strings.ToLower(rand.Text())
-	require.NoError(t, onServer(t.Context(), "CREATE DATABASE "+name+from))
-	t.Cleanup(func() {
-		require.NoError(t, onServer(context.WithoutCancel(t.Context()), "DROP DATABASE "+name+" WITH (FORCE)"))
-	})
+	name := fmt.Sprintf("test_%s_%d", process, databases.Add(1))
+	require.NoError(t, onServer(t.Context(), "CREATE DATABASE "+name+options))
+	t.Cleanup(func() { require.NoError(t, dropDatabase(context.WithoutCancel(t.Context()), name)) })
 	return addressOf(name)
 }
 
-// template is the name of the database that the others are copied from. Each process has its own.
-var template = "template_" + strings.ToLower(rand.Text())
+func dropDatabase(ctx context.Context, name string) error {
+	return onServer(ctx, "DROP DATABASE "+name+" WITH (FORCE)")
+}
 
-var makeTemplate = sync.OnceValue(func() error {
-	if err := onServer(context.Background(), "CREATE DATABASE "+template); err != nil {
+// template is a database with the newest schema that others are copied from. Each process has its own.
+type template struct {
+	name string
+	make func() error
+}
+
+var (
+	plain   = newTemplate("plain", "")
+	turkish = newTemplate("turkish", " TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'tr'")
+)
+
+func newTemplate(name, options string) template {
+	name = fmt.Sprintf("template_%s_%s", process, name)
+	return template{name, sync.OnceValue(func() error {
+		if err := onServer(context.Background(), "CREATE DATABASE "+name+options); err != nil {
+			return err
+		}
+		_, err := postgres.Migrate(context.Background(), addressOf(name))
 		return err
+	})}
+}
+
+func (from template) copy(t testing.TB) string {
+	t.Helper()
+	skipWithoutServer(t)
+	require.NoError(t, from.make())
+	return createDatabase(t, " TEMPLATE "+from.name)
+}
+
+// Exit ends the process of tests with this code, or with 1 if a test has left a database behind. It drops all
+// databases that the process has made.
+func Exit(code int) {
+	if TestDatabase() != "" {
+		left, err := dropAll(context.Background())
+		if err != nil || len(left) > 0 {
+			fmt.Fprintln(os.Stderr, "Tests have left databases behind:", left, err)
+			code = max(code, 1)
+		}
 	}
-	_, err := postgres.Migrate(context.Background(), addressOf(template))
-	return err
-})
+	os.Exit(code)
+}
+
+// dropAll drops all databases that this process has made, and returns those that are not templates.
+func dropAll(ctx context.Context) (left []string, err error) {
+	var names []string
+	err = withServer(func(db *sql.DB) error {
+		return db.QueryRowContext(ctx, `SELECT COALESCE(array_agg(datname::text), '{}') FROM pg_database WHERE position($1 IN datname) > 0`, process).
+			Scan(pgtype.NewMap().SQLScanner(&names))
+	})
+	for _, name := range names {
+		err = errors.Join(err, dropDatabase(ctx, name))
+		if name != plain.name && name != turkish.name {
+			left = append(left, name)
+		}
+	}
+	return left, err
+}
 
 // addressOf returns the address of a database on the server.
 func addressOf(database string) string {
@@ -76,12 +138,18 @@ func addressOf(database string) string {
 }
 
 // onServer runs a statement that cannot run in a transaction.
-func onServer(ctx context.Context, statement string) (err error) {
+func onServer(ctx context.Context, statement string) error {
+	return withServer(func(db *sql.DB) error {
+		_, err := db.ExecContext(ctx, statement)
+		return err
+	})
+}
+
+func withServer(use func(db *sql.DB) error) (err error) {
 	db, err := sql.Open("pgx", TestDatabase())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	_, err = db.ExecContext(ctx, statement)
-	return err
+	return use(db)
 }
