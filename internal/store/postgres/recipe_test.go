@@ -1,11 +1,11 @@
 package postgres_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"userapi/internal/directory"
 	"userapi/internal/store/postgres"
 	"userapi/internal/store/storetest"
 )
@@ -25,13 +25,9 @@ func TestWrongRecipesAreFound(t *testing.T) {
 		"the enterprise's lock in the statement that reads": storetest.AnAdministratorStays,
 	} {
 		t.Run(recipe, func(t *testing.T) {
-			address := storetest.NewPostgres(t)
-			db := storetest.Database{Nodes: 4, Open: func(t testing.TB) directory.Store {
-				s, err := postgres.OpenWithWrong(t.Context(), address, recipe)
-				require.NoError(t, err)
-				t.Cleanup(func() { require.NoError(t, s.Close()) })
-				return s
-			}}
+			db := newDatabase(t, storetest.NewPostgres(t), func(ctx context.Context, address string) (*postgres.Store, error) {
+				return postgres.OpenWithWrong(ctx, address, recipe)
+			})
 			found := race(t, db.OpenNodes(t), manyRounds)
 			require.Error(t, found)
 			t.Log(found)

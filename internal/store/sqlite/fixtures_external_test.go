@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"context"
 	"database/sql"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/store/sqlite"
+	"userapi/internal/store/storetest"
 )
 
 // execStatements runs statements on a connection of its own, like another process.
@@ -46,26 +46,27 @@ func openTwice(t testing.TB) (*sqlite.Store, *sql.DB) {
 // openTwiceAt is openTwice, and returns the path of the database, too.
 func openTwiceAt(t testing.TB) (db *sqlite.Store, other *sql.DB, path string) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), "userapi.db")
-	_, err := sqlite.Migrate(t.Context(), path, sqlite.Options{})
-	require.NoError(t, err)
-	db, err = sqlite.Open(t.Context(), path, sqlite.Options{})
+	path, other = newDatabase(t)
+	db, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	other, err = sql.Open("sqlite3", "file:"+path+"?_synchronous=OFF")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, other.Close()) })
 	return db, other, path
 }
 
-// testContext is a test, or one run of a property by rapid.
-type testContext interface {
-	require.TestingT
-	Context() context.Context
+// newDatabase makes a new database and opens it like another process.
+func newDatabase(t testing.TB) (path string, other *sql.DB) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "userapi.db")
+	_, err := sqlite.Migrate(t.Context(), path, sqlite.Options{})
+	require.NoError(t, err)
+	other, err = sql.Open("sqlite3", "file:"+path+"?_synchronous=OFF&_foreign_keys=ON&_busy_timeout=10000")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, other.Close()) })
+	return path, other
 }
 
 // queryRows returns the rows that a query finds, each as a text with its columns joined by spaces.
-func queryRows(t testContext, db *sql.DB, query string, values ...any) (rows []string) {
+func queryRows(t storetest.TB, db *sql.DB, query string, values ...any) (rows []string) {
 	found, err := db.QueryContext(t.Context(), query, values...)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, found.Close()) }()

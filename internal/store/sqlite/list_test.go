@@ -3,92 +3,24 @@ package sqlite_test
 import (
 	"database/sql"
 	"fmt"
-	"math"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	_ "github.com/mattn/go-sqlite3" // the driver
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"userapi/internal/directory"
 	"userapi/internal/store/sqlite"
+	"userapi/internal/store/storetest"
 )
 
 // requireCounts fails unless user_counts agrees with users.
-func requireCounts(t testContext, db *sql.DB) {
+func requireCounts(t storetest.TB, db *sql.DB) {
 	want := queryRows(t, db, `
 		SELECT enterprise_id, id >> 12 AS block, role, COUNT(*) FROM users GROUP BY 1, 2, 3 UNION ALL
 		SELECT '', id >> 12 AS block, role, COUNT(*) FROM users GROUP BY 2, 3 ORDER BY 1, 2, 3`)
 	require.Equal(t, want, queryRows(t, db, `SELECT * FROM user_counts ORDER BY 1, 2, 3`))
-}
-
-// Whatever another process does to the users, a list is the same as one that is made by looking
-// at all of them.
-func TestListsAreExact(t *testing.T) {
-	db, other := openTwice(t)
-	// Blocks begin at 4096, 8192 and so on.
-	numbers := rapid.OneOf(rapid.IntRange(1, 20), rapid.IntRange(4085, 4105), rapid.IntRange(8000, 24_000), rapid.Just(math.MaxInt32))
-	enterprises := rapid.SampledFrom([]string{"a", "b", "c"})
-	roles := rapid.SampledFrom(directory.Roles())
-	rapid.Check(t, func(t *rapid.T) {
-		mustExec := func(statement string, values ...any) {
-			_, err := other.ExecContext(t.Context(), statement, values...)
-			require.NoError(t, err)
-		}
-		mustExec(`DELETE FROM users`)
-		t.Repeat(map[string]func(*rapid.T){
-			"": func(t *rapid.T) { requireCounts(t, other) },
-			"add": func(t *rapid.T) {
-				from, step := numbers.Draw(t, "from"), rapid.SampledFrom([]int{1, 3, 90, 2900}).Draw(t, "step")
-				to := min(from+step*rapid.IntRange(0, 40).Draw(t, "more"), math.MaxInt32)
-				mustExec(addUsers, from, to, step, enterprises.Draw(t, "enterprise"))
-			},
-			"delete": func(t *rapid.T) {
-				mustExec(`DELETE FROM users WHERE id BETWEEN ? AND ?`, numbers.Draw(t, "from"), numbers.Draw(t, "to"))
-			},
-			"move": func(t *rapid.T) {
-				mustExec(`UPDATE users SET enterprise_id = ? WHERE id BETWEEN ? AND ?`,
-					enterprises.Draw(t, "enterprise"), numbers.Draw(t, "from"), numbers.Draw(t, "to"))
-			},
-			"appoint": func(t *rapid.T) {
-				mustExec(`UPDATE users SET role = ? WHERE id BETWEEN ? AND ?`, roles.Draw(t, "role"), numbers.Draw(t, "from"), numbers.Draw(t, "to"))
-			},
-			"renumber": func(t *rapid.T) {
-				mustExec(`UPDATE OR IGNORE users SET id = ?1, nick_name_folded = 'user' || ?1 WHERE id = ?2`, numbers.Draw(t, "to"), numbers.Draw(t, "from"))
-			},
-			"list": func(t *rapid.T) {
-				filter := directory.UserFilter{
-					EnterpriseID: rapid.SampledFrom([]string{"", "a", "b", "other"}).Draw(t, "enterprise"),
-					Roles:        rapid.SliceOfDistinct(roles, rapid.ID).Draw(t, "roles"),
-				}
-				page := directory.Page{Number: rapid.Int64Range(1, 50).Draw(t, "number"), Size: rapid.Int64Range(1, 40).Draw(t, "size")}
-				requireList(t, db, other, filter, page)
-			},
-		})
-	})
-}
-
-// requireList fails unless the store returns the page that looking at all users returns.
-func requireList(t *rapid.T, db *sqlite.Store, other *sql.DB, filter directory.UserFilter, page directory.Page) {
-	all := []string{}
-	for _, user := range queryRows(t, other, `SELECT id, enterprise_id, role FROM users ORDER BY id`) {
-		columns := strings.Fields(user)
-		if (filter.EnterpriseID == "" || filter.EnterpriseID == columns[1]) && slices.Contains(filter.Roles, directory.Role(columns[2])) {
-			all = append(all, user)
-		}
-	}
-	users, total, err := db.Users(t.Context(), filter, page)
-	require.NoError(t, err)
-	require.EqualValues(t, len(all), total)
-	got := []string{}
-	for _, u := range users {
-		got = append(got, fmt.Sprint(u.ID, " ", u.EnterpriseID, " ", u.Role))
-	}
-	first := min(page.Offset(), total)
-	require.Equal(t, all[first:min(first+page.Size, total)], got)
 }
 
 // Migration 5 counts the users that exist, and migration 6 indexes the events.

@@ -1,10 +1,6 @@
 package sqlite
 
 import (
-	"fmt"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,89 +107,4 @@ func TestUnitsSeeEarlierChangesOfTheirBatch(t *testing.T) {
 	require.True(t, directory.IsCode(errs[1], directory.CodeUnauthenticated), "%v", errs[1])
 	_, err = s.Principal(t.Context(), hash)
 	require.True(t, directory.IsCode(err, directory.CodeUnauthenticated))
-}
-
-// When a write that ends a token returns, the token is refused, whichever write of the batch
-// returns first.
-func TestAcknowledgedRevocationIsInEffect(t *testing.T) {
-	s := openStore(t)
-	const rounds, users = 20, 50
-	var ids []directory.UserID
-	for i := range users {
-		ids = append(ids, insertHolder(t, s, fmt.Sprint("user", i), directory.TokenHash{byte(i)}))
-	}
-	change := func(id directory.UserID, c directory.Change) error {
-		_, err := s.Change(t.Context(), directory.Operator(), id, func(f directory.Facts) (directory.Change, error) {
-			c.User, c.Event = f.Target, &directory.Event{At: time.Now()}
-			return c, nil
-		})
-		return err
-	}
-	for round := range rounds {
-		var ending sync.WaitGroup
-		for i, id := range ids {
-			hash := directory.TokenHash{byte(i), byte(round), 1}
-			token := newHolderToken(id, hash)
-			require.NoError(t, change(id, directory.Change{Token: &token}))
-			_, err := s.Principal(t.Context(), hash)
-			require.NoError(t, err)
-		}
-		release := holdWriter(s)
-		for i, id := range ids {
-			ending.Go(func() {
-				if err := change(id, directory.Change{EndTokens: true}); err != nil {
-					t.Error(err)
-				}
-				if _, err := s.Principal(t.Context(), directory.TokenHash{byte(i), byte(round), 1}); err == nil {
-					t.Error("an ended token is accepted")
-				}
-			})
-		}
-		for len(s.writer.queue) < users {
-			runtime.Gosched()
-		}
-		release()
-		ending.Wait()
-	}
-}
-
-// A token and its owner are read at one moment. In this test the owner is active only while
-// the token does not exist.
-func TestPrincipalIsReadInOneSnapshot(t *testing.T) {
-	s := openStore(t)
-	id := insertHolder(t, s, "ada", directory.TokenHash{})
-	setActive := func(active bool, token *directory.NewToken) {
-		_, err := s.Change(t.Context(), directory.Operator(), id, func(f directory.Facts) (directory.Change, error) {
-			user := f.Target
-			user.IsActive = &active
-			user.Version++
-			return directory.Change{
-				User: user, Fields: []directory.Field{directory.FieldIsActive}, EndTokens: true, Token: token, Event: &directory.Event{At: time.Now()},
-			}, nil
-		})
-		require.NoError(t, err)
-	}
-	var hash atomic.Pointer[directory.TokenHash]
-	var done atomic.Bool
-	var reading sync.WaitGroup
-	for range 3 {
-		reading.Go(func() {
-			for !done.Load() {
-				if h := hash.Load(); h != nil {
-					if p, err := findPrincipal(s.readSession, tokenByHash, h[:]); err == nil && p.User.Active() {
-						t.Error("the token was never that of an active owner")
-						return
-					}
-				}
-			}
-		})
-	}
-	for round := range 100 {
-		token := newHolderToken(id, directory.TokenHash{byte(round), byte(round >> 8), 1})
-		setActive(false, &token)
-		hash.Store(&token.Hash)
-		setActive(true, nil)
-	}
-	done.Store(true)
-	reading.Wait()
 }

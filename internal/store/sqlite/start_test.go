@@ -22,28 +22,6 @@ func newStart() directory.Start {
 	}
 }
 
-// A start that ends the operator's token of the last start also drops it from the cache.
-func TestStartPurgesTheCache(t *testing.T) {
-	s := openStore(t)
-	startWith := func(hash directory.TokenHash) {
-		token := newHolderToken(1, hash)
-		token.Kind = directory.TokenOperator
-		start := newStart()
-		start.Operator = &token
-		_, err := s.Start(t.Context(), start)
-		require.NoError(t, err)
-	}
-	first := directory.TokenHash{1}
-	startWith(first)
-	_, err := s.Principal(t.Context(), first)
-	require.NoError(t, err)
-	_, found, _ := s.cache.Get(first)
-	require.True(t, found)
-	startWith(directory.TokenHash{2})
-	_, err = s.Principal(t.Context(), first)
-	require.True(t, directory.IsCode(err, directory.CodeUnauthenticated))
-}
-
 // If the unit is rolled back and run again, the second run does everything that the first did.
 func TestStartMayRunTwice(t *testing.T) {
 	s := openStore(t)
@@ -66,20 +44,4 @@ func TestStartMayRunTwice(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, p.User.ID)
 	require.Len(t, eventNames(t, s), 2, "one for the user and one for the token")
-
-	third, err := s.Start(t.Context(), start)
-	require.NoError(t, err)
-	require.Equal(t, directory.Started{}, third, "the directory was not empty")
-	require.Len(t, eventNames(t, s), 2)
-}
-
-// Without a token, nobody could use user 1.
-func TestStartWithoutATokenLeavesTheDirectoryEmpty(t *testing.T) {
-	s := openStore(t)
-	for range 2 {
-		started, err := s.Start(t.Context(), newStart())
-		require.NoError(t, err)
-		require.Equal(t, directory.Started{First: true}, started)
-	}
-	require.Empty(t, eventNames(t, s))
 }

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -77,24 +76,6 @@ func TestMigrationFoldsUsers(t *testing.T) {
 	require.Zero(t, total, "the zero filter selects no users")
 }
 
-// If a client leaves while its list is read, the error is that of the context, whenever that is.
-func TestListStopsWhenItsContextEnds(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := sqlite.Migrate(t.Context(), path, sqlite.Options{})
-	require.NoError(t, err)
-	db, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
-	for wait := range 2000 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(wait)*time.Microsecond/4)
-		_, _, err := db.Users(ctx, directory.UserFilter{Roles: []directory.Role{directory.RoleUser}}, directory.Page{Number: 1, Size: 1})
-		cancel()
-		if err != nil {
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-		}
-	}
-}
-
 func TestConcurrentMigrate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	const servers = 8
@@ -150,43 +131,6 @@ func TestForeignFileIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "not a database")
 	_, err = sqlite.Migrate(t.Context(), filepath.Join(path, "below"), sqlite.Options{})
 	require.Error(t, err)
-}
-
-// The tables refuse rows that the directory could not have made.
-func TestTablesRefuseImpossibleRows(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := sqlite.Migrate(t.Context(), path, sqlite.Options{})
-	require.NoError(t, err)
-	const user = `INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time, `
-	require.NoError(t, execStatements(t, path, user+`is_active) VALUES (1, 'a', 'a', 'e', 'user', '', 0, NULL)`))
-	for _, row := range []string{
-		`is_active) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 2)`,
-		`is_active) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 'null')`,
-		`is_active) VALUES (1, 'b', 'b', 'e', 'root', '', 0, 1)`,
-		`is_active) VALUES (0, 'b', 'b', 'e', 'user', '', 0, 1)`,
-		`is_active) VALUES (1, 'b', 'b', 'e/f', 'user', '', 0, 1)`,
-		`is_active) VALUES (1, 'b', 'b', '', 'user', '', 0, 1)`,
-		`is_active) VALUES (1, '', '', 'e', 'user', '', 0, 1)`,
-		`is_active) VALUES (1, 'b', 'b', 'e', 'user', NULL, 0, 1)`,
-		`is_active) VALUES (1, 'b', 'a', 'e', 'user', '', 0, 1)`,
-		`password_hash) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 'secret')`,
-		`id) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 2147483648)`,
-		`id) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 0)`,
-	} {
-		require.Error(t, execStatements(t, path, user+row), row)
-	}
-	for _, row := range []string{
-		`email) VALUES (1, 'b', 'b', 'e', 'user', '', 0, 'x')`,
-		`origion) VALUES (1, 'b', 'b', 'e', 'user', '', 0, '123456789012345678901234567890123')`,
-	} {
-		require.Error(t, execStatements(t, path, user+row), row)
-	}
-	require.Error(t, execStatements(t, path, `UPDATE users SET phone = '123456789012345678901234567890123'`))
-	const token = `INSERT INTO tokens (user_id, name, created, kind, hash) VALUES (1, 'x', 0, `
-	require.NoError(t, execStatements(t, path, token+`'made', zeroblob(32))`))
-	for _, row := range []string{`'made', zeroblob(32))`, `'made', zeroblob(31))`, `'other', randomblob(32))`, `'made', 'text')`} {
-		require.Error(t, execStatements(t, path, token+row), row)
-	}
 }
 
 func TestPath(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -162,23 +160,6 @@ func TestCancelDropsOnlyQueuedUnits(t *testing.T) {
 	require.Equal(t, []string{"joined"}, eventNames(t, s))
 }
 
-// If the queue is full, a write fails at once.
-func TestQueueIsBounded(t *testing.T) {
-	s := openStore(t)
-	release := holdWriter(s)
-	var answers []<-chan error
-	for range maxWaiting {
-		answers = append(answers, enqueue(t.Context(), s, insertsEvent("x")))
-	}
-	require.True(t, directory.IsCode(s.writer.Write(t.Context(), insertsEvent("refused")), directory.CodeUnavailable))
-	release()
-	for _, answer := range answers {
-		require.NoError(t, <-answer)
-	}
-	require.NoError(t, s.writer.Write(t.Context(), insertsEvent("x")), "the queue is not full any more")
-	require.Len(t, eventNames(t, s), maxWaiting+1)
-}
-
 // If a full batch is queued before the leader's own unit, the writer's goroutine commits that unit.
 func TestLeaderBehindAFullBatch(t *testing.T) {
 	s := openStore(t)
@@ -187,35 +168,4 @@ func TestLeaderBehindAFullBatch(t *testing.T) {
 	}
 	require.NoError(t, s.writer.Write(t.Context(), insertsEvent("own")))
 	require.Len(t, eventNames(t, s), maxBatch+1)
-}
-
-// Close commits the units in the queue, and refuses new ones.
-func TestCloseCommitsQueuedUnits(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "userapi.db")
-	_, err := Migrate(t.Context(), path, Options{})
-	require.NoError(t, err)
-	s, err := Open(t.Context(), path, Options{})
-	require.NoError(t, err)
-	release := holdWriter(s)
-	var answers []<-chan error
-	for range maxBatch + 1 {
-		answers = append(answers, enqueue(t.Context(), s, insertsEvent("x")))
-	}
-	closed := make(chan error)
-	go func() { closed <- s.Close() }()
-	for open := true; open; runtime.Gosched() {
-		s.writer.closeMu.RLock()
-		open = !s.writer.closed
-		s.writer.closeMu.RUnlock()
-	}
-	require.True(t, directory.IsCode(s.writer.Write(t.Context(), insertsEvent("refused")), directory.CodeUnavailable))
-	release()
-	for _, answer := range answers {
-		require.NoError(t, <-answer)
-	}
-	require.NoError(t, <-closed)
-	again, err := Open(t.Context(), path, Options{})
-	require.NoError(t, err)
-	require.Len(t, eventNames(t, again), maxBatch+1)
-	require.NoError(t, again.Close())
 }

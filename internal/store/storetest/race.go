@@ -22,7 +22,7 @@ type Race func(t testing.TB, all Nodes, rounds int) error
 func (db Database) OpenNodes(t testing.TB) (all Nodes) {
 	t.Helper()
 	for i := range db.Nodes {
-		all[i] = db.Open(t)
+		all[i] = db.open(t)
 	}
 	for i := db.Nodes; i < len(all); i++ {
 		all[i] = all[i-db.Nodes]
@@ -128,7 +128,7 @@ func insist(t testing.TB, change func() error) {
 }
 
 func lastAdministratorIsExact(t *testing.T, db Database) {
-	s := db.Open(t)
+	s := db.open(t)
 	ada := createNamed(t, s, "ada", directory.RoleAdministrator)
 	create(t, s, directory.User{Version: 1, NickName: "eve", EnterpriseID: "elsewhere", Role: directory.RoleUser, CreateTime: time.Unix(0, 0).UTC()})
 	requireLast := func(want bool) {
