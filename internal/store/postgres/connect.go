@@ -46,6 +46,7 @@ var _ directory.Store = (*Store)(nil)
 // parameters are what the server is told about each connection.
 var parameters = map[string]string{
 	"application_name":                    "userapi",
+	"default_transaction_isolation":       "read committed", // the locks rely on it, and the server may have another default
 	"lock_timeout":                        "2s",
 	"idle_in_transaction_session_timeout": "10s",
 }

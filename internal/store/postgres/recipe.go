@@ -15,7 +15,7 @@ type recipe struct {
 // exact is the recipe of every store. Both locks are statements of their own, so that the next one
 // sees what the last holder of the lock has written.
 var exact = recipe{
-	begin:          `begin isolation level read committed`,
+	begin:          `begin`,
 	lockEnterprise: `SELECT pg_advisory_xact_lock($1::int, hashtext($2))`,
 	lockUsers: `SELECT CASE WHEN x THEN pg_advisory_xact_lock(1, i) ELSE pg_advisory_xact_lock_shared(1, i) END
 		FROM unnest($1::int[], $2::bool[]) AS v (i, x)`,
