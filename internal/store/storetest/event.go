@@ -3,6 +3,8 @@ package storetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -73,4 +75,35 @@ func requireEvents(t *testing.T, s directory.Store, filter directory.EventFilter
 		require.NoError(t, err)
 		require.Equal(t, found[first:min(first+9, len(found))], after)
 	}
+}
+
+// followersMissNoEvent: a reader who goes on after the last event that it has seen gets all, while four nodes write.
+func followersMissNoEvent(t *testing.T, db Database) {
+	all := db.OpenNodes(t)
+	ids := createMany(t, all[0], 8)
+	const each = 50
+	var writing sync.WaitGroup
+	for i, id := range ids {
+		writing.Go(func() {
+			for range each {
+				if _, err := all[i%4].Change(t.Context(), directory.Operator(), id, setPhone); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	var ended atomic.Bool
+	go func() { writing.Wait(); ended.Store(true) }()
+	seen := 0
+	for last, late := int64(0), false; !late; {
+		late = ended.Load()
+		events, err := all[3].EventsAfter(t.Context(), 0, last, 1000)
+		require.NoError(t, err)
+		for _, e := range events {
+			require.Greater(t, e.ID, last)
+			last = e.ID
+		}
+		seen += len(events)
+	}
+	require.Equal(t, len(ids)*(1+each), seen)
 }

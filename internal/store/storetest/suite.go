@@ -57,25 +57,7 @@ func (db Database) mustExec(t TB, statement string, values ...any) {
 
 // Run runs the suite. Make returns an empty database with the newest schema.
 func Run(t *testing.T, make func(t testing.TB) Database) {
-	RunOneNode(t, make)
-	run(t, make, map[string]func(*testing.T, Database){
-		"OneClaimWins":                 oneClaimWins,
-		"EndedTokensAreRefusedAtOnce":  endedTokensAreRefusedAtOnce,
-		"PrincipalsAreReadAtOneMoment": principalsAreReadAtOneMoment,
-		"AnAdministratorStays":         keeps(AnAdministratorStays, 30),
-		"NothingAfterADemotion":        keeps(NothingAfterADemotion, 30),
-		"ADemotionIsNotOvertaken":      keeps(ADemotionIsNotOvertaken, 3),
-		"NothingAfterALogOut":          keeps(NothingAfterALogOut, 30),
-		"TwoMayChangeEachOther":        twoMayChangeEachOther,
-		"EachChangeIsCounted":          eachChangeIsCounted,
-		"OneStartIsTheFirst":           oneStartIsTheFirst,
-		"ReadsSeeAcknowledgedChanges":  readsSeeAcknowledgedChanges,
-	})
-}
-
-// RunOneNode runs the part of the suite that needs no second node.
-func RunOneNode(t *testing.T, make func(t testing.TB) Database) {
-	run(t, make, map[string]func(*testing.T, Database){
+	for name, test := range map[string]func(*testing.T, Database){
 		"EveryFieldIsKept":              everyFieldIsKept,
 		"UpdatesWriteOnlyNamedFields":   updatesWriteOnlyNamedFields,
 		"TakenNamesAreRefused":          takenNamesAreRefused,
@@ -96,11 +78,20 @@ func RunOneNode(t *testing.T, make func(t testing.TB) Database) {
 		"FailedUnitsAreUndoneAlone":     failedUnitsAreUndoneAlone,
 		"QueuesAreBounded":              queuesAreBounded,
 		"ClosingCommitsQueuedUnits":     closingCommitsQueuedUnits,
-	})
-}
 
-func run(t *testing.T, make func(t testing.TB) Database, tests map[string]func(*testing.T, Database)) {
-	for name, test := range tests {
+		"OneClaimWins":                 oneClaimWins,
+		"EndedTokensAreRefusedAtOnce":  endedTokensAreRefusedAtOnce,
+		"PrincipalsAreReadAtOneMoment": principalsAreReadAtOneMoment,
+		"AnAdministratorStays":         keeps(AnAdministratorStays, 30),
+		"NothingAfterADemotion":        keeps(NothingAfterADemotion, 30),
+		"ADemotionIsNotOvertaken":      keeps(ADemotionIsNotOvertaken, 3),
+		"NothingAfterALogOut":          keeps(NothingAfterALogOut, 30),
+		"TwoMayChangeEachOther":        twoMayChangeEachOther,
+		"EachChangeIsCounted":          eachChangeIsCounted,
+		"OneStartIsTheFirst":           oneStartIsTheFirst,
+		"ReadsSeeAcknowledgedChanges":  readsSeeAcknowledgedChanges,
+		"FollowersMissNoEvent":         followersMissNoEvent,
+	} {
 		t.Run(name, func(t *testing.T) { test(t, make(t)) })
 	}
 }
@@ -513,6 +504,17 @@ func endedContexts(t *testing.T, db Database) {
 	read, err := s.User(t.Context(), bob.ID)
 	require.NoError(t, err)
 	require.Equal(t, bob, read)
+	release := hold(t, s, bob.ID)
+	for _, err := range atOnce(10, func(int) error {
+		ctx, end := context.WithTimeout(t.Context(), time.Millisecond)
+		defer end()
+		_, err := s.Change(ctx, directory.Operator(), bob.ID, setPhone)
+		return err
+	}) {
+		require.ErrorIs(t, err, context.DeadlineExceeded, "the caller does not wait for the writer")
+	}
+	release()
+	requireVersion(t, s, bob.ID, 1)
 	ctx, end = context.WithCancel(t.Context())
 	defer end()
 	_, err = s.Change(ctx, directory.Operator(), bob.ID, func(f directory.Facts) (directory.Change, error) {
