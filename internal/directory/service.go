@@ -31,7 +31,8 @@ type Store interface {
 	// filter selects. Both are read at the same moment. It has no further codes.
 	Events(ctx context.Context, filter EventFilter, page Page) (events []Event, total int64, err error)
 	// EventsAfter returns up to limit events whose number is higher than id, in the order of
-	// their numbers. It returns fewer than limit only if there are no more. A target of 0
+	// their numbers. It returns fewer than limit only if there are no more. Events that are being
+	// written come later, so a caller who goes on after the last event misses none. A target of 0
 	// stands for all targets. It has no further codes.
 	EventsAfter(ctx context.Context, target UserID, id int64, limit int) ([]Event, error)
 	// Facts reads the facts outside of a unit. If no user has the number id, the target is the
