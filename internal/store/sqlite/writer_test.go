@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -138,26 +137,6 @@ func TestEndedTransactionFailsItsBatch(t *testing.T) {
 	}
 	require.NoError(t, errors.Join(writeInOneBatch(t, s, insertsEvent("c"))...))
 	require.Equal(t, []string{"c"}, eventNames(t, s))
-}
-
-// If the context ends while the unit is in the queue, the unit is dropped. If it ends later, the
-// unit is committed.
-func TestCancelDropsOnlyQueuedUnits(t *testing.T) {
-	s := openStore(t)
-	release := holdWriter(s)
-	ctx, end := context.WithCancel(t.Context())
-	dropped := enqueue(ctx, s, insertsEvent("dropped"))
-	end()
-	require.ErrorIs(t, <-dropped, context.Canceled, "the caller returns although the writer is stopped")
-	release()
-	require.ErrorIs(t, s.writer.Write(ctx, insertsEvent("late")), context.Canceled)
-
-	ctx, end = context.WithCancel(t.Context())
-	require.NoError(t, s.writer.Write(ctx, func(tx session) error {
-		end()
-		return insertNamedEvent(tx, "joined")
-	}))
-	require.Equal(t, []string{"joined"}, eventNames(t, s))
 }
 
 // If a full batch is queued before the leader's own unit, the writer's goroutine commits that unit.

@@ -69,6 +69,7 @@ func Run(t *testing.T, make func(t testing.TB) Database) {
 		"NumbersNeverComeBack":          numbersNeverComeBack,
 		"EndedContexts":                 endedContexts,
 		"LastAdministratorIsOneInFact":  lastAdministratorIsExact,
+		"TokensAreListed":               tokensAreListed,
 		"ListsAgreeWithAModel":          listsAgreeWithAModel,
 		"SearchesAgreeWithAModel":       searchesAgreeWithAModel,
 		"TextIsFolded":                  textIsFolded,
