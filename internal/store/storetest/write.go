@@ -93,34 +93,53 @@ func hold(t *testing.T, s directory.Store, id directory.UserID) (release func())
 	return func() { close(end); running.Wait() }
 }
 
+// flood is more units than a node lets wait.
+type flood struct {
+	ids     []directory.UserID
+	release func() // lets the writer go on
+	made    atomic.Int64
+	refused chan error
+	running sync.WaitGroup
+}
+
+// newFlood returns when the queue of the node is full. Its writer is held.
+func newFlood(t *testing.T, s directory.Store) *flood {
+	t.Helper()
+	const units = 3000
+	f := &flood{ids: createMany(t, s, 64), refused: make(chan error, units)}
+	f.release = hold(t, s, f.ids[0])
+	for i := range units {
+		f.running.Go(func() {
+			if _, err := s.Change(t.Context(), directory.Operator(), f.ids[i%len(f.ids)], setPhone); err != nil {
+				f.refused <- err
+				return
+			}
+			f.made.Add(1)
+		})
+	}
+	first := <-f.refused // no unit is made as long as the writer is held
+	require.True(t, directory.IsCode(first, directory.CodeUnavailable), "%v", first)
+	return f
+}
+
+// end waits for all units, and fails unless those in the queue are made and the others refused.
+func (f *flood) end(t *testing.T) {
+	t.Helper()
+	f.release()
+	f.running.Wait()
+	close(f.refused)
+	for err := range f.refused {
+		require.True(t, directory.IsCode(err, directory.CodeUnavailable), "%v", err)
+	}
+	require.GreaterOrEqual(t, f.made.Load(), int64(1000))
+}
+
 // If too many units wait, a further one fails at once. The others are made.
 func queuesAreBounded(t *testing.T, db Database) {
 	s := db.open(t)
-	const units = 3000
-	ids := createMany(t, s, 64)
-	release := hold(t, s, ids[0])
-	var made atomic.Int64
-	var running sync.WaitGroup
-	refused := make(chan error, units)
-	for i := range units {
-		running.Go(func() {
-			if _, err := s.Change(t.Context(), directory.Operator(), ids[i%len(ids)], setPhone); err != nil {
-				refused <- err
-				return
-			}
-			made.Add(1)
-		})
-	}
-	first := <-refused // no unit is made as long as the writer is busy
-	release()
-	running.Wait()
-	close(refused)
-	require.True(t, directory.IsCode(first, directory.CodeUnavailable), "%v", first)
-	for err := range refused {
-		require.True(t, directory.IsCode(err, directory.CodeUnavailable), "%v", err)
-	}
-	require.GreaterOrEqual(t, made.Load(), int64(1000))
-	requireChanges(t, s, ids, made.Load())
+	f := newFlood(t, s)
+	f.end(t)
+	requireChanges(t, s, f.ids, f.made.Load())
 }
 
 // requireChanges fails unless the users have been changed so often.
@@ -136,30 +155,20 @@ func requireChanges(t *testing.T, s directory.Store, ids []directory.UserID, wan
 	require.Equal(t, want, changes)
 }
 
-// Close commits the units in the queue, and refuses new ones. What was answered is there.
+// Close commits the units in the queue, and refuses new ones.
 func closingCommitsQueuedUnits(t *testing.T, db Database) {
 	s, err := db.Open(t.Context())
 	require.NoError(t, err)
-	ids := createMany(t, s, 16)
-	var made atomic.Int64
-	var started, running sync.WaitGroup
-	for _, id := range ids {
-		started.Add(1)
-		running.Go(func() {
-			begun := sync.OnceFunc(started.Done)
-			defer begun()
-			for {
-				if _, err := s.Change(t.Context(), directory.Operator(), id, setPhone); err != nil {
-					assert.True(t, directory.IsCode(err, directory.CodeUnavailable), "%v", err)
-					return
-				}
-				made.Add(1)
-				begun()
-			}
-		})
-	}
-	started.Wait()
-	require.NoError(t, s.Close())
-	running.Wait()
-	requireChanges(t, db.open(t), ids, made.Load())
+	f := newFlood(t, s)
+	closing, closed := make(chan struct{}), make(chan error)
+	go func() {
+		close(closing)
+		closed <- s.Close()
+	}()
+	<-closing
+	f.end(t)
+	require.NoError(t, <-closed)
+	_, err = s.Change(t.Context(), directory.Operator(), f.ids[0], setPhone)
+	require.True(t, directory.IsCode(err, directory.CodeUnavailable), "%v", err)
+	requireChanges(t, db.open(t), f.ids, f.made.Load())
 }
