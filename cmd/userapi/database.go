@@ -48,7 +48,7 @@ func (s databaseSetting) migrate(ctx context.Context, options sqlite.Options) (v
 // open opens a database for writing.
 func (s databaseSetting) open(ctx context.Context, options sqlite.Options) (database, error) {
 	if s.isPostgres() {
-		return opened(postgres.Open(ctx, s.Database))
+		return opened(postgres.Open(ctx, s.Database, postgres.Options{Logger: options.Logger}))
 	}
 	return opened(sqlite.Open(ctx, s.path(), options))
 }

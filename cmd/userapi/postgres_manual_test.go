@@ -30,7 +30,7 @@ func TestPostgresUsesTheIndexOfTheManual(t *testing.T) {
 		`UPDATE users SET phone_folded = 'needle' WHERE id = 9`,
 		`ANALYZE users`,
 	}, statements...)...)
-	s, err := postgres.Open(t.Context(), address)
+	s, err := postgres.Open(t.Context(), address, postgres.Options{})
 	require.NoError(t, err)
 	filter := directory.UserFilter{Text: "needle", Roles: directory.Roles()}
 	users, total, err := s.Users(t.Context(), filter, directory.Page{Number: 1, Size: 10})

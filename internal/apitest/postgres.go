@@ -15,7 +15,7 @@ import (
 func openPostgres(t testing.TB) (opened, *Database) {
 	t.Helper()
 	address := storetest.NewPostgres(t)
-	store, err := postgres.Open(t.Context(), address)
+	store, err := postgres.Open(t.Context(), address, postgres.Options{})
 	require.NoError(t, err)
 	db, err := sql.Open("pgx", address)
 	require.NoError(t, err)

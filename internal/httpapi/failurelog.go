@@ -61,7 +61,11 @@ func (l *causeLog) admit(cause string, now time.Time) (leftOut int, admitted boo
 func (s *Server) logFailure(x *exchange, failure *requestError) {
 	attributes := []slog.Attr{slog.String("request_id", x.requestID), slog.Any("error", failure.Err)}
 	if failure.Code == api.ProblemCodeUnavailable {
-		leftOut, admitted := s.unavailable.admit(fmt.Sprint(failure.Err), time.Now())
+		cause := readyDetail(failure.Err)
+		if cause == "" {
+			cause = fmt.Sprint(failure.Err)
+		}
+		leftOut, admitted := s.unavailable.admit(cause, time.Now())
 		if !admitted {
 			return
 		}

@@ -38,16 +38,22 @@ func (s *Server) registerProbes(r headRouter) error {
 	})
 	r.GET("/readyz", func(c echo.Context) error {
 		if err := s.Ready(c.Request().Context()); err != nil {
-			failure := &requestError{Code: api.ProblemCodeUnavailable, Err: err}
-			if named, ok := errors.AsType[interface {
-				error
-				ReadyDetail() string
-			}](err); ok {
-				failure.Detail = named.ReadyDetail()
-			}
-			return failure
+			return &requestError{Code: api.ProblemCodeUnavailable, Detail: readyDetail(err), Err: err}
 		}
 		return c.String(http.StatusOK, "ready\n")
 	})
 	return nil
+}
+
+// readyDetail returns the sentence for everybody that an error of the database has, or "". It stays the same
+// while the cause lasts.
+func readyDetail(err error) string {
+	named, ok := errors.AsType[interface {
+		error
+		ReadyDetail() string
+	}](err)
+	if !ok {
+		return ""
+	}
+	return named.ReadyDetail()
 }

@@ -117,5 +117,13 @@ func hostPort(config *pgx.ConnConfig) string {
 	return net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
 }
 
-// oneLine replaces the ends of lines.
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+// oneLine returns a text without the ends of lines, and without lines that the driver repeats.
+func oneLine(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		if part := strings.TrimSpace(line); !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, " ")
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"time"
 
 	"userapi/internal/directory"
 )
@@ -15,6 +16,7 @@ const maxQuestions = 256
 // asker answers questions of many goroutines with one statement at a time. A question is answered by a
 // statement that begins after the question was asked, so the answer is never stale.
 type asker[Key comparable, Value any] struct {
+	timeout time.Duration // of a statement, with its repetitions
 	load    func(ctx context.Context, keys []Key) (map[Key]Value, error)
 	queue   chan *question[Key, Value]
 	stopped chan struct{}
@@ -31,8 +33,8 @@ type question[Key comparable, Value any] struct {
 	done  chan struct{}
 }
 
-func newAsker[Key comparable, Value any](load func(context.Context, []Key) (map[Key]Value, error)) *asker[Key, Value] {
-	a := &asker[Key, Value]{load: load, queue: make(chan *question[Key, Value], maxQuestions), stopped: make(chan struct{})}
+func newAsker[Key comparable, Value any](timeout time.Duration, load func(context.Context, []Key) (map[Key]Value, error)) *asker[Key, Value] {
+	a := &asker[Key, Value]{timeout: timeout, load: load, queue: make(chan *question[Key, Value], maxQuestions), stopped: make(chan struct{})}
 	go a.loop()
 	return a
 }
@@ -107,7 +109,7 @@ func takeMore[T any](queue <-chan T, taken []T, most int) []T {
 }
 
 func (a *asker[Key, Value]) answer(questions []*question[Key, Value]) {
-	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), a.timeout)
 	defer cancel()
 	var keys []Key
 	asked := map[Key]bool{}
@@ -117,7 +119,7 @@ func (a *asker[Key, Value]) answer(questions []*question[Key, Value]) {
 			keys = append(keys, q.key)
 		}
 	}
-	values, err := retryRead(ctx, func(ctx context.Context) (map[Key]Value, error) { return a.load(ctx, keys) })
+	values, err := a.load(ctx, keys)
 	for _, q := range questions {
 		q.value, q.found = values[q.key]
 		q.err = translate(err)

@@ -17,7 +17,7 @@ import (
 // BenchmarkChange measures updates of a phone by one client and by 64. Compare it with
 // 'pgbench -M prepared' on the same server, and turn fsync on before: .ci/postgres turns it off.
 func BenchmarkChange(b *testing.B) {
-	s, err := postgres.Open(b.Context(), storetest.NewPostgres(b))
+	s, err := postgres.Open(b.Context(), storetest.NewPostgres(b), postgres.Options{})
 	require.NoError(b, err)
 	defer func() { require.NoError(b, s.Close()) }()
 	const users = 1000

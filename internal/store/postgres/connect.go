@@ -2,18 +2,16 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
+	"log/slog"
 	"maps"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
-	"gorm.io/driver/postgres"
-	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
 
 	"userapi/internal/directory"
 )
@@ -22,23 +20,37 @@ const (
 	maxConnections = 12 // of a node: one for the lane, maxAlone for units alone, maxLists for GORM, the rest for other reads
 	maxAlone       = 4
 	maxLists       = 4
-	connectTimeout = 2 * time.Second
-	// batchTimeout ends a transaction, whatever the requests in it.
-	batchTimeout = 3 * time.Second
+	// connectTimeout is how long a connection may take unless the setting says it. With several hosts, one that
+	// hangs must leave time for the others.
+	connectTimeout     = 2 * time.Second
+	connectTimeoutEach = time.Second
+	// minUnitTimeout is the least [Store.unitTimeout].
+	minUnitTimeout = 3 * time.Second
+	// replaceInterval is how long connections are kept before they are replaced.
+	replaceInterval = 2 * time.Second
+	// closeTimeout is how long [Store.Close] waits for connections to a server that hangs.
+	closeTimeout = 2 * time.Second
 )
 
 // Store is a directory.Store in a PostgreSQL database.
 type Store struct {
-	config   *pgx.ConnConfig // for connections that are not the pool's
-	pool     *pgxpool.Pool
-	sql      *sql.DB // on the pool, for GORM
-	gorm     *gorm.DB
-	recipe   recipe
-	lane     *lane
-	tokens   *asker[directory.TokenHash, directory.Principal]
-	users    *asker[directory.UserID, directory.User]
-	scanSlot chan struct{} // holds a value while a search runs
-	presence *presence
+	config *pgxpool.Config
+	hosts  *hosts
+	recipe recipe
+	lane   *lane
+	tokens *asker[directory.TokenHash, directory.Principal]
+	users  *asker[directory.UserID, directory.User]
+	// unitTimeout ends a transaction, whatever the requests in it. It is longer than it takes to try all hosts.
+	unitTimeout time.Duration
+	current     atomic.Pointer[connections]
+	presence    *presence
+
+	replaceMu sync.Mutex
+	closed    bool           // replace does nothing
+	replaced  time.Time      // when current was made
+	closing   sync.WaitGroup // connections that were replaced
+
+	unanswered atomic.Int64 // commits that had no answer
 }
 
 var _ directory.Store = (*Store)(nil)
@@ -49,6 +61,12 @@ var parameters = map[string]string{
 	"default_transaction_isolation":       "read committed", // the locks rely on it, and the server may have another default
 	"lock_timeout":                        "2s",
 	"idle_in_transaction_session_timeout": "10s",
+}
+
+// Options are what [Open] needs to know in addition to the address.
+type Options struct {
+	// Logger gets what an operator has to know, such as slow statements. nil discards it.
+	Logger *slog.Logger
 }
 
 // parse reads the address of a database, as libpq does. Its errors do not contain the password.
@@ -62,9 +80,24 @@ func parse(address string) (*pgxpool.Config, error) {
 	}
 	config.MaxConns = maxConnections
 	config.MaxConnLifetime, config.MaxConnLifetimeJitter = time.Hour, 10*time.Minute
-	config.ConnConfig.ConnectTimeout = connectTimeout
+	several := len(hostsOf(&config.ConnConfig.Config)) > 1
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectTimeout
+		if several {
+			config.ConnConfig.ConnectTimeout = connectTimeoutEach
+		}
+	}
+	if several && config.ConnConfig.ValidateConnect == nil {
+		config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	maps.Copy(config.ConnConfig.RuntimeParams, parameters)
 	return config, nil
+}
+
+// unitTimeoutOf returns [Store.unitTimeout].
+func unitTimeoutOf(config *pgxpool.Config) time.Duration {
+	all := len(hostsOf(&config.ConnConfig.Config))
+	return max(minUnitTimeout, time.Duration(all)*config.ConnConfig.ConnectTimeout+time.Second)
 }
 
 // CheckAddress fails if the address cannot be one of a database. It does not connect.
@@ -74,7 +107,7 @@ func CheckAddress(address string) error {
 }
 
 // Open opens a database. It fails unless [Migrate] has brought the schema up to date.
-func Open(ctx context.Context, address string) (*Store, error) {
+func Open(ctx context.Context, address string, options Options) (*Store, error) {
 	config, err := parse(address)
 	if err != nil {
 		return nil, err
@@ -82,29 +115,27 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	if err := checkDatabase(ctx, config.ConnConfig); err != nil {
 		return nil, err
 	}
-	s := &Store{config: config.ConnConfig.Copy(), recipe: exact, scanSlot: make(chan struct{}, 1)}
-	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
-		return nil, err
+	logger := options.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
 	}
-	s.sql = stdlib.OpenDBFromPool(s.pool)
-	s.sql.SetMaxOpenConns(maxLists) // so that lists do not keep the lane waiting for a connection
-	s.gorm, err = gorm.Open(postgres.New(postgres.Config{Conn: s.sql}), &gorm.Config{
-		// Errors are returned, and a log of statements would contain values.
-		Logger:                 logger.Discard,
-		SkipDefaultTransaction: true,
-		QueryFields:            true, // name the columns instead of *
-		DisableAutomaticPing:   true,
-	})
+	s := &Store{config: config, recipe: exact, hosts: &hosts{logger: logger}, unitTimeout: unitTimeoutOf(config)}
+	config.ConnConfig.Tracer = &slowLog{logger}
+	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		s.hosts.prefer(&c.Config)
+		return nil
+	}
+	first, err := newConnections(config)
 	if err != nil {
-		s.pool.Close()
 		return nil, err
 	}
-	if s.presence, err = newPresence(ctx, s.connect); err != nil {
-		s.pool.Close()
+	s.current.Store(first)
+	if s.presence, err = newPresence(ctx, s.unitTimeout, s.connect); err != nil {
+		first.close()
 		return nil, err
 	}
-	s.tokens = newAsker(s.loadPrincipals)
-	s.users = newAsker(s.loadUsers)
+	s.tokens = newAsker(s.unitTimeout, s.loadPrincipals)
+	s.users = newAsker(s.unitTimeout, s.loadUsers)
 	s.lane = newLane(s)
 	return s, nil
 }
@@ -114,46 +145,46 @@ func (s *Store) Close() error {
 	s.lane.close()
 	s.tokens.close()
 	s.users.close()
-	err := s.sql.Close()
-	s.pool.Close()
 	s.presence.close()
-	return err
+	s.replaceMu.Lock()
+	s.closed = true
+	s.replaceMu.Unlock()
+	s.closing.Go(s.current.Load().close)
+	closed := make(chan struct{})
+	go func() { s.closing.Wait(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout): // the server hangs, and no connection is in use
+	}
+	return nil
 }
 
 // connect opens a connection that is not the pool's.
 func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
-	return pgx.ConnectConfig(ctx, s.config.Copy())
+	config := s.config.ConnConfig.Copy()
+	s.hosts.prefer(&config.Config)
+	return pgx.ConnectConfig(ctx, config)
 }
 
 // Ready returns nil if the database answers, has the tables and can be written. It uses a connection of
 // its own, because a busy pool is not a fault.
 func (s *Store) Ready(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.unitTimeout)
 	defer cancel()
 	connection, err := s.connect(ctx)
 	if err != nil {
-		return &directory.Error{Code: directory.CodeUnavailable, Err: err}
+		return unavailable(err)
 	}
 	defer func() { err = errors.Join(err, connection.Close(context.WithoutCancel(ctx))) }()
-	var standby bool
-	if err := connection.QueryRow(ctx, `SELECT pg_is_in_recovery() OR EXISTS (SELECT FROM users WHERE false)`).Scan(&standby); err != nil {
+	var readOnly bool // also on a standby
+	if err := connection.QueryRow(ctx, `SELECT current_setting('transaction_read_only')::bool OR EXISTS (SELECT FROM users WHERE false)`).Scan(&readOnly); err != nil {
+		if isUnreachable(err) {
+			err = &unreachable{err}
+		}
 		return &directory.Error{Code: directory.CodeUnavailable, Err: err}
 	}
-	if standby {
-		return &directory.Error{Code: directory.CodeUnavailable, Err: errors.New("the server is a standby, which cannot be written")}
+	if readOnly {
+		return &directory.Error{Code: directory.CodeUnavailable, Err: errors.New("the server cannot be written: it is a standby, or read-only")}
 	}
 	return nil
-}
-
-// retryRead calls read again if the server was not there, until ctx ends.
-func retryRead[T any](ctx context.Context, read func(ctx context.Context) (T, error)) (result T, err error) {
-	for tries := range maxTries {
-		if result, err = read(ctx); err == nil || !isUnreachable(err) || ctx.Err() != nil {
-			return result, err
-		}
-		if pause(ctx, tries) != nil {
-			break
-		}
-	}
-	return result, fmt.Errorf("read: %w", err)
 }

@@ -126,9 +126,9 @@ func TestCopyNeedsAllStoresClosed(t *testing.T) {
 		_, err := postgres.Copy(t.Context(), address, source{users: 1}, func(string, int64, int64) {})
 		return err
 	}
-	first, err := postgres.Open(t.Context(), address)
+	first, err := postgres.Open(t.Context(), address, postgres.Options{})
 	require.NoError(t, err)
-	second, err := postgres.Open(t.Context(), address)
+	second, err := postgres.Open(t.Context(), address, postgres.Options{})
 	require.NoError(t, err)
 	require.ErrorContains(t, try(), "has the new database open")
 	before := openSessions(t, c)

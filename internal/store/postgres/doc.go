@@ -36,6 +36,18 @@
 // again alone, and after it has the target's lock, it looks for its event. The unit itself notes
 // whether COMMIT was sent. Never ask pgconn.SafeToRetry: pgx v5.9 to v5.12 answer true after a commit.
 //
+// The transaction that looks writes something, so that its own commit waits for a synchronous standby, and
+// so for the commit that it has found. If nobody can tell until the request ends, the answer is not
+// [directory.CodeUnavailable], because that says that nothing was changed.
+//
+// # Failover
+//
+// The setting may name several hosts. A connection leads to the first one that can be written, and the last
+// good one is tried first. What fails because the server was not there is repeated a few times, and then
+// fails with [directory.CodeUnavailable]. A server that hangs answers nothing and closes nothing: what reaches
+// its own deadline, [Store.unitTimeout], replaces all connections, see [connections]. A server that turns out
+// to be read-only makes the pool begin new connections.
+//
 // # Reads
 //
 // The statements that every request needs are coalesced: while one is on its way, the questions that

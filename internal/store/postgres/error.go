@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -68,18 +69,59 @@ func translate(err error) error {
 	if _, known := errors.AsType[*directory.Error](err); known || err == nil {
 		return err
 	}
-	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, sql.ErrNoRows) || errors.Is(err, gorm.ErrRecordNotFound) {
+	if isMissing(err) {
 		return &directory.Error{Code: directory.CodeNotFound}
 	}
 	failure, answered := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case answered && failure.Code == uniqueViolation:
 		return store.Taken(failure.ConstraintName, err)
-	case answered && (failure.Code == lockNotAvailable || failure.Code == queryCanceled), isUnreachable(err):
-		return &directory.Error{Code: directory.CodeUnavailable, Err: err}
+	case answered && slices.Contains(mayPass, failure.Code), isUnreachable(err):
+		return unavailable(err)
 	}
 	return err
 }
+
+// translateRead is translate for what ends with ctx: if the client has left, that is the error.
+func translateRead(ctx context.Context, err error) error {
+	if ended := ctx.Err(); err != nil && ended != nil {
+		return ended // the driver says it in other words
+	}
+	return translate(err)
+}
+
+// mayPass are errors of a server that is there.
+var mayPass = []string{lockNotAvailable, queryCanceled, serializationFailure, deadlockDetected}
+
+// unavailable returns the error of a request that may succeed later.
+func unavailable(err error) error {
+	if failure, answered := errors.AsType[*pgconn.PgError](err); !answered || !slices.Contains(mayPass, failure.Code) {
+		err = &unreachable{err}
+	}
+	return &directory.Error{Code: directory.CodeUnavailable, Err: err}
+}
+
+// isMissing reports whether err says that a row is missing.
+func isMissing(err error) bool {
+	return errors.Is(err, pgx.ErrNoRows) || errors.Is(err, sql.ErrNoRows) || errors.Is(err, gorm.ErrRecordNotFound)
+}
+
+// isAnswer reports whether the server was there and err is its answer.
+func isAnswer(err error) bool {
+	_, failed := errors.AsType[*pgconn.PgError](err)
+	return failed || isMissing(err)
+}
+
+// unreachable is the error of a server that was not there to answer, or cannot be written. It does not wrap its
+// cause, because an error of the network would look as if the client had left.
+type unreachable struct{ cause error }
+
+func (e *unreachable) Error() string {
+	return "the database cannot be reached: " + oneLine(e.cause.Error())
+}
+
+// ReadyDetail returns a sentence that /readyz shows, and by which the log knows the same cause again.
+func (e *unreachable) ReadyDetail() string { return "The database cannot be reached." }
 
 // isUnreachable reports whether the server was not there to answer.
 func isUnreachable(err error) bool {
@@ -92,15 +134,18 @@ func isUnreachable(err error) bool {
 	return isBroken(err)
 }
 
-// maxTries is how often a transaction is tried.
-const maxTries = 5
+const (
+	maxTries = 5  // how often a transaction is tried
+	maxLooks = 60 // the same after a commit that had no answer
+)
 
 // pause waits before the next try, the longer the more there were. It fails if ctx ends before.
 func pause(ctx context.Context, tries int) error {
-	wait := time.NewTimer(min(10*time.Millisecond<<tries, 200*time.Millisecond)/2 + rand.N(10*time.Millisecond<<tries/2)) //nolint:gosec // jitter is no secret
-	defer wait.Stop()
+	wait := min(10*time.Millisecond<<min(tries, 5), 200*time.Millisecond)
+	timer := time.NewTimer(wait/2 + rand.N(wait/2)) //nolint:gosec // jitter is no secret
+	defer timer.Stop()
 	select {
-	case <-wait.C:
+	case <-timer.C:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -47,9 +47,12 @@ var wrongRecipes = map[string]func(*recipe){
 
 // OpenWithWrong is [Open] with a wrong recipe.
 func OpenWithWrong(ctx context.Context, address, recipe string) (*Store, error) {
-	s, err := Open(ctx, address)
+	s, err := Open(ctx, address, Options{})
 	if err == nil {
 		wrongRecipes[recipe](&s.recipe)
 	}
 	return s, err
 }
+
+// Unanswered returns how many commits had no answer.
+func (s *Store) Unanswered() int64 { return s.unanswered.Load() }

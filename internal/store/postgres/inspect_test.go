@@ -39,11 +39,11 @@ func TestOpenChecksTheRightsOnEveryTable(t *testing.T) {
 	limited := strings.Replace(address, "postgres@", user+"@", 1)
 	for _, table := range tables {
 		exec("GRANT ALL ON ALL TABLES IN SCHEMA public TO " + user)
-		s, err := postgres.Open(t.Context(), limited)
+		s, err := postgres.Open(t.Context(), limited, postgres.Options{})
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
 		exec(fmt.Sprintf("REVOKE ALL ON %s FROM %s", table, user))
-		_, err = postgres.Open(t.Context(), limited)
+		_, err = postgres.Open(t.Context(), limited, postgres.Options{})
 		require.ErrorContains(t, err, "this user may not use the table "+table)
 	}
 }

@@ -164,7 +164,7 @@ func (u *unit) finish(err error) {
 
 // commit runs a batch, and finishes its units or runs them alone.
 func (l *lane) commit(batch []*unit) {
-	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), l.store.unitTimeout)
 	defer cancel()
 	sent, err := l.store.runTransaction(ctx, batch, false)
 	for _, u := range batch {
@@ -199,26 +199,30 @@ func (l *lane) runAlone(u *unit) {
 	})
 }
 
-// unresolved is the error of a unit whose commit had no answer.
+// unresolved is the error of a unit whose commit had no answer. It is not [directory.CodeUnavailable], which
+// says that nothing was changed, and it hides the cause from translate.
 func unresolved(cause error) error {
-	return &directory.Error{Code: directory.CodeUnavailable, Err: fmt.Errorf("nobody knows whether the change is kept: %w", cause)}
+	return fmt.Errorf("nobody knows whether the change is kept, because its commit had no answer: %s", oneLine(cause.Error()))
 }
 
-// tryAlone runs a unit until its outcome is known, or its context ends, or maxTries.
+// tryAlone runs a unit until its outcome is known, or its context ends, or maxTries. After a commit that had no
+// answer, it tries longer, because the client could not tell what has happened.
 func (s *Store) tryAlone(u *unit) (err error) {
-	for tries := range maxTries {
+	for tries := 0; tries < maxTries || u.maybe != 0 && tries < maxLooks; tries++ {
 		if err = s.tryOnce(u); err == nil {
 			return nil
 		}
 		if u.refused != nil {
 			return u.refused
 		}
-		again, failed := err.(*failedTransaction) //nolint:errorlint // tryOnce does not wrap it
-		if !failed || classify(again.err, again.sent) == undone {
-			return err
-		}
-		if classify(again.err, again.sent) == unknown {
-			u.maybe = u.user.ID
+		if u.maybe == 0 { // else nobody knows yet, whatever kept lookFor from telling
+			again, failed := err.(*failedTransaction) //nolint:errorlint // tryOnce does not wrap it
+			if !failed || classify(again.err, again.sent) == undone {
+				return err
+			}
+			if classify(again.err, again.sent) == unknown {
+				u.maybe = u.user.ID
+			}
 		}
 		if pause(u.ctx, tries) != nil {
 			break
@@ -227,7 +231,7 @@ func (s *Store) tryAlone(u *unit) (err error) {
 	if u.maybe != 0 {
 		return unresolved(err)
 	}
-	return &directory.Error{Code: directory.CodeUnavailable, Err: err}
+	return unavailable(err)
 }
 
 // failedTransaction is an error of the database, not of the unit.
@@ -241,7 +245,7 @@ func (f *failedTransaction) Error() string { return f.err.Error() }
 func (f *failedTransaction) Unwrap() error { return f.err }
 
 func (s *Store) tryOnce(u *unit) error {
-	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.unitTimeout)
 	defer cancel()
 	if u.maybe != 0 {
 		found, err := s.lookFor(ctx, u)

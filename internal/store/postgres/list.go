@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
 	"strings"
 
@@ -13,13 +12,19 @@ import (
 	"userapi/internal/store"
 )
 
-// atOneMoment calls read in a transaction whose statements all see the same moment.
-func (s *Store) atOneMoment(ctx context.Context, read func(tx *gorm.DB) error) error {
-	err := s.gorm.WithContext(ctx).Transaction(read, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
-	if ended := ctx.Err(); err != nil && ended != nil {
-		return ended // the driver says it in other words
-	}
-	return translate(err)
+// read calls fn with GORM, and again if the server was not there.
+func (s *Store) read(ctx context.Context, fn func(db *gorm.DB) error) error {
+	_, err := retry(ctx, s, func(ctx context.Context, c *connections) (struct{}, error) {
+		return struct{}{}, fn(c.gorm.WithContext(ctx))
+	})
+	return translateRead(ctx, err)
+}
+
+// atOneMoment calls fn in a transaction whose statements all see the same moment.
+func (s *Store) atOneMoment(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	return s.read(ctx, func(db *gorm.DB) error {
+		return db.Transaction(fn, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	})
 }
 
 // findPage returns one page of the rows that the query selects, ordered by number, and their total.
@@ -35,9 +40,10 @@ func findPage[Row any](query *gorm.DB, page directory.Page) (rows []Row, total i
 // Users implements [directory.Store].
 func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) (users []directory.User, total int64, err error) {
 	if filter.Text != "" {
+		slot := s.current.Load().scanSlot
 		select {
-		case s.scanSlot <- struct{}{}:
-			defer func() { <-s.scanSlot }()
+		case slot <- struct{}{}:
+			defer func() { <-slot }()
 		case <-ctx.Done():
 			return nil, 0, ctx.Err()
 		}
@@ -68,9 +74,11 @@ var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 // UsersAfter implements [directory.Store].
 func (s *Store) UsersAfter(ctx context.Context, filter directory.UserFilter, id directory.UserID, limit int) ([]directory.User, error) {
 	var rows []store.User
-	query := selectUsers(s.gorm.WithContext(ctx), filter)
-	if err := query.Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error; err != nil {
-		return nil, translate(err)
+	err := s.read(ctx, func(db *gorm.DB) error {
+		return selectUsers(db, filter).Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error
+	})
+	if err != nil {
+		return nil, err
 	}
 	return toUsers(rows)
 }
@@ -121,20 +129,21 @@ func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page d
 
 // EventsAfter implements [directory.Store].
 func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int64, limit int) ([]directory.Event, error) {
-	db := s.gorm.WithContext(ctx)
-	query := db.Where("id > ?", id)
-	if target == 0 {
-		settled, err := settledEvents(ctx, db)
-		if err != nil {
-			return nil, translate(err)
-		}
-		query = query.Where("id <= ?", settled)
-	} else {
-		query = query.Where("target_id = ?", target) // a lower number cannot follow, because its lock was held
-	}
 	var rows []store.Event
-	err := query.Order("id").Limit(limit).Find(&rows).Error
-	return toEvents(rows), translate(err)
+	err := s.read(ctx, func(db *gorm.DB) error {
+		query := db.Where("id > ?", id)
+		if target == 0 {
+			settled, err := settledEvents(ctx, db)
+			if err != nil {
+				return err
+			}
+			query = query.Where("id <= ?", settled)
+		} else {
+			query = query.Where("target_id = ?", target) // a lower number cannot follow, because its lock was held
+		}
+		return query.Order("id").Limit(limit).Find(&rows).Error
+	})
+	return toEvents(rows), err
 }
 
 // settledEvents returns the highest number of an event, after all events with lower numbers are committed or
@@ -174,19 +183,22 @@ func toEvents(rows []store.Event) []directory.Event {
 // Token implements [directory.Store].
 func (s *Store) Token(ctx context.Context, id int64) (directory.Token, error) {
 	var row store.Token
-	err := s.gorm.WithContext(ctx).Omit("hash").Take(&row, "id = ?", id).Error
-	return row.Token(), translate(err)
+	err := s.read(ctx, func(db *gorm.DB) error { return db.Omit("hash").Take(&row, "id = ?", id).Error })
+	return row.Token(), err
 }
 
 // Tokens implements [directory.Store].
 func (s *Store) Tokens(ctx context.Context, user directory.UserID) ([]directory.Token, error) {
-	query := s.gorm.WithContext(ctx).Omit("hash").Order("id")
-	if user != 0 {
-		query = query.Where("user_id = ?", user)
-	}
 	var rows []store.Token
-	if err := query.Find(&rows).Error; err != nil {
-		return nil, translate(err)
+	err := s.read(ctx, func(db *gorm.DB) error {
+		query := db.Omit("hash").Order("id")
+		if user != 0 {
+			query = query.Where("user_id = ?", user)
+		}
+		return query.Find(&rows).Error
+	})
+	if err != nil {
+		return nil, err
 	}
 	tokens := make([]directory.Token, len(rows))
 	for i, row := range rows {
@@ -201,6 +213,3 @@ func exists(query *gorm.DB) (bool, error) {
 	err := query.Limit(1).Pluck("id", &ids).Error
 	return len(ids) > 0, err
 }
-
-// isMissing reports whether err says that a row is missing.
-func isMissing(err error) bool { return errors.Is(err, gorm.ErrRecordNotFound) }

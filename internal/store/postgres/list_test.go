@@ -13,8 +13,8 @@ import (
 	"userapi/internal/store/storetest"
 )
 
-// writer is a transaction of another node, which is open.
-type writer struct {
+// otherNode is a transaction of another node, which is open.
+type otherNode struct {
 	t *testing.T
 	c *pgx.Conn
 }
@@ -27,21 +27,21 @@ func connect(t *testing.T, address string) *pgx.Conn {
 	return c
 }
 
-func openWriter(t *testing.T, address string) writer {
+func openNode(t *testing.T, address string) otherNode {
 	t.Helper()
-	w := writer{t, connect(t, address)}
+	w := otherNode{t, connect(t, address)}
 	w.exec(`BEGIN`)
 	return w
 }
 
-func (w writer) exec(statement string) {
+func (w otherNode) exec(statement string) {
 	w.t.Helper()
 	_, err := w.c.Exec(w.t.Context(), statement)
 	require.NoError(w.t, err)
 }
 
 // insertEvent stores an event whose operation is name.
-func (w writer) insertEvent(name string) {
+func (w otherNode) insertEvent(name string) {
 	w.t.Helper()
 	w.exec(`INSERT INTO events (at, token_name, target_id, enterprise_id, operation, fields, request_id) VALUES (0, '', 1, 'e', '` + name + `', '', '')`)
 }
@@ -64,10 +64,10 @@ func readAll(ctx context.Context, s directory.Store) (names []string, err error)
 func TestReadersSkipNoEvent(t *testing.T) {
 	for first := range 2 {
 		address := storetest.NewPostgres(t)
-		s, err := postgres.Open(t.Context(), address)
+		s, err := postgres.Open(t.Context(), address, postgres.Options{})
 		require.NoError(t, err)
-		slow, fast := openWriter(t, address), openWriter(t, address)
-		[]writer{slow, fast}[first].exec(`SELECT pg_current_xact_id()`)
+		slow, fast := openNode(t, address), openNode(t, address)
+		[]otherNode{slow, fast}[first].exec(`SELECT pg_current_xact_id()`)
 		slow.insertEvent("slow")
 		fast.insertEvent("fast")
 		fast.exec(`COMMIT`)
@@ -99,10 +99,10 @@ func TestReadersSkipNoEvent(t *testing.T) {
 // open for long. A reader whose context ends does not wait.
 func TestReadersSeeTheirOwnEvents(t *testing.T) {
 	address := storetest.NewPostgres(t)
-	s, err := postgres.Open(t.Context(), address)
+	s, err := postgres.Open(t.Context(), address, postgres.Options{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
-	other := openWriter(t, address)
+	other := openNode(t, address)
 	other.exec(`CREATE TABLE other (id int)`)
 	_, err = s.Change(t.Context(), directory.Operator(), 0, func(directory.Facts) (directory.Change, error) {
 		u := directory.User{Version: 1, NickName: "ada", EnterpriseID: "e", Role: directory.RoleUser, CreateTime: time.Unix(1, 0)}

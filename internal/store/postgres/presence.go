@@ -19,13 +19,14 @@ const (
 // until it is closed, and takes the lock again if the connection breaks. A copy needs the lock exclusively.
 type presence struct {
 	connect func(ctx context.Context) (*pgx.Conn, error)
+	timeout time.Duration // of a check of the connection
 	stop    context.CancelFunc
 	ended   chan struct{}
 }
 
 // newPresence takes the lock. It fails if a copy is running.
-func newPresence(ctx context.Context, connect func(ctx context.Context) (*pgx.Conn, error)) (*presence, error) {
-	p := &presence{connect: connect, ended: make(chan struct{})}
+func newPresence(ctx context.Context, timeout time.Duration, connect func(ctx context.Context) (*pgx.Conn, error)) (*presence, error) {
+	p := &presence{connect: connect, timeout: timeout, ended: make(chan struct{})}
 	c, err := p.take(ctx)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func (p *presence) take(ctx context.Context) (*pgx.Conn, error) {
 func (p *presence) keep(ctx context.Context, c *pgx.Conn) {
 	defer close(p.ended)
 	for {
-		watchConnection(ctx, c)
+		p.watch(ctx, c)
 		closeSession(c)
 		for c = nil; c == nil; c, _ = p.take(ctx) { // while the server is away, it fails and is tried again
 			select {
@@ -76,8 +77,8 @@ func (p *presence) keep(ctx context.Context, c *pgx.Conn) {
 	}
 }
 
-// watchConnection returns when the connection is broken or ctx has ended.
-func watchConnection(ctx context.Context, c *pgx.Conn) {
+// watch returns when the connection is broken or ctx has ended.
+func (p *presence) watch(ctx context.Context, c *pgx.Conn) {
 	for ctx.Err() == nil {
 		silent, cancel := context.WithTimeout(ctx, presenceCheck)
 		err := c.PgConn().WaitForNotification(silent) // nobody sends any: this notices at once if the connection is closed
@@ -85,7 +86,7 @@ func watchConnection(ctx context.Context, c *pgx.Conn) {
 		if ctx.Err() != nil || err != nil && !pgconn.Timeout(err) {
 			return
 		}
-		check, cancel := context.WithTimeout(ctx, batchTimeout)
+		check, cancel := context.WithTimeout(ctx, p.timeout)
 		err = c.Ping(check)
 		cancel()
 		if err != nil {

@@ -2,6 +2,9 @@ package postgres_test
 
 import (
 	"bytes"
+	"crypto/rand"
+	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -27,6 +30,19 @@ type proxy struct {
 	dropped  atomic.Int64
 	listener net.Listener
 	running  sync.WaitGroup
+
+	mutex   sync.Mutex
+	clients []net.Conn
+}
+
+// cut closes all connections of clients. The server does not notice before it writes.
+func (p *proxy) cut() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for _, client := range p.clients {
+		_ = client.Close()
+	}
+	p.clients = nil
 }
 
 // dropEach is how many commits there are for each whose answer is dropped.
@@ -46,6 +62,9 @@ func newProxy(t *testing.T, address string) (*proxy, string) {
 			if err != nil {
 				return
 			}
+			p.mutex.Lock()
+			p.clients = append(p.clients, client)
+			p.mutex.Unlock()
 			p.running.Go(func() { p.pass(client, server) })
 		}
 	})
@@ -70,7 +89,7 @@ func (p *proxy) pass(client net.Conn, config *pgconn.Config) {
 	defer func() { _, _ = client.Close(), server.Close() }()
 	p.running.Go(func() {
 		defer func() { _, _ = client.Close(), server.Close() }()
-		copyAll(server, client, func([]byte) bool { return true })
+		copyAll(server, client, func(sent []byte) bool { return !isCancel(sent) })
 	})
 	copyAll(client, server, func(answer []byte) bool {
 		if !p.armed.Load() || !bytes.Contains(answer, []byte("COMMIT\x00")) || p.commits.Add(1)%dropEach != 0 {
@@ -79,6 +98,12 @@ func (p *proxy) pass(client net.Conn, config *pgconn.Config) {
 		p.dropped.Add(1)
 		return false
 	})
+}
+
+// isCancel reports whether a client wants a statement to end that it has lost.
+func isCancel(sent []byte) bool {
+	const code = 80877102
+	return len(sent) == 16 && binary.BigEndian.Uint32(sent[4:]) == code
 }
 
 // copyAll copies until an error, or until pass returns false.
@@ -156,7 +181,7 @@ func loseAnswers(t *testing.T, p *proxy, s directory.Store) error {
 // If the answer to a commit is lost, the change is made once and answered once.
 func TestLostAnswersAreResolved(t *testing.T) {
 	p, address := newProxy(t, storetest.NewPostgres(t))
-	s, err := postgres.Open(t.Context(), address)
+	s, err := postgres.Open(t.Context(), address, postgres.Options{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	require.NoError(t, loseAnswers(t, p, s))
@@ -171,4 +196,68 @@ func TestRetriesWithoutLookingAreFound(t *testing.T) {
 	found := loseAnswers(t, p, s)
 	require.Error(t, found)
 	t.Log(found)
+}
+
+// If the connection breaks while the server still commits the creation of a user, the user is created once, even
+// if the commit takes longer than a lock may.
+func TestLateCommitIsFound(t *testing.T) {
+	direct := storetest.NewPostgres(t)
+	p, address := newProxy(t, direct)
+	s, err := postgres.Open(t.Context(), address, postgres.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	exec := execOn(t, direct)
+	// Commits of creations wait for this lock.
+	exec(`CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS 'BEGIN PERFORM pg_advisory_xact_lock(9, 9); RETURN NULL; END'`)
+	exec(`CREATE CONSTRAINT TRIGGER late AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late()`)
+	exec(`SELECT pg_advisory_lock(9, 9)`)
+	db, err := sql.Open("pgx", direct)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	waiting := func(waiters int) func() bool {
+		return func() bool {
+			var enough bool
+			require.NoError(t, db.QueryRowContext(t.Context(), `SELECT count(*) >= $1 FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event_type = 'Lock'`, waiters).Scan(&enough))
+			return enough
+		}
+	}
+	w := &writer{store: s, number: 1, totals: &totals{}}
+	var ended atomic.Bool
+	done := make(chan struct{})
+	go func() { w.write(t); ended.Store(true); close(done) }()
+	waitFor(t, waiting(1))
+	p.cut()
+	waitFor(t, func() bool { return ended.Load() || waiting(2)() })
+	// The one that looks gives up its wait, and begins another.
+	waitFor(t, func() bool { return ended.Load() || !waiting(2)() })
+	waitFor(t, func() bool { return ended.Load() || waiting(2)() })
+	exec(`SELECT pg_advisory_unlock(9, 9)`)
+	<-done
+	require.Len(t, w.acknowledged, 1)
+	_, total, err := s.Events(t.Context(), directory.EventFilter{}, directory.Page{Number: 1, Size: 1})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, total)
+}
+
+// If the answer to the commit of the first start is lost, the start knows that it was the first, so the server
+// keeps the file with the token.
+func TestLostAnswerToAStart(t *testing.T) {
+	p, address := newProxy(t, storetest.NewPostgres(t))
+	s, err := postgres.Open(t.Context(), address, postgres.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	service := &directory.Service{Store: s, Now: time.Now, Random: rand.Reader}
+	p.commits.Store(dropEach - 2) // the first transaction only asks whether the database is empty
+	p.armed.Store(true)
+	started, err := service.Start(t.Context(), "", func(string) error { return nil })
+	require.NoError(t, err)
+	require.EqualValues(t, 1, p.dropped.Load())
+	require.True(t, started.First)
+	tokens, err := s.Tokens(t.Context(), 0)
+	require.NoError(t, err)
+	require.Len(t, tokens, 1)
+	_, total, err := s.Events(t.Context(), directory.EventFilter{}, directory.Page{Number: 1, Size: 1})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, total, "of the user and of the token")
 }

@@ -67,33 +67,37 @@ func (s *Store) loadPrincipals(ctx context.Context, hashes []directory.TokenHash
 	for i := range hashes {
 		keys[i] = hashes[i][:]
 	}
-	rows, err := s.pool.Query(ctx, selectPrincipals+`tokens.hash = ANY($1)`, keys)
-	if err != nil {
-		return nil, err
-	}
-	found := map[directory.TokenHash]directory.Principal{}
-	err = eachPrincipal(rows, func(hash []byte, p directory.Principal) { found[directory.TokenHash(hash)] = p })
-	return found, err
+	return retry(ctx, s, func(ctx context.Context, c *connections) (map[directory.TokenHash]directory.Principal, error) {
+		rows, err := c.pool.Query(ctx, selectPrincipals+`tokens.hash = ANY($1)`, keys)
+		if err != nil {
+			return nil, err
+		}
+		found := map[directory.TokenHash]directory.Principal{}
+		err = eachPrincipal(rows, func(hash []byte, p directory.Principal) { found[directory.TokenHash(hash)] = p })
+		return found, err
+	})
 }
 
 func (s *Store) loadUsers(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE id = ANY($1)`, numbers(ids))
-	if err != nil {
-		return nil, err
-	}
-	found := map[directory.UserID]directory.User{}
-	var broken error
-	err = eachUser(rows, func(row store.User) {
-		user, err := row.User()
+	return retry(ctx, s, func(ctx context.Context, c *connections) (map[directory.UserID]directory.User, error) {
+		rows, err := c.pool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE id = ANY($1)`, numbers(ids))
 		if err != nil {
-			broken = err
+			return nil, err
 		}
-		found[user.ID] = user
+		found := map[directory.UserID]directory.User{}
+		var broken error
+		err = eachUser(rows, func(row store.User) {
+			user, err := row.User()
+			if err != nil {
+				broken = err
+			}
+			found[user.ID] = user
+		})
+		if err == nil {
+			err = broken
+		}
+		return found, err
 	})
-	if err == nil {
-		err = broken
-	}
-	return found, err
 }
 
 func numbers(ids []directory.UserID) []int32 {
@@ -128,12 +132,14 @@ func (s *Store) Account(ctx context.Context, name directory.LogInName) (director
 	if name.Email != "" {
 		condition, values = `lower(email COLLATE "C") = $1`, []any{directory.FoldEmail(name.Email)}
 	}
-	row, err := retryRead(ctx, func(ctx context.Context) (row store.User, err error) {
-		err = s.pool.QueryRow(ctx, `SELECT `+userColumns+` FROM users WHERE `+condition, values...).Scan(userFields(&row)...)
+	reading, cancel := context.WithTimeout(ctx, s.unitTimeout)
+	defer cancel()
+	row, err := retry(reading, s, func(ctx context.Context, c *connections) (row store.User, err error) {
+		err = c.pool.QueryRow(ctx, `SELECT `+userColumns+` FROM users WHERE `+condition, values...).Scan(userFields(&row)...)
 		return row, err
 	})
 	if err != nil {
-		return directory.Account{}, translate(err)
+		return directory.Account{}, translateRead(ctx, err)
 	}
 	user, err := row.User()
 	return directory.Account{User: user, PasswordHash: passwordHash(row)}, err

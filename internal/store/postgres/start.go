@@ -12,9 +12,18 @@ import (
 	"userapi/internal/store"
 )
 
-// Start implements [directory.Store]. Only one node at a time starts.
+// Start implements [directory.Store]. Only one node at a time starts. A start may be repeated after a commit
+// that had no answer.
 func (s *Store) Start(ctx context.Context, start directory.Start) (started directory.Started, err error) {
-	err = s.gorm.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
+	err = s.read(ctx, func(db *gorm.DB) (err error) {
+		started, err = startOnce(db, start)
+		return err
+	})
+	return started, err
+}
+
+func startOnce(db *gorm.DB, start directory.Start) (started directory.Started, err error) {
+	err = db.Transaction(func(tx *gorm.DB) (err error) {
 		if err := tx.Exec(`SELECT pg_advisory_xact_lock(?::int, 0)`, lockStart).Error; err != nil {
 			return err
 		}
@@ -22,13 +31,14 @@ func (s *Store) Start(ctx context.Context, start directory.Start) (started direc
 		if err := tx.Exec(`SELECT pg_advisory_xact_lock(?::int, ?::int)`, lockUser, start.Admin.ID).Error; err != nil {
 			return err
 		}
+		// So that the commit waits for a synchronous standby, even if an earlier try has written everything.
+		if err := tx.Exec(`SELECT pg_logical_emit_message(true, 'userapi', ?)`, "").Error; err != nil {
+			return err
+		}
 		started, err = applyStart(tx, start)
 		return err
 	})
-	if err != nil {
-		return directory.Started{}, translate(err)
-	}
-	return started, nil
+	return started, err
 }
 
 // applyStart is the unit of a start.
@@ -36,6 +46,13 @@ func applyStart(tx *gorm.DB, start directory.Start) (started directory.Started, 
 	users, err := exists(tx.Model(&store.User{}))
 	if err != nil {
 		return started, err
+	}
+	if users && start.Made != nil {
+		// Nobody else has drawn this token, so an earlier try was the first start.
+		started.First, err = exists(tx.Model(&store.Token{}).Where("hash = ?", start.Made.Hash[:]))
+		if err != nil || started.First {
+			return started, err
+		}
 	}
 	started.First = !users
 	if started.First {

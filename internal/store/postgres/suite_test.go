@@ -32,15 +32,20 @@ func newDatabase(t testing.TB, address string, open func(ctx context.Context, ad
 	}
 }
 
+// open opens a node.
+func open(ctx context.Context, address string) (*postgres.Store, error) {
+	return postgres.Open(ctx, address, postgres.Options{})
+}
+
 func TestSuite(t *testing.T) {
-	storetest.Run(t, func(t testing.TB) storetest.Database { return newDatabase(t, storetest.NewPostgres(t), postgres.Open) })
+	storetest.Run(t, func(t testing.TB) storetest.Database { return newDatabase(t, storetest.NewPostgres(t), open) })
 }
 
 // Neither the locale of a database nor its isolation level makes a difference.
 func TestSuiteOnAnotherServer(t *testing.T) {
 	storetest.Run(t, func(t testing.TB) storetest.Database {
 		address := storetest.NewTurkishPostgres(t)
-		other := newDatabase(t, address, postgres.Open)
+		other := newDatabase(t, address, open)
 		var name, lower string
 		require.NoError(t, other.SQL.QueryRowContext(t.Context(), `SELECT current_database(), lower('I')`).Scan(&name, &lower))
 		require.Equal(t, "ı", lower)

@@ -18,7 +18,14 @@ import (
 // alone, or user. Sent says whether COMMIT may have been sent. If it fails and COMMIT was not sent, no unit
 // has any effect.
 func (s *Store) runTransaction(ctx context.Context, units []*unit, alone bool) (sent bool, err error) {
-	c, err := s.pool.Acquire(ctx)
+	current := s.current.Load()
+	defer func() {
+		s.heed(ctx, current, err)
+		if err != nil && classify(err, sent) == unknown {
+			s.unanswered.Add(1)
+		}
+	}()
+	c, err := current.pool.Acquire(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -215,7 +222,9 @@ func needsAlone(c directory.Change) bool {
 // transaction that looks has written something, its commit waits for a synchronous standby, and so for the commit
 // that it has found.
 func (s *Store) lookFor(ctx context.Context, u *unit) (found bool, err error) {
-	c, err := s.pool.Acquire(ctx)
+	current := s.current.Load()
+	defer func() { s.heed(ctx, current, err) }()
+	c, err := current.pool.Acquire(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -235,7 +244,9 @@ func (s *Store) lookFor(ctx context.Context, u *unit) (found bool, err error) {
 
 // Facts implements [directory.Store].
 func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.UserID) (directory.Facts, error) {
-	read, err := retryRead(ctx, func(ctx context.Context) (facts, error) {
+	reading, cancel := context.WithTimeout(ctx, s.unitTimeout)
+	defer cancel()
+	read, err := retry(reading, s, func(ctx context.Context, current *connections) (facts, error) {
 		read := facts{map[int64]directory.Principal{}, map[directory.UserID]store.User{}}
 		batch := &pgx.Batch{}
 		batch.Queue("begin isolation level repeatable read read only") // so that both are of one moment
@@ -246,7 +257,7 @@ func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.U
 			return eachUser(rows, func(row store.User) { read.targets[directory.UserID(row.ID)] = row })
 		})
 		batch.Queue("commit")
-		c, err := s.pool.Acquire(ctx)
+		c, err := current.pool.Acquire(ctx)
 		if err != nil {
 			return read, err
 		}
@@ -254,10 +265,10 @@ func (s *Store) Facts(ctx context.Context, p directory.Principal, id directory.U
 		return read, c.SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
-		return directory.Facts{}, translate(err)
+		return directory.Facts{}, translateRead(ctx, err)
 	}
 	return read.factsOf(p, id, func(target directory.User) (bool, error) {
-		last, err := s.isLast(ctx, s.pool, target)
-		return last, translate(err)
+		last, err := retry(ctx, s, func(ctx context.Context, c *connections) (bool, error) { return s.isLast(ctx, c.pool, target) })
+		return last, translateRead(ctx, err)
 	})
 }

@@ -168,13 +168,15 @@ func writeAlone(ctx context.Context, c *pgxpool.Conn, u *unit) error {
 	return nil
 }
 
-// insertUser stores a user and returns it as stored, with the number that PostgreSQL has assigned.
+// insertUser stores a user and returns it as stored, with the number that PostgreSQL has assigned. It locks the
+// number, so that [Store.lookFor] waits for a commit that has not ended.
 func insertUser(ctx context.Context, c *pgxpool.Conn, u directory.User, hash string) (directory.User, error) {
 	row := store.NewUser(u, hash)
 	err := c.QueryRow(ctx, `INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, password_hash, email, phone, phone_folded, is_active,
-			origion, client_ip, create_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
+			origion, client_ip, create_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		RETURNING id, pg_advisory_xact_lock(1, id)::text`,
 		row.Version, row.NickName, row.NickNameFolded, row.EnterpriseID, row.Role, row.PasswordHash, row.Email, row.Phone, row.PhoneFolded,
-		row.IsActive, row.Origion, row.ClientIP, row.CreateTime).Scan(&row.ID)
+		row.IsActive, row.Origion, row.ClientIP, row.CreateTime).Scan(&row.ID, nil)
 	if err != nil {
 		return directory.User{}, err
 	}
