@@ -10,9 +10,14 @@ import (
 	"time"
 
 	"userapi/internal/directory"
+	"userapi/internal/fair"
 	"userapi/internal/password"
 	"userapi/internal/store/sqlite"
 )
+
+// searchSlots is how many searches run at the same time. An enterprise has one at a time, so
+// a second place keeps its searches from delaying those of another enterprise.
+const searchSlots = 2
 
 // newService returns the directory in db. The life of a log-in token and the limit of
 // failed log-ins per minute matter only to a server; other commands pass 0.
@@ -20,11 +25,13 @@ func newService(db directory.Store, tokenLife time.Duration, loginLimit int) *di
 	return &directory.Service{
 		Store: db,
 		// Hashing uses half of the cores, so that the other half serves all other requests.
-		Hasher:        password.NewGate(password.Params(), max(1, runtime.GOMAXPROCS(0)/2)),
-		Now:           time.Now,
-		Random:        rand.Reader,
-		TokenLife:     tokenLife,
-		LoginThrottle: directory.NewLoginThrottle(loginLimit, time.Now),
+		Hashing:    fair.NewGate(max(1, runtime.GOMAXPROCS(0)/2)),
+		Hasher:     password.NewHasher(password.Params()),
+		Searching:  fair.NewGate(searchSlots),
+		Now:        time.Now,
+		Random:     rand.Reader,
+		TokenLife:  tokenLife,
+		LogInLimit: loginLimit,
 	}
 }
 

@@ -23,7 +23,7 @@
 //   - The [Database] is reached behind the server's back, in the same way as by another
 //     process: to see what is stored, to change it while a request is running, or to make
 //     the server fail.
-//   - A fake takes the place of a part of the server. [HeldHasher] and [FullHasher] hold
+//   - A fake takes the place of a part of the server. [HeldHasher] and [WatchedGate] hold
 //     requests, [PanickingHasher] makes them fail, and [Clock] sets the time.
 //   - A [Wire] records what another program sends to the server.
 //

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/directory"
-	"userapi/internal/password"
+	"userapi/internal/fair"
 )
 
 // HeldHasher holds every request that hashes or verifies a password until Release.
@@ -25,7 +25,7 @@ type HeldHasher struct {
 func NewHeldHasher() *HeldHasher {
 	released := make(chan struct{})
 	return &HeldHasher{
-		Hasher: CheapGate(), waiting: make(chan struct{}, 8), abandoned: make(chan struct{}, 8),
+		Hasher: CheapHasher(), waiting: make(chan struct{}, 8), abandoned: make(chan struct{}, 8),
 		released: released, release: sync.OnceFunc(func() { close(released) }),
 	}
 }
@@ -91,26 +91,30 @@ func (PanickingHasher) Hash(_ context.Context, password string) (string, error) 
 // Verify implements directory.Hasher.
 func (PanickingHasher) Verify(_ context.Context, password, _ string) (bool, error) { panic(password) }
 
-// FullHasher never has a free slot: every request waits until it times out.
-type FullHasher struct {
-	gate    *password.Gate
+// WatchedGate counts the requests that have their place in line.
+type WatchedGate struct {
+	gate    *fair.Gate
 	entered atomic.Int64
 }
 
-// NewFullHasher returns a FullHasher that no request has entered.
-func NewFullHasher() *FullHasher { return &FullHasher{gate: password.NewGate(password.Params(), 0)} }
+// NewWatchedGate returns a gate with this many slots. With 0 slots, every request waits until it times out.
+func NewWatchedGate(slots int) *WatchedGate { return &WatchedGate{gate: fair.NewGate(slots)} }
 
-// Entered returns how many requests have waited so far.
-func (h *FullHasher) Entered() int { return int(h.entered.Load()) }
+// Entered returns how many requests have got their place in line so far, or have got in at once.
+func (g *WatchedGate) Entered() int { return int(g.entered.Load()) }
 
-// Hash implements directory.Hasher.
-func (h *FullHasher) Hash(ctx context.Context, password string) (string, error) {
-	h.entered.Add(1)
-	return h.gate.Hash(ctx, password)
+// Enter implements directory.Gate.
+func (g *WatchedGate) Enter(ctx context.Context, turn directory.Turn) (leave func(), err error) {
+	return g.gate.Enter(watchedContext{ctx, sync.OnceFunc(func() { g.entered.Add(1) })}, turn)
 }
 
-// Verify implements directory.Hasher.
-func (h *FullHasher) Verify(ctx context.Context, password, hash string) (bool, error) {
-	h.entered.Add(1)
-	return h.gate.Verify(ctx, password, hash)
+// watchedContext calls asked when somebody asks for its end. A gate does so when the request has its place in line.
+type watchedContext struct {
+	context.Context
+	asked func()
+}
+
+func (c watchedContext) Done() <-chan struct{} {
+	c.asked()
+	return c.Context.Done()
 }

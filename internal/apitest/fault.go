@@ -32,14 +32,14 @@ type dialect interface {
 }
 
 // openDatabase opens an empty database, in the server in TEST_DATABASE if it is set, and closes it when the
-// test ends.
-func openDatabase(t testing.TB) (opened, *Database) {
+// test ends. A clock that is not nil becomes the database's.
+func openDatabase(t testing.TB, clock *Clock) (opened, *Database) {
 	t.Helper()
 	open := openSQLite
 	if storetest.TestDatabase() != "" {
 		open = openPostgres
 	}
-	store, db := open(t)
+	store, db := open(t, clock)
 	t.Cleanup(func() {
 		require.NoError(t, db.sql.Close())
 		require.NoError(t, store.Close())

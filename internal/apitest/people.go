@@ -105,7 +105,7 @@ func (db *Database) InsertPeopleWhoLogIn(t testing.TB) {
 
 // passwordHash returns a hash of Password.
 var passwordHash = sync.OnceValues(func() (string, error) {
-	return CheapGate().Hash(context.Background(), Password)
+	return CheapHasher().Hash(context.Background(), Password)
 })
 
 // insertPeople gives everyone this hash of a password; nil is NULL.

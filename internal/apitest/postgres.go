@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"testing"
@@ -12,14 +13,35 @@ import (
 )
 
 // openPostgres opens a store on an empty database of the server in TEST_DATABASE, and the database a second time.
-func openPostgres(t testing.TB) (opened, *Database) {
+func openPostgres(t testing.TB, clock *Clock) (opened, *Database) {
 	t.Helper()
 	address := storetest.NewPostgres(t)
-	store, err := postgres.Open(t.Context(), address, postgres.Options{})
-	require.NoError(t, err)
 	db, err := sql.Open("pgx", address)
 	require.NoError(t, err)
+	if clock != nil {
+		setClock(t, db, clock)
+	}
+	store, err := postgres.Open(t.Context(), address, postgres.Options{})
+	require.NoError(t, err)
 	return store, &Database{sql: db, store: store, dialect: postgresDatabase{}}
+}
+
+// setClock makes clock_timestamp return the time of the clock, on connections that are opened later.
+func setClock(t testing.TB, db *sql.DB, clock *Clock) {
+	t.Helper()
+	exec := func(statement string, args ...any) {
+		_, err := db.ExecContext(context.WithoutCancel(t.Context()), statement, args...)
+		require.NoError(t, err)
+	}
+	for _, statement := range []string{
+		`CREATE TABLE clock (now timestamptz)`,
+		`CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT now FROM clock'`,
+		`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database()); END $$`,
+	} {
+		exec(statement)
+	}
+	exec(`INSERT INTO clock VALUES ($1)`, clock.Now())
+	clock.moved = func() { exec(`UPDATE clock SET now = $1`, clock.Now()) }
 }
 
 // postgresDatabase is the dialect of PostgreSQL.

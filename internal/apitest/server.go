@@ -16,6 +16,7 @@ import (
 
 	"userapi/gen/client"
 	"userapi/internal/directory"
+	"userapi/internal/fair"
 	"userapi/internal/httpapi"
 	"userapi/internal/password"
 	"userapi/internal/telemetry"
@@ -23,7 +24,9 @@ import (
 
 // Config is what a test can change about a server. Most tests want the zero Config.
 type Config struct {
-	Hasher         directory.Hasher                      // nil: CheapGate
+	Hashing        directory.Gate                        // nil: eight slots
+	Hasher         directory.Hasher                      // nil: CheapHasher
+	Searching      directory.Gate                        // nil: two slots
 	Store          func(directory.Store) directory.Store // replaces the store; nil: keeps it
 	TrustedProxies []string
 	Clock          *Clock        // nil: time.Now
@@ -53,10 +56,16 @@ type Server struct {
 func Start(t testing.TB, config Config) *Server {
 	t.Helper()
 	s := &Server{Log: &Log{}, started: time.Now().Truncate(time.Microsecond)} // the precision of stored times
-	db, behind := openDatabase(t)
+	db, behind := openDatabase(t, config.Clock)
 	s.DB = behind
+	if config.Hashing == nil {
+		config.Hashing = fair.NewGate(8)
+	}
 	if config.Hasher == nil {
-		config.Hasher = CheapGate()
+		config.Hasher = CheapHasher()
+	}
+	if config.Searching == nil {
+		config.Searching = fair.NewGate(2)
 	}
 	if config.RequestTimeout == 0 {
 		config.RequestTimeout = time.Hour
@@ -69,8 +78,8 @@ func Start(t testing.TB, config Config) *Server {
 		config.Store = func(s directory.Store) directory.Store { return s }
 	}
 	s.Service = &directory.Service{
-		Store: config.Store(db), Hasher: config.Hasher, Now: now, Random: rand.Reader,
-		TokenLife: TokenLife, LoginThrottle: directory.NewLoginThrottle(config.LogInLimit, now),
+		Store: config.Store(db), Hashing: config.Hashing, Hasher: config.Hasher, Searching: config.Searching,
+		Now: now, Random: rand.Reader, TokenLife: TokenLife, LogInLimit: config.LogInLimit,
 	}
 	_, err := s.Service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })
 	require.NoError(t, err)
@@ -114,9 +123,9 @@ func (s *Server) serve(t testing.TB, server *http.Server) {
 	})
 }
 
-// CheapGate returns a hasher like the real one, at the lowest cost of argon2id.
-func CheapGate() *password.Gate {
-	return password.NewGate(&argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16}, 8)
+// CheapHasher returns a hasher like the real one, at the lowest cost of argon2id.
+func CheapHasher() *password.Hasher {
+	return password.NewHasher(&argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16})
 }
 
 // Client returns the generated client, which sends this token.

@@ -17,12 +17,16 @@ import (
 
 // openSQLite opens a store on an empty file, and the file a second time. The second waits for the
 // locks of the store for an hour.
-func openSQLite(t testing.TB) (opened, *Database) {
+func openSQLite(t testing.TB, clock *Clock) (opened, *Database) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := sqlite.Migrate(t.Context(), path, sqlite.Options{})
 	require.NoError(t, err)
-	store, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+	options := sqlite.Options{}
+	if clock != nil {
+		options.Now = clock.Now
+	}
+	store, err := sqlite.Open(t.Context(), path, options)
 	require.NoError(t, err)
 	db, err := sql.Open("sqlite3", fmt.Sprintf("file:%s?_txlock=immediate&_foreign_keys=1&_synchronous=OFF&_busy_timeout=%d",
 		path, time.Hour.Milliseconds()))

@@ -29,7 +29,7 @@ func seed(ctx context.Context, program, path string, users int) (err error) {
 	if output, err := migrate.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", migrate, err, output)
 	}
-	hash, err := password.NewGate(password.Params(), 1).Hash(ctx, seedPassword)
+	hash, err := password.NewHasher(password.Params()).Hash(ctx, seedPassword)
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User,
 	if _, err := c.decide(facts); err != nil {
 		return User{}, err
 	}
-	hash, err := s.Hasher.Hash(ctx, n.Password)
+	hash, err := s.hash(ctx, p, n.Password)
 	if err != nil {
 		return User{}, err
 	}

@@ -22,8 +22,9 @@
 //   - A log-in name is an e-mail address or ENTERPRISE_ID/NICK_NAME, see [LogInName].
 //   - A fresh log-in is at most 15 minutes old. Changes that could take an account over need a
 //     token from a fresh log-in, or one that does not come from a log-in.
-//   - The log-in throttle counts failed log-ins, see [LoginThrottle]. It gives each log-in a
-//     reservation before the password is compared.
+//   - The failures of a [FailureKey] are log-ins that have failed in the last minute. Limits of
+//     them refuse log-ins before the password is compared.
+//   - A [Gate] lets a few requests in at the same time. The others wait for their [Turn].
 //
 // # How to add an operation
 //

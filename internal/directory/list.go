@@ -42,13 +42,20 @@ func listFilter(op Operation, actor User, enterprise string) (filter UserFilter,
 
 // Users returns one page of the users whom the principal can see and who have the text, in
 // the order of their numbers, and how many there are on all pages. A text of "" selects all.
-// Administrators and system administrators may call it.
+// Administrators and system administrators may call it. A search for a text looks at every user, so the
+// searches of one enterprise run one after the other, and its users take turns.
 func (s *Service) Users(ctx context.Context, p Principal, text string, page Page) ([]User, int64, error) {
 	filter, err := listFilter(OperationListUsers, p.User, "")
 	if err != nil {
 		return nil, 0, err
 	}
-	filter.Text = text
+	if filter.Text = text; text != "" {
+		leave, err := s.Searching.Enter(ctx, Turn{Keys: []string{p.User.EnterpriseID, p.User.ID.String()}, Alone: p.User.EnterpriseID})
+		if err != nil {
+			return nil, 0, err
+		}
+		defer leave()
+	}
 	return s.Store.Users(ctx, filter, page)
 }
 

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"crypto/sha256"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -37,28 +38,9 @@ type Account struct {
 // It fails with [CodeInvalidCredentials] if no user has this name, the password is wrong, the
 // user is not active, or too many log-ins have failed with the user's other name.
 func (s *Service) LogIn(ctx context.Context, p Principal, username, password string) (secret string, t Token, err error) {
-	name := parseLogInName(username)
-	account, err := s.Store.Account(ctx, name)
-	if err != nil && !IsCode(err, CodeNotFound) {
-		return "", Token{}, err
-	}
-	reserved, err := s.LoginThrottle.reserve(name.key(), account.User.ID, p.Address)
+	account, limits, err := s.checkPassword(ctx, p.Address, parseLogInName(username), password)
 	if err != nil {
 		return "", Token{}, err
-	}
-	defer func() { reserved.finish(IsCode(err, CodeInvalidCredentials)) }()
-	// Verify takes as long without a hash. So the time until the answer does not tell whether the
-	// account exists.
-	hash := account.PasswordHash
-	if reserved.mustFail {
-		hash = ""
-	}
-	matches, err := s.Hasher.Verify(ctx, password, hash)
-	if err != nil {
-		return "", Token{}, err
-	}
-	if !matches || !account.User.Active() {
-		return "", Token{}, &Error{Code: CodeInvalidCredentials}
 	}
 	if secret, err = s.newSecret(); err != nil {
 		return "", Token{}, err
@@ -74,10 +56,50 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 		event.ActorID, event.TokenName = facts.Target.ID, t.Name
 		return Change{User: facts.Target, Token: &NewToken{Token: t, Hash: hashToken(secret)}, Event: event}, nil
 	})
+	if IsCode(err, CodeInvalidCredentials) {
+		return "", Token{}, s.failLogIn(ctx, limits)
+	}
 	if err != nil {
 		return "", Token{}, err
 	}
 	return secret, t, nil
+}
+
+// checkPassword returns the account that has the name and the password, and the limits of its
+// failures. It fails as [Service.LogIn] does.
+//
+// Log-ins take turns by network, and in a network by name. Those with one name come one after the
+// other, from the look at the failures until a new one is counted. So those who try many passwords at once get
+// no more tries, and those who know the password do not refuse each other.
+func (s *Service) checkPassword(ctx context.Context, address netip.Addr, name LogInName, password string) (Account, []failureLimit, error) {
+	leave, err := s.Hashing.Enter(ctx, Turn{Keys: []string{"log-ins", networkOf(address, turnPrefixBits), name.key()}, Alone: name.key()})
+	if err != nil {
+		return Account{}, nil, err
+	}
+	defer leave()
+	account, err := s.Store.Account(ctx, name)
+	if err != nil && !IsCode(err, CodeNotFound) {
+		return Account{}, nil, err
+	}
+	limits := s.failureLimits(name, account.User.ID, address)
+	mustFail, err := s.checkFailures(ctx, limits)
+	if err != nil {
+		return Account{}, nil, err
+	}
+	// Verify takes as long without a hash. So the time until the answer does not tell whether the
+	// account exists.
+	hash := account.PasswordHash
+	if mustFail {
+		hash = ""
+	}
+	matches, err := s.Hasher.Verify(ctx, password, hash)
+	if err != nil {
+		return Account{}, nil, err
+	}
+	if matches && account.User.Active() {
+		return account, limits, nil
+	}
+	return Account{}, nil, s.failLogIn(ctx, limits)
 }
 
 // LogOut ends the principal's token. Every user may call it. It fails with
@@ -86,7 +108,7 @@ func (s *Service) LogOut(ctx context.Context, p Principal) error {
 	return s.endToken(ctx, p, OperationDeleteAuthToken, p.Token)
 }
 
-// key returns a text of fixed size for the log-in throttle. All spellings of a name that the
+// key returns a text of fixed size. All spellings of a name that the
 // store takes for the same name have the same key.
 func (n LogInName) key() string {
 	hash := sha256.Sum256([]byte(strings.Join([]string{FoldEmail(n.Email), n.EnterpriseID, Fold(n.NickName)}, "/")))

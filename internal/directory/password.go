@@ -17,3 +17,13 @@ func (s *Service) ChangeOwnPassword(ctx context.Context, p Principal, password s
 	_, err := s.change(ctx, p, p.User.ID, update{Operation: OperationChangeOwnPassword, Patch: Patch{Password: Some(password)}})
 	return err
 }
+
+// hash returns the hash of a new password that p sets. Users who set passwords take turns.
+func (s *Service) hash(ctx context.Context, p Principal, password string) (string, error) {
+	leave, err := s.Hashing.Enter(ctx, Turn{Keys: []string{"new passwords", p.User.ID.String()}})
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	return s.Hasher.Hash(ctx, password)
+}

@@ -53,10 +53,34 @@ type Store interface {
 	// Tokens returns the tokens of a user in the order of their numbers. A user of 0 stands for
 	// all users. It has no further codes.
 	Tokens(ctx context.Context, user UserID) ([]Token, error)
+	// LogInFailures returns the failures that still count, for those of the keys that have any. It has
+	// no further codes.
+	LogInFailures(ctx context.Context, keys []FailureKey) (map[FailureKey]Failures, error)
+	// AddLogInFailure counts a failure for each of the keys. It counts for a [FailureWindow] from the
+	// first failure of the key that still counts. When it returns nil, every node counts it. It need not be on disk: a crash
+	// may set all counts to zero. It does not grow without a limit: it forgets at least as many
+	// counts that have ended as it begins. It has no further codes.
+	AddLogInFailure(ctx context.Context, keys []FailureKey) error
 }
 
-// Hasher hashes passwords. This is slow on purpose. Both methods wait for a slot until ctx
-// ends. They fail with [CodeUnavailable] if too many others already wait.
+// Gate lets a few requests in at the same time. The others wait for their turn. It is fair: if many
+// requests of one client wait, those of others go before them.
+type Gate interface {
+	// Enter waits for the turn of a request until ctx ends, and then fails with the error of ctx. It
+	// fails with [CodeUnavailable] if too many wait. The caller must call leave when it is done.
+	Enter(ctx context.Context, turn Turn) (leave func(), err error)
+}
+
+// Turn says with whom a request shares its turns at a [Gate].
+type Turn struct {
+	// Keys are whom the request is from, from general to particular. On each level, the keys take turns.
+	Keys []string
+	// Alone is what no other request inside has. "": the request may be inside together with any.
+	Alone string
+}
+
+// Hasher hashes passwords. This is slow on purpose, and takes memory: call its methods only inside
+// [Service.Hashing].
 type Hasher interface {
 	Hash(ctx context.Context, password string) (hash string, err error)
 	// Verify reports whether the password has this hash. If hash is "", it takes as long as
@@ -64,20 +88,22 @@ type Hasher interface {
 	Verify(ctx context.Context, password, hash string) (bool, error)
 }
 
-// Service is the directory. All fields are required.
+// Service is the directory. All fields are required, except those whose zero has a meaning.
 //
 // Its methods share these failures, which their comments do not repeat. They fail with
-// [CodeUnavailable] if the database is busy, or too many requests wait to write or to hash a
+// [CodeUnavailable] if the database is busy, or too many requests wait to write, to search or to hash a
 // password. A method that takes a principal fails with [CodeUnauthenticated] if the token has
 // ended, with [CodeForbidden] if the policy does not allow the operation, and with
 // [CodeNotFound] if the user does not exist or the principal cannot see the user.
 type Service struct {
-	Store         Store
-	Hasher        Hasher
-	Now           func() time.Time
-	Random        io.Reader     // cryptographically strong
-	TokenLife     time.Duration // how long a log-in token lives
-	LoginThrottle *LoginThrottle
+	Store      Store
+	Hashing    Gate // bounds how many passwords are hashed at the same time
+	Hasher     Hasher
+	Searching  Gate // bounds how many searches for a text run at the same time
+	Now        func() time.Time
+	Random     io.Reader     // cryptographically strong
+	TokenLife  time.Duration // how long a log-in token lives
+	LogInLimit int           // how many log-ins of an account from an address may fail in a [FailureWindow]; 0: any number
 }
 
 // Authenticate returns the user who owns the token, as a principal. Everyone may call it. It

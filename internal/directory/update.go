@@ -87,7 +87,7 @@ func (s *Service) change(ctx context.Context, p Principal, id UserID, u update) 
 		if err != nil || change.Event == nil {
 			return change.User, err
 		}
-		if u.PasswordHash, err = s.Hasher.Hash(ctx, u.Patch.Password.Value); err != nil {
+		if u.PasswordHash, err = s.hash(ctx, p, u.Patch.Password.Value); err != nil {
 			return User{}, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
+	"userapi/internal/fair"
 	"userapi/internal/password"
 )
 
@@ -91,7 +92,7 @@ func BenchmarkHiddenAndMissing(b *testing.B) {
 
 // A refused log-in takes as long for a known name (one) as for an unknown one (other).
 func BenchmarkKnownAndUnknownName(b *testing.B) {
-	s := apitest.Start(b, apitest.Config{Hasher: password.NewGate(password.Params(), 1)})
+	s := apitest.Start(b, apitest.Config{Hashing: fair.NewGate(1), Hasher: password.NewHasher(password.Params())})
 	ada := s.CreateUser(b, "ada")
 	require.Equal(b, 200, s.Send(b, "PUT", ada.Path(), `{"email":"ada@example.com"}`).Status)
 	for name, usernames := range map[string][2]string{

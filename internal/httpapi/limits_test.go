@@ -14,9 +14,9 @@ import (
 
 // A request that waits too long for a slot to hash is answered 503.
 func TestRequestTimeout(t *testing.T) {
-	for timeout, entered := 20*time.Millisecond, 0; entered == 0; timeout *= 2 { // on a busy machine, a request takes longer to reach the hasher
-		full := apitest.NewFullHasher()
-		s := apitest.Start(t, apitest.Config{Hasher: full, RequestTimeout: timeout})
+	for timeout, entered := 20*time.Millisecond, 0; entered == 0; timeout *= 2 { // on a busy machine, a request takes longer to reach the gate
+		full := apitest.NewWatchedGate(0)
+		s := apitest.Start(t, apitest.Config{Hashing: full, RequestTimeout: timeout})
 		before := s.DB.State(t)
 		answer := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"))
 		require.Equal(t, 503, answer.Status)

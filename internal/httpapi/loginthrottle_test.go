@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
+	"userapi/internal/directory"
 )
 
 // stranger is a client without a token, at an address of its own.
@@ -160,35 +162,91 @@ func TestFailedLogInsOfAnAccount(t *testing.T) {
 	}
 }
 
-// Log-ins that are sent at once get no more tries, because they are counted before hashing.
-func TestLogInsAtOnceAreCounted(t *testing.T) {
-	held := apitest.NewHeldHasher()
-	s := apitest.Start(t, apitest.Config{Hasher: held, LogInLimit: 3, Clock: apitest.NewClock()})
-	s.DB.InsertPeople(t)
-	statuses := make(chan int)
-	for range 3 {
-		go func() { statuses <- s.LogIn(t, people.User.Username(), "wrong").Status }()
+// Those who try many passwords at once get no more tries, because log-ins of an account come one after the
+// other.
+func TestWrongLogInsAtOnce(t *testing.T) {
+	at, _ := startLimited(t)
+	here := at("192.0.2.1")
+	for _, name := range []string{"default/ada", "nobody@example.com"} {
+		statuses := map[int]int{}
+		for _, answer := range apitest.AtOnce(12, func(int) apitest.Answer { return here.logIn(t, name, "wrong") }) {
+			statuses[answer.Status]++
+			if answer.Status == 429 {
+				require.Equal(t, "60", answer.Header.Get("Retry-After"))
+			}
+		}
+		require.Equal(t, map[int]int{401: 3, 429: 9}, statuses, name)
 	}
-	for range 3 {
-		held.Wait()
+}
+
+// Right log-ins of one account never refuse each other, however many are sent at once.
+func TestRightLogInsAtOnce(t *testing.T) {
+	at, _ := startLimited(t)
+	for i, answer := range apitest.AtOnce(24, func(int) apitest.Answer { return at("192.0.2.1").logIn(t, "default/ada", apitest.Password) }) {
+		require.Equal(t, 200, answer.Status, "%d %s", i, answer.Body)
 	}
-	for range 5 {
-		answer := s.LogIn(t, people.User.Username(), "wrong")
-		require.Equal(t, 429, answer.Status)
-		require.Equal(t, "1", answer.Header.Get("Retry-After"), "no log-in has failed yet")
-	}
-	held.Release()
-	for range 3 {
-		require.Equal(t, 401, <-statuses)
-	}
-	require.Equal(t, "60", s.LogIn(t, people.User.Username(), "wrong").Header.Get("Retry-After"))
+}
+
+// slowHasher compares a password, and returns when the client has left.
+type slowHasher struct {
+	directory.Hasher
+	compared chan struct{}
+}
+
+func (h slowHasher) Verify(ctx context.Context, password, hash string) (bool, error) {
+	matches, err := h.Hasher.Verify(ctx, password, hash)
+	close(h.compared)
+	<-ctx.Done()
+	return matches, err
+}
+
+// A failed log-in counts even if the client leaves before its answer.
+func TestFailuresOfClientsThatLeaveAreCounted(t *testing.T) {
+	slow := slowHasher{apitest.CheapHasher(), make(chan struct{})}
+	s := apitest.Start(t, apitest.Config{Hasher: slow, LogInLimit: 1, Clock: apitest.NewClock()})
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		s.SendAndLeave(ctx, t, "POST", "/openapi/v1/auth-token", `{"username":"default/admin","password":"wrong"}`, apitest.NoAuth)
+	}()
+	<-slow.compared
+	leave()
+	<-left
+	require.Equal(t, 429, s.LogIn(t, people.First.Username(), "wrong").Status, "it waits until the first one is counted")
+}
+
+// brokenCounts is a store whose counts of failed log-ins do not answer.
+type brokenCounts struct{ directory.Store }
+
+var errNoCounts = &directory.Error{Code: directory.CodeUnavailable}
+
+func (brokenCounts) LogInFailures(context.Context, []directory.FailureKey) (map[directory.FailureKey]directory.Failures, error) {
+	return nil, errNoCounts
+}
+
+// brokenCounting is a store that answers how many log-ins have failed, but cannot count one more.
+type brokenCounting struct{ directory.Store }
+
+func (brokenCounting) AddLogInFailure(context.Context, []directory.FailureKey) error {
+	return errNoCounts
+}
+
+// If failures cannot be counted, nobody learns whether a password is right.
+func TestLogInsWithoutCounts(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{LogInLimit: 3, Hasher: apitest.PanickingHasher{}, Store: func(s directory.Store) directory.Store { return brokenCounts{s} }})
+	refused := s.LogIn(t, people.First.Username(), "wrong")
+	require.Equal(t, 503, refused.Status, "no password is compared")
+	require.Equal(t, "1", refused.Header.Get("Retry-After"))
+	s = apitest.Start(t, apitest.Config{LogInLimit: 3, Store: func(s directory.Store) directory.Store { return brokenCounting{s} }})
+	require.Equal(t, 503, s.LogIn(t, people.First.Username(), "wrong").Status)
 }
 
 // A log-in that times out does not count as failed.
 func TestUndecidedLogInsAreNotCounted(t *testing.T) {
-	for timeout, entered := 20*time.Millisecond, 0; entered < 3; timeout *= 2 { // on a busy machine, a request takes longer to reach the hasher
-		full := apitest.NewFullHasher()
-		s := apitest.Start(t, apitest.Config{Hasher: full, LogInLimit: 1, RequestTimeout: timeout})
+	for timeout, entered := 20*time.Millisecond, 0; entered < 3; timeout *= 2 { // on a busy machine, a request takes longer to reach the gate
+		full := apitest.NewWatchedGate(0)
+		s := apitest.Start(t, apitest.Config{Hashing: full, LogInLimit: 1, RequestTimeout: timeout})
 		for range 3 {
 			require.Equal(t, 503, s.LogIn(t, people.First.Username(), "wrong").Status)
 		}

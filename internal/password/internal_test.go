@@ -9,7 +9,7 @@ import (
 
 // If there is no hash, Verify does the same work.
 func TestDummyHashHasTheRealCost(t *testing.T) {
-	params, salt, key, err := argon2id.DecodeHash(NewGate(Params(), 1).dummyHash)
+	params, salt, key, err := argon2id.DecodeHash(NewHasher(Params()).dummyHash)
 	require.NoError(t, err)
 	require.Equal(t, Params(), params)
 	require.Len(t, salt, int(Params().SaltLength))

@@ -17,10 +17,9 @@ import (
 // connections is a pool, and GORM on it. It is replaced as a whole if the server hangs: the driver needs
 // up to 15 seconds to close a connection to such a server, which keeps its place in the pool until then.
 type connections struct {
-	pool     *pgxpool.Pool
-	sql      *sql.DB // on the pool, for GORM
-	gorm     *gorm.DB
-	scanSlot chan struct{} // holds a value while a search runs
+	pool *pgxpool.Pool
+	sql  *sql.DB // on the pool, for GORM
+	gorm *gorm.DB
 }
 
 // newConnections does not connect yet.
@@ -29,7 +28,7 @@ func newConnections(config *pgxpool.Config) (*connections, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &connections{pool: pool, sql: stdlib.OpenDBFromPool(pool), scanSlot: make(chan struct{}, 1)}
+	c := &connections{pool: pool, sql: stdlib.OpenDBFromPool(pool)}
 	c.sql.SetMaxOpenConns(maxLists) // so that lists do not keep the lane waiting for a connection
 	c.gorm, err = gorm.Open(postgres.New(postgres.Config{Conn: c.sql}), &gorm.Config{
 		// Errors are returned, and a log of statements would contain values.

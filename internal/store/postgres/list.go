@@ -39,15 +39,6 @@ func findPage[Row any](query *gorm.DB, page directory.Page) (rows []Row, total i
 
 // Users implements [directory.Store].
 func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) (users []directory.User, total int64, err error) {
-	if filter.Text != "" {
-		slot := s.current.Load().scanSlot
-		select {
-		case slot <- struct{}{}:
-			defer func() { <-slot }()
-		case <-ctx.Done():
-			return nil, 0, ctx.Err()
-		}
-	}
 	var rows []store.User
 	err = s.atOneMoment(ctx, func(tx *gorm.DB) (err error) {
 		query := selectUsers(tx, filter)

@@ -66,20 +66,13 @@ func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page
 	return rows, total, err
 }
 
-// searchUsers is findPage for a filter with a text. It waits until no other search runs, or ctx
-// ends.
+// searchUsers is findPage for a filter with a text. It runs at low priority.
 func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]store.User, int64, error) {
 	text := directory.Fold(filter.Text)
 	query := selectUsers(s.scanSession.withContext(ctx).gorm, filter).
 		Where("(instr(nick_name_folded, ?) OR instr(lower(email), ?) OR instr(phone_folded, ?))", text, text, text)
 	var rows []store.User
 	var total int64
-	select {
-	case s.scanSlot <- struct{}{}:
-		defer func() { <-s.scanSlot }()
-	case <-ctx.Done():
-		return nil, 0, ctx.Err()
-	}
 	err := runAtLowPriority(func() (err error) {
 		rows, total, err = findPage[store.User](query, page)
 		return err

@@ -1,6 +1,9 @@
 package sqlite
 
-import "log/slog"
+import (
+	"log/slog"
+	"time"
+)
 
 // Options are what [Open] and [Migrate] need to know in addition to the path.
 type Options struct {
@@ -12,6 +15,16 @@ type Options struct {
 	Fatal func(error)
 	// KeepBackup makes [Migrate] write a backup next to the database before it changes the schema.
 	KeepBackup bool
+	// Now is the clock by which failed log-ins are counted. nil is [time.Now].
+	Now func() time.Time
+}
+
+// clock returns Now, or time.Now.
+func (o Options) clock() func() time.Time {
+	if o.Now == nil {
+		return time.Now
+	}
+	return o.Now
 }
 
 // logger returns the Logger, or one that discards everything.

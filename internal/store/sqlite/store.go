@@ -14,23 +14,26 @@ import (
 	"userapi/internal/store"
 )
 
+// maxScans is how many lists that look at every row run at the same time. The directory makes more wait in a fair order.
+const maxScans = 2
+
 // Store is a directory.Store in one SQLite file.
 type Store struct {
 	writer      *writer
-	readers     connections   // for the prepared path
-	lists       *sql.DB       // for lists that an index serves
-	scans       *sql.DB       // for lists that look at every row; one connection
-	scanSlot    chan struct{} // holds a value while scans is in use
-	readSession session       // on readers and lists
-	scanSession session       // on readers and scans
+	readers     connections // for the prepared path
+	lists       *sql.DB     // for lists that an index serves
+	scans       *sql.DB     // for lists that look at every row; maxScans connections
+	readSession session     // on readers and lists
+	scanSession session     // on readers and scans
 	cache       *principals
+	failures    *failures
 }
 
 var _ directory.Store = (*Store)(nil)
 
 // Open opens a database. It fails unless [Migrate] has brought the schema up to date.
 func Open(ctx context.Context, path string, options Options) (*Store, error) {
-	s := &Store{cache: newPrincipals(), scanSlot: make(chan struct{}, 1)}
+	s := &Store{cache: newPrincipals(), failures: newFailures(options.clock())}
 	if err := s.connect(ctx, path, options); err != nil {
 		return nil, errors.Join(explain(path, err), s.Close())
 	}
@@ -81,7 +84,7 @@ func (s *Store) connectReaders(ctx context.Context, reading connector) (err erro
 	if s.lists, err = reading.openFullPool(ctx, maxReaders()); err != nil {
 		return err
 	}
-	if s.scans, err = reading.openFullPool(ctx, 1); err != nil {
+	if s.scans, err = reading.openFullPool(ctx, maxScans); err != nil {
 		return err
 	}
 	if s.readSession, err = newSession(s.lists, s.readers); err != nil {
