@@ -122,3 +122,14 @@ func (db *Database) insertPeople(t testing.TB, passwordHash any) {
 		exec(db.dialect.renumber())
 	})
 }
+
+// InsertMany inserts ordinary users into an enterprise. Their names end in a number from 1.
+func (db *Database) InsertMany(t testing.TB, enterprise string, users int) {
+	t.Helper()
+	db.write(t, func(exec func(statement string, args ...any)) {
+		exec(`INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, is_active, create_time)
+			WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1)
+			SELECT n + (SELECT max(id) FROM users), 1, 'many' || n, 'many' || n, $2, 'user', '', TRUE, 0 FROM numbers`, users, enterprise)
+		exec(db.dialect.renumber())
+	})
+}

@@ -1,11 +1,16 @@
 package httpapi_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,24 +25,37 @@ import (
 type timedRequest struct {
 	method, path, body, token string
 	status                    int
+	forwarded                 string // X-Forwarded-For
 	took                      []time.Duration
 }
 
 func (r *timedRequest) send(b *testing.B, url string) {
-	request, err := http.NewRequestWithContext(b.Context(), r.method, url+r.path, strings.NewReader(r.body))
+	begin := time.Now()
+	status, err := r.do(b.Context(), url)
+	r.took = append(r.took, time.Since(begin))
 	require.NoError(b, err)
+	require.Equal(b, r.status, status)
+}
+
+// do sends the request, reads the answer and returns its status.
+func (r *timedRequest) do(ctx context.Context, url string) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, r.method, url+r.path, strings.NewReader(r.body))
+	if err != nil {
+		return 0, err
+	}
 	request.Header.Set("Authorization", r.token)
+	if r.forwarded != "" {
+		request.Header.Set("X-Forwarded-For", r.forwarded)
+	}
 	if r.body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	begin := time.Now()
 	response, err := http.DefaultTransport.RoundTrip(request)
-	require.NoError(b, err)
+	if err != nil {
+		return 0, err
+	}
 	_, err = io.Copy(io.Discard, response.Body)
-	r.took = append(r.took, time.Since(begin))
-	require.NoError(b, err)
-	require.NoError(b, response.Body.Close())
-	require.Equal(b, r.status, response.StatusCode)
+	return response.StatusCode, errors.Join(err, response.Body.Close())
 }
 
 // compareTimes sends both requests in turn and reports their median times and the ratio.
@@ -110,6 +128,95 @@ func BenchmarkKnownAndUnknownName(b *testing.B) {
 			compareTimes(b, s.URL, as(usernames[0]), as(usernames[1]))
 		})
 	}
+}
+
+// flood sends requests, each again and again on a connection of its own, until stop is called.
+func flood(b *testing.B, url string, requests []timedRequest) (stop func()) {
+	ctx, cancel := context.WithCancel(b.Context())
+	var running sync.WaitGroup
+	var answered atomic.Int64
+	for _, r := range requests {
+		running.Go(func() {
+			for {
+				status, err := r.do(ctx, url)
+				if ctx.Err() != nil {
+					return
+				}
+				if err != nil || status != r.status {
+					b.Errorf("%d %v", status, err)
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	apitest.WaitFor(func() bool { return answered.Load() > 0 })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// compareNextTo reports the median time of a request alone and next to a flood, in turns of ten requests
+// each, and the ratio.
+func compareNextTo(b *testing.B, url string, request timedRequest, requests []timedRequest) {
+	alone, flooded := request, request
+	for range b.N {
+		for range 10 {
+			alone.send(b, url)
+		}
+		stop := flood(b, url, requests)
+		for range 10 {
+			flooded.send(b, url)
+		}
+		stop()
+	}
+	median := func(r timedRequest) float64 {
+		slices.Sort(r.took)
+		return float64(r.took[len(r.took)/2])
+	}
+	b.ReportMetric(median(alone)/1e6, "ms-alone")
+	b.ReportMetric(median(flooded)/1e6, "ms-flooded")
+	b.ReportMetric(float64(flooded.took[len(flooded.took)-1])/1e6, "ms-worst")
+	b.ReportMetric(median(flooded)/median(alone), "flooded/alone")
+	b.ReportMetric(0, "ns/op")
+}
+
+// A log-in next to one user who changes the password on 65 connections, and next to wrong log-ins of one
+// network on 65 connections.
+func BenchmarkLogInNextToFlood(b *testing.B) {
+	s := apitest.Start(b, apitest.Config{
+		Hashing: fair.NewGate(1), Hasher: password.NewHasher(password.Params()), TrustedProxies: []string{"127.0.0.1"},
+	})
+	ada, bob := s.CreateUser(b, "ada"), s.CreateUser(b, "bob")
+	logIn := timedRequest{
+		method: "POST", path: "/openapi/v1/auth-token", status: 200, forwarded: "198.51.100.1",
+		body: `{"username":"` + ada.Username() + `","password":"` + apitest.Password + `"}`,
+	}
+	var changes, wrong []timedRequest
+	token := s.CreateToken(b, bob)
+	for i := range 65 {
+		changes = append(changes, timedRequest{
+			method: "PUT", path: "/openapi/v1/changepwd", token: token, status: 200, body: apitest.NewPassword("new password"),
+		})
+		wrong = append(wrong, timedRequest{
+			method: "POST", path: "/openapi/v1/auth-token", status: 401, forwarded: fmt.Sprintf("2001:db8:1:%d::1", i),
+			body: fmt.Sprintf(`{"username":"nobody%d@example.com","password":"wrong password"}`, i),
+		})
+	}
+	b.Run("changepwd", func(b *testing.B) { compareNextTo(b, s.URL, logIn, changes) })
+	b.Run("network", func(b *testing.B) { compareNextTo(b, s.URL, logIn, wrong) })
+}
+
+// A search of an enterprise of 1,000 users next to 100 searches of one of 100,000.
+func BenchmarkSearchNextToFlood(b *testing.B) {
+	s := apitest.Start(b, apitest.Config{})
+	s.DB.InsertPeople(b)
+	s.DB.InsertMany(b, people.Admin.Enterprise, 100_000)
+	s.DB.InsertMany(b, people.ForeignAdmin.Enterprise, 1_000)
+	search := func(actor apitest.Person) timedRequest {
+		return timedRequest{method: "GET", path: "/openapi/v1/users?query=nothing", token: actor.Token(), status: 200}
+	}
+	compareNextTo(b, s.URL, search(people.ForeignAdmin), slices.Repeat([]timedRequest{search(people.Admin)}, 100))
 }
 
 // How long the server takes to read, to write and to refuse, without the network.

@@ -29,7 +29,9 @@ func openNodes(t *testing.T, n int) (nodes []*postgres.Store, db *sql.DB) {
 	return nodes, db
 }
 
-func failureKey(parts ...any) directory.FailureKey { return sha256.Sum256([]byte(fmt.Sprint(parts...))) }
+func failureKey(parts ...any) directory.FailureKey {
+	return sha256.Sum256([]byte(fmt.Sprint(parts...)))
+}
 
 // No failure is lost or counted twice, whichever nodes count it and in whichever order the keys are named.
 func TestFailuresCountOverAllNodes(t *testing.T) {
