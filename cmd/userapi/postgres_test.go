@@ -40,6 +40,20 @@ func TestManyServersOnPostgres(t *testing.T) {
 	require.Zero(t, code, stderr)
 }
 
+// Failed log-ins count over all servers of a PostgreSQL database.
+func TestFailedLogInsCountOverAllServersOnPostgres(t *testing.T) {
+	dir, setting := t.TempDir(), []string{"USERAPI_DATABASE=" + storetest.NewEmptyPostgres(t), "USERAPI_LOGIN_LIMIT=4"}
+	one, other := startServer(t, dir, setting), startServer(t, dir, setting)
+	logIn := func(s *server) int {
+		status, _ := s.sendRequest(t, "", "POST", "/openapi/v1/auth-token", `{"username":"default/admin","password":"wrong password"}`)
+		return status
+	}
+	require.Equal(t, []int{401, 401, 401, 401, 429, 429},
+		[]int{logIn(one), logIn(other), logIn(one), logIn(other), logIn(one), logIn(other)})
+	one.terminate(t)
+	other.terminate(t)
+}
+
 // While the primary is gone, the server says so without flooding its log. When the standby is promoted, the
 // server goes on by itself: each change that it has acknowledged was made once.
 func TestPostgresFailsOver(t *testing.T) {
