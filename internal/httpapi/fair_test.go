@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,7 +17,7 @@ import (
 // hashed or compared, in order.
 type orderedHasher struct {
 	directory.Hasher
-	first   sync.Once
+	first   atomic.Bool
 	held    chan struct{} // closed when the first request is held
 	release chan struct{}
 	hashed  chan string
@@ -29,10 +30,10 @@ func newOrderedHasher() *orderedHasher {
 }
 
 func (h *orderedHasher) note(password string) {
-	h.first.Do(func() {
+	if h.first.CompareAndSwap(false, true) {
 		close(h.held)
 		<-h.release
-	})
+	}
 	h.hashed <- password
 }
 
@@ -46,7 +47,7 @@ func (h *orderedHasher) Verify(ctx context.Context, password, hash string) (bool
 	return h.Hasher.Verify(ctx, password, hash)
 }
 
-// fairServer is a server that hashes one password at a time. Its first request waits until release.
+// fairServer is a server that hashes a few passwords at a time. Its first request waits until release.
 type fairServer struct {
 	*apitest.Server
 	hasher  *orderedHasher
@@ -55,8 +56,8 @@ type fairServer struct {
 	waiting sync.WaitGroup
 }
 
-func startFair(t *testing.T) *fairServer {
-	f := &fairServer{hasher: newOrderedHasher(), gate: apitest.NewWatchedGate(1)}
+func startFair(t *testing.T, slots int) *fairServer {
+	f := &fairServer{hasher: newOrderedHasher(), gate: apitest.NewWatchedGate(slots)}
 	f.Server = apitest.Start(t, apitest.Config{Hashing: f.gate, Hasher: f.hasher, TrustedProxies: []string{"127.0.0.1"}})
 	f.DB.InsertPeopleWhoLogIn(t)
 	return f
@@ -89,7 +90,7 @@ func (f *fairServer) finish() (hashed []string) {
 // A user who changes the password on many connections keeps neither log-ins nor other users waiting for
 // more than one of them.
 func TestHashingTakesTurns(t *testing.T) {
-	f := startFair(t)
+	f := startFair(t, 1)
 	for i := range 6 {
 		f.send(t, 200, func() apitest.Answer {
 			return f.Send(t, "PUT", "/openapi/v1/changepwd", apitest.NewPassword(fmt.Sprintf("flood %d", 100+i)), people.User.Auth())
@@ -109,7 +110,7 @@ func TestLogInsTakeTurnsByNetwork(t *testing.T) {
 		"IPv4": {"192.0.2.1", "192.0.2.2"}, "IPv6": {"2001:db8:1:%d::1", "2001:db8:2::1"},
 	} {
 		t.Run(network, func(t *testing.T) {
-			f := startFair(t)
+			f := startFair(t, 1)
 			logIn := func(status int, address, name, password string) {
 				f.send(t, status, func() apitest.Answer { return f.LogIn(t, name, password, "X-Forwarded-For: "+address) })
 			}
@@ -127,10 +128,22 @@ func TestLogInsTakeTurnsByNetwork(t *testing.T) {
 	}
 }
 
+// Log-ins with one name come one after the other, although slots are free.
+func TestLogInsOfAnAccountComeOneAfterTheOther(t *testing.T) {
+	f := startFair(t, 8)
+	for i := range 4 {
+		f.send(t, 401, func() apitest.Answer { return f.LogIn(t, people.User.Username(), fmt.Sprint("wrong ", i)) })
+	}
+	f.send(t, 200, func() apitest.Answer { return f.LogIn(t, people.OtherUser.Username(), apitest.Password) })
+	require.Equal(t, apitest.Password, <-f.hasher.hashed, "others do not wait for them")
+	f.entered--
+	require.Equal(t, []string{"wrong 0", "wrong 1", "wrong 2", "wrong 3"}, f.finish())
+}
+
 // One user's requests cannot use up the room to wait: the longest line is refused, not the request that comes last.
 func TestTheLongestLineIsRefused(t *testing.T) {
 	const room = 128
-	f := startFair(t)
+	f := startFair(t, 1)
 	statuses := make(chan int, room+20)
 	for range room + 20 {
 		f.waiting.Go(func() {
