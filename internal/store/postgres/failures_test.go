@@ -18,7 +18,7 @@ import (
 func openNodes(t *testing.T, n int) (nodes []*postgres.Store, db *sql.DB) {
 	address := storetest.NewPostgres(t)
 	for range n {
-		s, err := postgres.Open(t.Context(), address)
+		s, err := postgres.Open(t.Context(), address, postgres.Options{})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		nodes = append(nodes, s)
