@@ -28,12 +28,18 @@ const (
 // exitFailed, even if something blocks it, for example a pipe that nobody reads.
 const forceExitAfter = 9500 * time.Millisecond
 
+// forceExit exits the process after forceExitAfter.
+func forceExit() { time.AfterFunc(forceExitAfter, func() { os.Exit(exitFailed) }) }
+
+// postponeExit keeps the signal from calling forceExit, and reports whether it was in time. The caller then
+// has to call forceExit itself.
+type postponeExit func() bool
+
 // printTimeout is how long a command tries to print why it failed. Nobody may be reading.
 const printTimeout = time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
-	context.AfterFunc(ctx, func() { time.AfterFunc(forceExitAfter, func() { os.Exit(exitFailed) }) })
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	if err == nil {
@@ -101,7 +107,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helpShown = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(streams{stdin, stdout, stderr}),
+		kong.Bind(streams{stdin, stdout, stderr}, postponeExit(context.AfterFunc(ctx, forceExit))),
 	)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
@@ -48,13 +49,13 @@ func (serveCommand) Help() string {
 	return `The first start on an empty database creates user 1, a system administrator.
 If the environment variable USERAPI_ADMIN_TOKEN is set, it is the token of user 1: use 32 or more
 visible ASCII characters. If it is not set, the server makes a token and writes it to a file.
-After SIGTERM or SIGHUP, the server finishes accepted requests and exits within 10 seconds. Under
-nohup, it ignores SIGHUP.`
+After SIGTERM or SIGHUP, the server goes on for as long as --drain says. Then it finishes accepted
+requests and exits within 10 seconds. A second signal ends the drain. Under nohup, it ignores SIGHUP.`
 }
 
 // Run serves until ctx ends or a listener fails. It opens the listeners before the
 // database, so that a start on a taken port changes nothing.
-func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
+func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeExit) (err error) {
 	signal.Ignore(syscall.SIGPIPE) // the server goes on when the reader of its log has ended
 	log := telemetry.NewLogBuffer(std.stderr, c.logLevel, c.LogFormat)
 	defer func() { _ = log.Close() }() // nobody can be told that the log failed
@@ -77,47 +78,61 @@ func (c *serveCommand) Run(ctx context.Context, std streams) (err error) {
 	if err := c.start(ctx, service, logger); err != nil {
 		return err
 	}
-	described, err := contract.Load()
-	if err != nil {
-		return err
-	}
 	metrics := telemetry.NewRegistry()
 	metrics.MustRegister(log.Metric())
 	registerStore(metrics, db)
-	handler, err := (&httpapi.Server{
-		Contract:       described,
-		Directory:      service,
-		Ready:          db.Ready,
-		Logger:         logger,
-		Metrics:        metrics,
-		RequestTimeout: requestTimeout,
-		TrustedProxies: c.trustedProxies,
-		RateLimit:      c.rateLimit,
-	}).Handler()
+	ready := func(request context.Context) error {
+		if ctx.Err() != nil {
+			return errDraining{}
+		}
+		return db.Ready(request)
+	}
+	handler, err := c.handler(service, ready, logger, metrics)
 	if err != nil {
 		return err
 	}
-
 	connections, err := publicConnections(logger)
 	if err != nil {
 		return err
 	}
 
-	go tuneGC(ctx)
-	servers, ctx := errgroup.WithContext(ctx)
+	drained, cancel := c.afterDrain(ctx, postpone, logger)
+	defer cancel()
+	go tuneGC(drained)
+	servers, stopped := errgroup.WithContext(drained)
 	servers.Go(func() error {
-		return serveUntil(ctx, httpapi.NewHTTPServer(handler, logger), netutil.LimitListener(httpapi.NewListener(public), connections))
+		return serveUntil(stopped, httpapi.NewHTTPServer(closeConnections(ctx, handler), logger), netutil.LimitListener(httpapi.NewListener(public), connections))
 	})
 	if ops != nil {
-		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, db.Ready, c.Pprof), logger)
+		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, ready, c.Pprof), logger)
 		server.WriteTimeout = 0 // the client says how long a profile takes
-		servers.Go(func() error { return serveUntil(ctx, server, netutil.LimitListener(ops, opsConnections)) })
+		servers.Go(func() error { return serveUntil(stopped, server, netutil.LimitListener(ops, opsConnections)) })
 		logger.Info("serving metrics", "address", ops.Addr().String())
 	}
 	logger.Info("listening", "address", public.Addr().String(), "database", c.name())
 	err = servers.Wait()
 	logger.Info("stopped")
 	return err
+}
+
+// handler returns the handler of the public listener.
+func (c *serveCommand) handler(service *directory.Service, ready func(context.Context) error, logger *slog.Logger,
+	metrics prometheus.Registerer,
+) (http.Handler, error) {
+	described, err := contract.Load()
+	if err != nil {
+		return nil, err
+	}
+	return (&httpapi.Server{
+		Contract:       described,
+		Directory:      service,
+		Ready:          ready,
+		Logger:         logger,
+		Metrics:        metrics,
+		RequestTimeout: requestTimeout,
+		TrustedProxies: c.trustedProxies,
+		RateLimit:      c.rateLimit,
+	}).Handler()
 }
 
 // listen opens both listeners. ops is nil if --ops-listen is off.

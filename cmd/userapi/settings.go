@@ -93,6 +93,7 @@ type serveSettings struct {
 	TokenTTL        string   `name:"token-ttl" env:"USERAPI_TOKEN_TTL" default:"720h" placeholder:"DURATION" help:"How long a log-in token is valid (default: ${default})."`
 	RateLimit       string   `env:"USERAPI_RATE_LIMIT" default:"0" placeholder:"NUMBER" help:"Requests per second for each token; 0 means no limit (default: ${default})."`
 	LoginLimit      string   `env:"USERAPI_LOGIN_LIMIT" default:"10" placeholder:"NUMBER" help:"Failed log-ins per minute for an account from one address. In total, one address may have ten times as many, and so may one account. 0 means no limit (default: ${default})."`
+	Drain           string   `env:"USERAPI_DRAIN" default:"0s" placeholder:"DURATION" help:"How long the server goes on after a signal while /readyz answers 503 (default: ${default})."`
 	LogLevel        string   `env:"USERAPI_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Lowest level to log: debug, info, warn or error (default: ${default})."`
 	LogFormat       string   `env:"USERAPI_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"Format of the log: text or json (default: ${default})."`
 
@@ -102,6 +103,7 @@ type serveSettings struct {
 	tokenTTL       time.Duration  // of a log-in token
 	rateLimit      int            // requests per second for a token; 0: no limit
 	loginLimit     int            // failed log-ins per minute; 0: no limit
+	drain          time.Duration
 	logLevel       slog.Level
 }
 
@@ -142,6 +144,9 @@ func (s *serveSettings) Validate() error {
 	}
 	if s.loginLimit, err = parseLimit(s.LoginLimit); err != nil {
 		fault("USERAPI_LOGIN_LIMIT or --login-limit", "%w", err)
+	}
+	if s.drain, err = time.ParseDuration(s.Drain); err != nil || s.drain < 0 {
+		fault("USERAPI_DRAIN or --drain", "use a duration of 0 or more, for example 10s, instead of %q", s.Drain)
 	}
 	if err := s.logLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		fault("USERAPI_LOG_LEVEL or --log-level", "use debug, info, warn or error instead of %q", s.LogLevel)

@@ -123,18 +123,18 @@ func TestBadSettingsAreListedTogether(t *testing.T) {
 	_, stderr, code := runCommand(t, dir, []string{
 		"USERAPI_ADMIN_TOKEN=too-short-canary", "USERAPI_DATABASE=postgres://user:canary@host:port/db", "USERAPI_LOG_LEVEL=loud",
 	}, "serve", "--listen=8080", "--ops-listen=nowhere", "--trusted-proxies=10.0.0.0/8, x,y/9", "--log-format=xml", "--admin-token-file=",
-		"--token-ttl=soon", "--rate-limit=-1", "--login-limit=ten")
+		"--token-ttl=soon", "--rate-limit=-1", "--login-limit=ten", "--drain=later")
 	require.Equal(t, exitUsage, code)
 	for _, fault := range []string{
 		"USERAPI_DATABASE or --database: ", "USERAPI_LISTEN or --listen: ", "USERAPI_OPS_LISTEN or --ops-listen: ",
 		"USERAPI_ADMIN_TOKEN_FILE or --admin-token-file: ", "USERAPI_ADMIN_TOKEN: ", "openssl rand -hex 32",
 		`USERAPI_TRUSTED_PROXIES or --trusted-proxies: "x"`, `"y/9"`, "USERAPI_LOG_LEVEL or --log-level: ", "USERAPI_LOG_FORMAT or --log-format: ",
-		"USERAPI_TOKEN_TTL or --token-ttl: ", "USERAPI_RATE_LIMIT or --rate-limit: ", "USERAPI_LOGIN_LIMIT or --login-limit: ",
+		"USERAPI_TOKEN_TTL or --token-ttl: ", "USERAPI_RATE_LIMIT or --rate-limit: ", "USERAPI_LOGIN_LIMIT or --login-limit: ", "USERAPI_DRAIN or --drain: ",
 	} {
 		require.Contains(t, stderr, fault)
 	}
 	require.NotContains(t, stderr, "canary")
-	for _, flag := range []string{"--token-ttl=0s", "--token-ttl=-1h", "--rate-limit=1000001", "--login-limit=-1", "--login-limit=1.5"} {
+	for _, flag := range []string{"--token-ttl=0s", "--token-ttl=-1h", "--rate-limit=1000001", "--login-limit=-1", "--login-limit=1.5", "--drain=-1s", "--drain=5"} {
 		_, stderr, code := runCommand(t, dir, nil, "serve", flag)
 		require.Equal(t, exitUsage, code, flag)
 		require.Contains(t, stderr, "or "+strings.Split(flag, "=")[0]+": ")

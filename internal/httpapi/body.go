@@ -34,7 +34,7 @@ func (b *watchedBody) Read(into []byte) (int, error) {
 
 // doNotWaitForBody lets the server send a refusal before the body has arrived: net/http waits
 // for the body unless the connection ends after the answer. The connection stays open if the
-// body was read, or if it is not chunked and has arrived.
+// body was read, or if it is not chunked and has arrived, unless the server drains.
 func doNotWaitForBody(c echo.Context) {
 	r, w := c.Request(), c.Response()
 	if r.ContentLength == 0 {
@@ -42,9 +42,10 @@ func doNotWaitForBody(c echo.Context) {
 	}
 	body := &watchedBody{ReadCloser: r.Body}
 	r.Body = body
+	drains := len(w.Header()[echo.HeaderConnection]) > 0
 	w.Header()[echo.HeaderConnection] = closed
 	w.Before(func() {
-		if body.ended || discard(body, r, w) {
+		if (body.ended || discard(body, r, w)) && !drains {
 			w.Header().Del(echo.HeaderConnection)
 		}
 	})
