@@ -1,4 +1,5 @@
 LISTEN ?= 127.0.0.1:8080
+LISTEN2 ?= 127.0.0.1:8082
 GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 OASDIFF = CGO_ENABLED=0 go run github.com/oasdiff/oasdiff@v1.36.0
 NEWEST = $(lastword $(shell ls internal/contract/testdata/released/*.yaml | sort -V))
@@ -11,13 +12,16 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run build test test-postgres fuzz bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios longclients long docs verify generate generate-npm npm chromium compiler
+.PHONY: help run run-postgres build test test-postgres fuzz bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios longclients long docs verify generate generate-npm npm chromium compiler
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Serve from .run/ with a user to try; LISTEN=HOST:PORT changes the address
-	@.ci/demo bin/userapi $(LISTEN)
+	@TEST_DATABASE= .ci/demo bin/userapi $(LISTEN)
+
+run-postgres: build ## Serve twice from a PostgreSQL that is deleted afterwards; LISTEN and LISTEN2 change the addresses
+	@.ci/postgres .ci/demo bin/userapi $(LISTEN) $(LISTEN2)
 
 build: compiler ## Build bin/userapi
 	@mkdir -p bin
