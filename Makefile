@@ -12,7 +12,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run run-postgres build test test-postgres fuzz bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios longclients long docs verify generate generate-npm npm chromium compiler
+.PHONY: help run run-postgres build test test-postgres test-nodes fuzz bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios longclients long docs verify generate generate-npm npm chromium compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,14 @@ test: compiler ## Run all tests with the race detector; needs Go and a C compile
 test-postgres: compiler ## Run the tests of the store and of HTTP on PostgreSQL, whose binaries must be installed
 	.ci/postgres go test -race -shuffle=on -timeout 45m -count=1 $(TESTFLAGS) ./internal/store/postgres ./internal/httpapi
 	.ci/postgres go test -race -count=1 $(TESTFLAGS) ./cmd/userapi -run Postgres
+	@$(MAKE) --no-print-directory test-nodes
+
+test-nodes: compiler ## Run the tests of HTTP on three servers with PostgreSQL and nginx, which must be installed
+	@mkdir -p bin
+	@command -v nginx >/dev/null || { echo "This needs nginx: install it, for example with 'apt-get install nginx'." >&2; exit 1; }
+	TEST_NODES=3 .ci/postgres go test -race -timeout 45m -count=1 -v ./internal/httpapi -skip '^TestFuzz' >bin/nodes.log || { grep -A20 -e '--- FAIL' bin/nodes.log; exit 1; }
+	@grep 'one node: ' bin/nodes.log | sed 's/^ *//' | sort | uniq -c
+	@echo "$$(grep -c '^--- PASS' bin/nodes.log) tests ran on three servers behind nginx, and $$(grep -c '^--- SKIP' bin/nodes.log) were left out for the reasons above."
 
 fuzz: compiler ## Send many more generated requests; CASES=N valid and N broken ones for each operation
 	RAPID_CHECKS=$(CASES) go test -count=1 -timeout 0 -v ./internal/httpapi -run '^TestFuzz'

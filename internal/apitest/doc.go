@@ -33,4 +33,9 @@
 // Among the tests, only this package, the tests of the store and those of cmd/userapi use
 // raw SQL. SQL that only one dialect understands is in sqlite.go and postgres.go. The database is SQLite's
 // unless TEST_DATABASE has the address of a PostgreSQL server, as in '.ci/postgres go test ./internal/httpapi'.
+//
+// If TEST_NODES is set, too, [Start] starts as many nodes on the database and nginx in front of them, and [Server.Send]
+// sends through nginx, which spreads the requests over the nodes. Two kinds of requests go to a node directly: bytes that
+// http.Client does not send, and two lines of one header, because nginx would answer them itself. All nodes share the
+// fakes and the log of a test. A test that needs one node says so and why, with [OneNode].
 package apitest

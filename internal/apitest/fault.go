@@ -31,20 +31,28 @@ type dialect interface {
 	watch(column string) []string // inserts the column into the table named when an update names it
 }
 
-// openDatabase opens an empty database, in the server in TEST_DATABASE if it is set, and closes it when the
-// test ends. A clock that is not nil becomes the database's.
-func openDatabase(t testing.TB, clock *Clock) (opened, *Database) {
+// openDatabase opens an empty database as often as there are nodes, in the server in TEST_DATABASE if it is set,
+// and closes it when the test ends. A clock that is not nil becomes the database's.
+func openDatabase(t testing.TB, nodes int, clock *Clock) (stores []opened, db *Database) {
 	t.Helper()
-	open := openSQLite
+	open := createSQLite
 	if storetest.TestDatabase() != "" {
-		open = openPostgres
+		open = createPostgres
 	}
-	store, db := open(t, clock)
+	openStore, db := open(t, clock)
+	for range nodes {
+		store, err := openStore(t.Context())
+		require.NoError(t, err)
+		stores = append(stores, store)
+	}
+	db.store = stores[0]
 	t.Cleanup(func() {
 		require.NoError(t, db.sql.Close())
-		require.NoError(t, store.Close())
+		for _, store := range stores {
+			require.NoError(t, store.Close())
+		}
 	})
-	return store, db
+	return stores, db
 }
 
 // Contents returns what somebody finds who has the database.

@@ -12,18 +12,18 @@ import (
 	"userapi/internal/store/storetest"
 )
 
-// openPostgres opens a store on an empty database of the server in TEST_DATABASE, and the database a second time.
-func openPostgres(t testing.TB, clock *Clock) (opened, *Database) {
+// createPostgres creates an empty database on the server in TEST_DATABASE. It returns how to open a store on it, and the
+// database opened without a store.
+func createPostgres(t testing.TB, clock *Clock) (open func(context.Context) (opened, error), db *Database) {
 	t.Helper()
 	address := storetest.NewPostgres(t)
-	db, err := sql.Open("pgx", address)
+	behind, err := sql.Open("pgx", address)
 	require.NoError(t, err)
 	if clock != nil {
-		setClock(t, db, clock)
+		setClock(t, behind, clock)
 	}
-	store, err := postgres.Open(t.Context(), address, postgres.Options{})
-	require.NoError(t, err)
-	return store, &Database{sql: db, store: store, dialect: postgresDatabase{}}
+	return func(ctx context.Context) (opened, error) { return postgres.Open(ctx, address, postgres.Options{}) },
+		&Database{sql: behind, dialect: postgresDatabase{}}
 }
 
 // setClock makes clock_timestamp return the time of the clock, on connections that are opened later.

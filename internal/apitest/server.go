@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -43,20 +46,28 @@ type Server struct {
 	URL     string
 	Token   string // of the first user, a system administrator
 	Service *directory.Service
-	Handler http.Handler // what is served at URL
+	Handler http.Handler // what is served at URL, or by the first node
 	Log     *Log
 	DB      *Database
 
+	node    string // the address of one node
 	started time.Time
 	metrics http.Handler
 	client  *http.Client
 }
 
-// Start starts a server on an empty database. It stops when the test ends.
+// Start starts a server on an empty database. It stops when the test ends. If TEST_NODES is set, it starts as
+// many equal servers on the database, the nodes, and nginx in front of them; see [OneNode].
 func Start(t testing.TB, config Config) *Server {
 	t.Helper()
+	if config.RateLimit > 0 {
+		OneNode(t, "each node counts for itself")
+	}
+	if len(config.TrustedProxies) > 0 && !slices.Equal(config.TrustedProxies, nginxAddresses) {
+		OneNode(t, "with nginx in between, nginx is the proxy")
+	}
 	s := &Server{Log: &Log{}, started: time.Now().Truncate(time.Microsecond)} // the precision of stored times
-	db, behind := openDatabase(t, config.Clock)
+	stores, behind := openDatabase(t, max(1, testNodes()), config.Clock)
 	s.DB = behind
 	if config.Hashing == nil {
 		config.Hashing = fair.NewGate(8)
@@ -70,57 +81,94 @@ func Start(t testing.TB, config Config) *Server {
 	if config.RequestTimeout == 0 {
 		config.RequestTimeout = time.Hour
 	}
+	if config.Store == nil {
+		config.Store = func(s directory.Store) directory.Store { return s }
+	}
+	if testNodes() > 0 {
+		config.TrustedProxies = nginxAddresses
+	}
+	var nodes []string
+	for _, store := range stores {
+		nodes = append(nodes, s.startNode(t, config, store))
+	}
+	s.URL, s.node = "http://"+nodes[0], nodes[0]
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	s.client = NewClient(t, transport)
+	if testNodes() > 0 {
+		s.URL = StartNginx(t, NginxBlock(t), nodes...).URL
+		s.client = NewClient(t, behindNginx{transport})
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	return s
+}
+
+// startNode serves the directory in a store, and returns the address. The first node is the one that the fields
+// of the server belong to.
+func (s *Server) startNode(t testing.TB, config Config, store opened) (address string) {
+	t.Helper()
 	now := time.Now
 	if config.Clock != nil {
 		now = config.Clock.Now
 	}
-	if config.Store == nil {
-		config.Store = func(s directory.Store) directory.Store { return s }
-	}
-	s.Service = &directory.Service{
-		Store: config.Store(db), Hashing: config.Hashing, Hasher: config.Hasher, Searching: config.Searching,
+	service := &directory.Service{
+		Store: config.Store(store), Hashing: config.Hashing, Hasher: config.Hasher, Searching: config.Searching,
 		Now: now, Random: rand.Reader, TokenLife: TokenLife, LogInLimit: config.LogInLimit,
 	}
-	_, err := s.Service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })
+	_, err := service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })
 	require.NoError(t, err)
 
 	logger := telemetry.NewLogger(s.Log, -8, telemetry.FormatJSON)
 	registry := telemetry.NewRegistry()
-	s.metrics = telemetry.OpsHandler(registry, db.Ready, false)
 	var proxies []netip.Prefix
 	for _, proxy := range config.TrustedProxies {
 		prefix, err := httpapi.ParsePrefix(proxy)
 		require.NoError(t, err)
 		proxies = append(proxies, prefix)
 	}
-	s.Handler, err = (&httpapi.Server{
+	handler, err := (&httpapi.Server{
 		Contract:  loadContract(),
-		Directory: s.Service, Ready: db.Ready, Logger: logger, Metrics: registry,
+		Directory: service, Ready: store.Ready, Logger: logger, Metrics: registry,
 		RequestTimeout: config.RequestTimeout, TrustedProxies: proxies, RateLimit: config.RateLimit,
 	}).Handler()
 	require.NoError(t, err)
-	s.serve(t, httpapi.NewHTTPServer(s.Handler, logger))
-	return s
+	if s.Service == nil {
+		s.Service, s.Handler, s.metrics = service, handler, telemetry.OpsHandler(registry, store.Ready, false)
+	}
+	return serve(t, httpapi.NewHTTPServer(handler, logger))
 }
 
-// serve serves on a free port until the test ends. It turns off the timeouts of the
+// serve serves on a free port until the test ends, and returns the address. It turns off the timeouts of the
 // server: if the server waits for a body that is never sent, it waits for ever.
-func (s *Server) serve(t testing.TB, server *http.Server) {
+func serve(t testing.TB, server *http.Server) (address string) {
 	t.Helper()
 	server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout = 0, 0, 0
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s.URL = "http://" + listener.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(httpapi.NewListener(listener)) }()
-
-	transport := &http.Transport{MaxIdleConnsPerHost: 64}
-	s.client = NewClient(t, transport)
 	t.Cleanup(func() {
-		transport.CloseIdleConnections()
 		assert.NoError(t, server.Shutdown(context.Background()))
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
+	return listener.Addr().String()
+}
+
+// nginxAddresses is where nginx sends requests from.
+var nginxAddresses = []string{"127.0.0.1"}
+
+// testNodes returns how many nodes TEST_NODES asks for. 0: one, without nginx.
+func testNodes() int {
+	nodes, _ := strconv.Atoi(os.Getenv("TEST_NODES"))
+	return nodes
+}
+
+// OneNode skips the test if TEST_NODES is set, because it is about something that one process has for itself
+// or that nginx does not let through. The reason says which.
+func OneNode(t testing.TB, reason string) {
+	t.Helper()
+	if testNodes() > 0 {
+		t.Skip("one node: " + reason)
+	}
 }
 
 // CheapHasher returns a hasher like the real one, at the lowest cost of argon2id.

@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -15,9 +16,9 @@ import (
 	"userapi/internal/store/sqlite"
 )
 
-// openSQLite opens a store on an empty file, and the file a second time. The second waits for the
-// locks of the store for an hour.
-func openSQLite(t testing.TB, clock *Clock) (opened, *Database) {
+// createSQLite creates an empty file. It returns how to open a store on it, and the file opened without a store, which waits
+// for the locks of stores for an hour.
+func createSQLite(t testing.TB, clock *Clock) (open func(context.Context) (opened, error), db *Database) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := sqlite.Migrate(t.Context(), path, sqlite.Options{})
@@ -26,12 +27,11 @@ func openSQLite(t testing.TB, clock *Clock) (opened, *Database) {
 	if clock != nil {
 		options.Now = clock.Now
 	}
-	store, err := sqlite.Open(t.Context(), path, options)
-	require.NoError(t, err)
-	db, err := sql.Open("sqlite3", fmt.Sprintf("file:%s?_txlock=immediate&_foreign_keys=1&_synchronous=OFF&_busy_timeout=%d",
+	behind, err := sql.Open("sqlite3", fmt.Sprintf("file:%s?_txlock=immediate&_foreign_keys=1&_synchronous=OFF&_busy_timeout=%d",
 		path, time.Hour.Milliseconds()))
 	require.NoError(t, err)
-	return store, &Database{sql: db, store: store, dialect: sqliteFile{path}}
+	return func(ctx context.Context) (opened, error) { return sqlite.Open(ctx, path, options) },
+		&Database{sql: behind, dialect: sqliteFile{path}}
 }
 
 // sqliteFile is the dialect of a file.

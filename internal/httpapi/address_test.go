@@ -9,6 +9,7 @@ import (
 )
 
 func TestForwardedAddressIsBelievedOnlyFromProxies(t *testing.T) {
+	apitest.OneNode(t, "with nginx in between, nginx is the proxy")
 	s := apitest.Start(t, apitest.Config{})
 	answer := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"), "X-Forwarded-For: 192.0.2.7", "X-Real-Ip: 192.0.2.7")
 	require.Contains(t, answer.Body, `"client_ip":"127.0.0.1"`)
