@@ -131,6 +131,7 @@ func TestRefusedUpdatesAreNotHashed(t *testing.T) {
 
 // Rights that end while a body arrives no longer count, even if nothing is written.
 func TestRightsThatEndWhileTheBodyArrives(t *testing.T) {
+	apitest.OneNode(t, "nginx sends a request only when its whole body has arrived")
 	newPassword := apitest.NewPassword("new password")
 	deleted := func(db *apitest.Database) { db.DeleteUser(t, people.Admin) }
 	deactivated := func(db *apitest.Database) { db.SetActive(t, people.Admin, new(false)) }

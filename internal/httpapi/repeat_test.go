@@ -143,6 +143,7 @@ func (s *interruptedStore) Change(ctx context.Context, p directory.Principal, id
 // What the table "Repeating a request" says is what happens to every operation: after each way
 // in which the first request can end, and after the second request.
 func TestRepeatingARequest(t *testing.T) {
+	apitest.OneNode(t, "it interrupts the store of one process")
 	table := repetitions(t)
 	unused := maps.Clone(table)
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
