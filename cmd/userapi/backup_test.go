@@ -32,11 +32,11 @@ func seedUsers(t *testing.T, dir string, users int) {
 	require.NoError(t, db.Close())
 }
 
-// makeSchema6 takes migration 7 back.
+// makeSchema6 takes the migrations after 6 back.
 func makeSchema6(t *testing.T, dir string) {
 	t.Helper()
 	db := openDatabase(t, dir)
-	_, err := db.ExecContext(t.Context(), `DROP TABLE identity; DELETE FROM goose_db_version WHERE version_id = 7`)
+	_, err := db.ExecContext(t.Context(), `DROP TABLE identity; DELETE FROM goose_db_version WHERE version_id > 6`)
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
 }
@@ -103,7 +103,7 @@ func TestBackupNextToAServerAndWithout(t *testing.T) {
 		require.Equal(t, os.FileMode(0o600), info.Mode())
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
-		require.Equal(t, fmt.Sprintf("2 users, 3 events, schema 7\n%x  %s\n", sha256.Sum256(content), name), stdout)
+		require.Equal(t, fmt.Sprintf("2 users, 3 events, schema 8\n%x  %s\n", sha256.Sum256(content), name), stdout)
 	}
 	requireBackup("next.db")
 	code, _ = s.terminate(t)
@@ -122,7 +122,7 @@ func TestBackupNextToAServerAndWithout(t *testing.T) {
 	require.NotEmpty(t, log)
 	stdout, stderr, code := runCommand(t, dir, nil, "backup", "killed.db")
 	require.Equal(t, 0, code, stderr)
-	require.Contains(t, stdout, "2 users, 4 events, schema 7\n")
+	require.Contains(t, stdout, "2 users, 4 events, schema 8\n")
 	after, err := os.ReadFile(filepath.Join(dir, "userapi.db-wal"))
 	require.NoError(t, err)
 	require.True(t, string(log) == string(after), "the log of the killed server is unchanged")
@@ -189,7 +189,7 @@ func TestRootBackupOnAFullDisk(t *testing.T) {
 	}
 	stdout, stderr, code := runCommand(t, dir, nil, "migrate", "--no-backup")
 	require.Equal(t, 0, code, stderr)
-	require.Equal(t, "userapi.db has schema 7\n", stdout)
+	require.Equal(t, "userapi.db has schema 8\n", stdout)
 	require.Equal(t, []string{"userapi.db"}, namesIn(t, dir))
 }
 

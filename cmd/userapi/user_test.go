@@ -70,7 +70,7 @@ func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 		"secret horse":           {[]string{"set-password", "--user=0"}, exitUsage, "--user: "},
 		"secret horses": {
 			[]string{"create", "--nick-name=a b", "--enterprise-id=", "--email=x", "--phone=" + strings.Repeat("1", 33), "--database="},
-			exitUsage, "--nick-name: use a name without /, @, white space or control characters\n",
+			exitUsage, "--nick-name: use a name of letters and digits in any script, and of visible ASCII characters except / and @\n",
 		},
 	} {
 		stdout, stderr, code := runWithInput(t, dir, input, append([]string{"user"}, c.args...)...)

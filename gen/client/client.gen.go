@@ -255,8 +255,13 @@ type CreateUser struct {
 	// Example: true
 	IsActive nullable.Nullable[bool] `json:"is_active,omitempty"`
 
-	// NickName The name of a user, without `/`, `@` and white space.
-	// No two users of an enterprise have the same name, even in different letter case.
+	// NickName The name of a user: letters, marks and digits of any script, and visible ASCII characters except `/` and `@`.
+	// It is a name as in RFC 8265 §3.4 (UsernameCasePreserved), so it has no white space, no control and no invisible characters,
+	// except the joiners where the script needs them (RFC 5892, appendix A).
+	// If it has right-to-left characters, it keeps the Bidi Rule (RFC 5893 §2). It does not begin with a mark.
+	// The server checks this after width mapping and in Unicode NFC, and stores the name as it was given.
+	// No two users of an enterprise have the same name, even in different letter case, width or Unicode composition.
+	// Names that are older than this rule stay as they are.
 	//
 	//
 	// Example: ada
@@ -406,8 +411,13 @@ type LogIn struct {
 	Username string `json:"username"`
 }
 
-// NickName The name of a user, without `/`, `@` and white space.
-// No two users of an enterprise have the same name, even in different letter case.
+// NickName The name of a user: letters, marks and digits of any script, and visible ASCII characters except `/` and `@`.
+// It is a name as in RFC 8265 §3.4 (UsernameCasePreserved), so it has no white space, no control and no invisible characters,
+// except the joiners where the script needs them (RFC 5892, appendix A).
+// If it has right-to-left characters, it keeps the Bidi Rule (RFC 5893 §2). It does not begin with a mark.
+// The server checks this after width mapping and in Unicode NFC, and stores the name as it was given.
+// No two users of an enterprise have the same name, even in different letter case, width or Unicode composition.
+// Names that are older than this rule stay as they are.
 //
 // Example: ada
 type NickName = string
@@ -732,7 +742,7 @@ type DeleteAdministratorParams struct {
 
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
-	// Query List only users who have this text in their name, e-mail address or phone, in any letter case.
+	// Query List only users who have this text in their name, e-mail address or phone, in any letter case and width.
 	// The text has no wildcards: `%` and `_` stand for themselves. `""` lists all users.
 	Query *string `form:"query,omitempty" json:"query,omitempty"`
 

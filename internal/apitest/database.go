@@ -136,6 +136,13 @@ func (db *Database) SetEnterprise(t testing.TB, p Person, enterprise string) {
 	db.exec(t, `UPDATE users SET enterprise_id = $1 WHERE id = $2`, enterprise, p.ID)
 }
 
+// SetNickName changes the name of a user to one that an older version has stored, which kept
+// names apart by width.
+func (db *Database) SetNickName(t testing.TB, p Person, name string) {
+	t.Helper()
+	db.exec(t, `UPDATE users SET nick_name = $1, nick_name_folded = $2 WHERE id = $3`, name, directory.FoldCase(name), p.ID)
+}
+
 // SetContact changes the phone and the e-mail address of a user.
 func (db *Database) SetContact(t testing.TB, p Person, phone, email string) {
 	t.Helper()

@@ -5,20 +5,46 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"golang.org/x/text/secure/bidirule"
+	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/bidi"
+	"golang.org/x/text/unicode/norm"
 )
 
-// forms are the values of x-form, and what each asks of every character besides the pattern. A pattern
-// says only what the regular expressions of all languages say in the same way, which is ASCII.
-var forms = map[string]func(rune) bool{
-	"text without control characters":                        func(r rune) bool { return !unicode.IsControl(r) },
-	"a name without /, @, white space or control characters": func(r rune) bool { return !unicode.IsControl(r) && !unicode.IsSpace(r) },
+// forms are the values of x-form, and what each asks of a text besides the pattern. A pattern says
+// only what the regular expressions of all languages say in the same way, which is ASCII.
+var forms = map[string]func(text string) bool{
+	"text without control characters": isText,
+	"a name of letters and digits in any script, and of visible ASCII characters except / and @": isName,
 
 	// Their patterns say everything.
 	`either * or a list of entity tags like "1", "2", at most 1024 characters long`: nil,
 	"an identifier with only ASCII letters, digits, dots, underscores and hyphens":  nil,
 	"one e-mail address in ASCII, such as user@example.com":                         nil,
+}
+
+func isText(text string) bool { return strings.IndexFunc(text, unicode.IsControl) < 0 }
+
+// identifier is the profile UsernameCasePreserved (RFC 8265 §3.4) without the Bidi Rule. The profile of the
+// library applies the rule to every name that is not ASCII, and so refuses a Chinese name that begins with a
+// digit. The RFC asks for the rule only if a name has right-to-left characters.
+var identifier = precis.NewIdentifier(precis.FoldWidth, precis.Norm(norm.NFC))
+
+// isName reports whether a text is an identifier as RFC 8265 defines it, with neither / nor @, which
+// separate names in log-ins. A mark at the beginning would belong to the text before the name.
+func isName(text string) bool {
+	mapped, err := identifier.String(text)
+	if err != nil || strings.ContainsAny(mapped, "/@") {
+		return false
+	}
+	if bidirule.DirectionString(mapped) == bidi.RightToLeft && !bidirule.ValidString(mapped) {
+		return false
+	}
+	first, _ := utf8.DecodeRuneInString(mapped)
+	return !unicode.IsMark(first)
 }
 
 // form returns x-form: what a string has to look like, in words.
@@ -38,8 +64,8 @@ func checkForm(schema *openapi3.Schema) error {
 
 // FitsForm reports whether a string that matches the pattern of a schema has the form that x-form names.
 func FitsForm(schema *openapi3.Schema, text string) bool {
-	allowed := forms[form(schema)]
-	return allowed == nil || strings.IndexFunc(text, func(r rune) bool { return !allowed(r) }) < 0
+	fits := forms[form(schema)]
+	return fits == nil || fits(text)
 }
 
 // findWrongForms returns the faults of strings that do not have their form, except of those whose pattern

@@ -17,8 +17,10 @@ type Store interface {
 	Principal(ctx context.Context, hash TokenHash) (Principal, error)
 	// User returns a user. It fails with [CodeNotFound] if no user has this number.
 	User(ctx context.Context, id UserID) (User, error)
-	// Account returns a user and the password's hash. It fails with [CodeNotFound] if no user
-	// has this name.
+	// Account returns a user and the password's hash. If the name differs from those of two
+	// users in letter case or width, it returns the one whose [FoldCase] is the name's: one of
+	// them keeps a name from before names were unique in any width. It fails with
+	// [CodeNotFound] if no user has this name.
 	Account(ctx context.Context, name LogInName) (Account, error)
 	// Users returns one page of users in the order of their numbers, and how many users the
 	// filter selects. Both are read at the same moment. It has no further codes.

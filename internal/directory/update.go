@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -41,10 +42,14 @@ func (u update) decide(facts Facts) (Change, error) {
 		changed.Role = RoleUser // an administrator does not keep the role after a move
 		fields = append(fields, FieldRole)
 	}
+	written := slices.Clip(fields)
+	if changed.EnterpriseID != target.EnterpriseID {
+		written = append(written, FieldNickName) // the name stays, and must be unique in the new enterprise
+	}
 	changed.Version++
 	return Change{
 		User:         changed,
-		Fields:       fields,
+		Fields:       written,
 		PasswordHash: u.PasswordHash,
 		EndTokens:    deactivates || u.Patch.Password.Set,
 		Event:        facts.event(u.Operation, now, fields...),

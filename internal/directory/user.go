@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/width"
 )
 
 // UserID is the number of a user, from 1 to 2147483647. A number is never used again.
@@ -74,12 +75,19 @@ func FoldEmail(address string) string {
 	}, address)
 }
 
-// Fold returns the same text for two texts exactly if they differ only in letter case or
-// Unicode composition. Source: canonical caseless matching (Unicode 15.0 §3.13, D145), in NFC.
+// Fold returns the same text for two texts exactly if they differ only in letter case, width or
+// Unicode composition. Source: canonical caseless matching (Unicode 15.0 §3.13, D145), in NFC,
+// after the width mapping of RFC 8265 §3.3.
 func Fold(text string) string {
 	if isASCII(text) {
 		return strings.ToLower(text) // most texts, at a tenth of the time
 	}
+	return FoldCase(width.Fold.String(text))
+}
+
+// FoldCase is Fold without the width mapping, as Fold was up to schema 7. If two names of that
+// time now fold alike, one of the users keeps the name in this form.
+func FoldCase(text string) string {
 	return norm.NFC.String(cases.Fold().String(strings.Map(upperCherokee, norm.NFD.String(text))))
 }
 

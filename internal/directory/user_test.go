@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/unicode/norm"
 
 	"userapi/internal/directory"
 )
@@ -20,6 +21,23 @@ func TestFoldKnowsEveryLetter(t *testing.T) {
 	require.Equal(t, directory.Fold("stra\u00dfe"), directory.Fold("STRASSE"))
 	require.Equal(t, directory.Fold("\u00e4"), directory.Fold("A\u0308"))
 	require.NotEqual(t, directory.Fold("a"), directory.Fold("\u00e4"))
+}
+
+// Fold maps all widths to one. FoldCase keeps them, and a text in its form folds as the text itself.
+func TestFoldWidth(t *testing.T) {
+	require.Equal(t, "admin", directory.Fold("\uff21\uff44\uff2d\uff49\uff4e"))
+	require.Equal(t, "\uff41\uff44\uff4d\uff49\uff4e", directory.FoldCase("\uff21\uff44\uff2d\uff49\uff4e"))
+	require.Equal(t, directory.Fold("\u30ac"), directory.Fold("\uff76\uff9e"), "a voiced mark is composed after the mapping")
+	for r := range rune(0x10000) {
+		if '\u30ff' < r && r < '\uff00' {
+			continue // these have one width
+		}
+		text := string(r)
+		folded := directory.Fold(text)
+		require.Equal(t, folded, directory.Fold(folded), "%U", r)
+		require.Equal(t, folded, directory.Fold(directory.FoldCase(text)), "%U", r)
+		require.Equal(t, folded, directory.Fold(norm.NFD.String(text)), "%U", r)
+	}
 }
 
 // Fold has a fast path for ASCII. It gives the same result as the usual path.

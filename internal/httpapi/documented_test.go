@@ -339,7 +339,7 @@ func TestLongestValuesAreAnswered(t *testing.T) {
 		case name == "enterprise_id":
 			members[name] = strings.Repeat("e", int(*property.Value.MaxLength))
 		case property.Value.Type.Is("string"):
-			members[name] = strings.Repeat("\U0001F600", int(*property.Value.MaxLength))
+			members[name] = strings.Repeat("\U00020000", int(*property.Value.MaxLength))
 		}
 	}
 	body, err := json.Marshal(members)

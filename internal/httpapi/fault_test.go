@@ -36,7 +36,7 @@ func TestFaultDetails(t *testing.T) {
 		require.Equal(t, want, s.Send(t, "GET", "/openapi/v1/users?"+query, "").Problem(t).Errors[0].Detail)
 	}
 	named := s.Send(t, "POST", "/openapi/v1/users", `{"nick_name":"a b","password":"correct horse","enterprise_id":"default"}`)
-	require.Equal(t, "Send a name without /, @, white space or control characters.", named.Problem(t).Errors[0].Detail)
+	require.Equal(t, "Send a name of letters and digits in any script, and of visible ASCII characters except / and @.", named.Problem(t).Errors[0].Detail)
 	require.Equal(t, "Send this member.", s.Send(t, "POST", "/openapi/v1/users", "{}").Problem(t).Errors[0].Detail)
 	require.Equal(t, "Send a body.", s.Send(t, "POST", "/openapi/v1/users", "").Problem(t).Errors[0].Detail)
 	require.Equal(t, "This is not JSON in UTF-8 at or after byte 4.", s.Send(t, "PUT", "/openapi/v1/users/1", "{}  x").Problem(t).Errors[0].Detail)

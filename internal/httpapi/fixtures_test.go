@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -306,10 +307,13 @@ func valuesOf(schema *openapi3.Schema) *rapid.Generator[any] {
 // shortest and longest, and often one of these.
 func textsOf(schema *openapi3.Schema, shortest, longest int) *rapid.Generator[string] {
 	if match := characterClass.FindStringSubmatch(schema.Pattern); match != nil {
+		fits := func(text string) bool { return contract.FitsForm(schema, text) }
 		between := func(a, b int) *rapid.Generator[string] {
+			if schema.Pattern == apitest.Contract().Components.Schemas["NickName"].Value.Pattern {
+				return rapid.OneOf(namesIn(a, b, leftToRight...), namesIn(a, b, rightToLeft...)).Filter(fits)
+			}
 			most := min(b, 1000) // that regexp allows
-			return rapid.StringMatching(fmt.Sprintf("^%s{%d,%d}$", match[1], a, most)).
-				Filter(func(text string) bool { return contract.FitsForm(schema, text) })
+			return rapid.StringMatching(fmt.Sprintf("^%s{%d,%d}$", match[1], a, most)).Filter(fits)
 		}
 		return rapid.OneOf(between(shortest, longest), between(shortest, longest), between(shortest, shortest), between(longest, longest))
 	}
@@ -321,6 +325,19 @@ func textsOf(schema *openapi3.Schema, shortest, longest int) *rapid.Generator[st
 		return fitting
 	}
 	return rapid.OneOf(fitting, fitting, fitting, rapid.Just(longestAddress))
+}
+
+// The scripts of which names are generated. A name has letters of one direction only.
+var (
+	leftToRight = []*unicode.RangeTable{unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Devanagari, unicode.Han, unicode.Katakana, unicode.Hangul}
+	rightToLeft = []*unicode.RangeTable{unicode.Arabic, unicode.Hebrew}
+)
+
+// namesIn generates names in these scripts. Most of them fit the form of NickName.
+func namesIn(shortest, longest int, scripts ...*unicode.RangeTable) *rapid.Generator[string] {
+	name := apitest.Contract().Components.Schemas["NickName"].Value
+	letter := rapid.RuneFrom(nil, scripts...).Filter(func(r rune) bool { return unicode.IsLetter(r) && contract.FitsForm(name, string(r)) })
+	return rapid.StringOfN(rapid.OneOf(letter, letter, rapid.RuneFrom([]rune("azAZ019!-_.~"))), shortest, longest, -1)
 }
 
 func (g *generated) setMember(name string, value any) {

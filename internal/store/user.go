@@ -76,8 +76,10 @@ func (row User) User() (directory.User, error) {
 	return u, nil
 }
 
-// Updatable has the columns that an update writes for each field that it names.
+// Updatable has the columns that an update writes for each field that it names. A name never
+// changes, but it is folded again if the user moves: see [directory.FoldCase].
 var Updatable = map[directory.Field][]string{
+	directory.FieldNickName:     {"nick_name_folded"},
 	directory.FieldPassword:     {"password_hash"},
 	directory.FieldEnterpriseID: {"enterprise_id"},
 	directory.FieldEmail:        {"email"},

@@ -55,12 +55,16 @@ const operations: { method: string; path: string; schema: ZodType; bodies: Body[
         user(), user({ is_active: null }), user({ is_active: false }), user({ is_active: 'no' }), user({ origion: 'import' }), user({ origion: '' }), user({ origion: null }),
         user({ origion: 'o'.repeat(33) }), user({ email: 'new@example.com', phone: '1' }), user({ email: null }), user({ phone: null }),
         {}, { nick_name: 'nobody' }, { ...user(), password: undefined }, { ...user(), enterprise_id: undefined },
-        user({ nick_name: 'Zoë' }), user({ nick_name: '𠀀'.repeat(64) }), user({ nick_name: '𠀀'.repeat(65) }), user({ nick_name: 'n'.repeat(64) }), user({ nick_name: 'n'.repeat(65) }), user({ nick_name: '' }), user({ nick_name: null }),
+        user({ nick_name: 'Zoë' }), ...['李小龙', '1号', 'محمد', 'علی\u200cرضا', 'क्\u200dष', 'Иван', 'ｱﾀﾞ', 'ｚｏｅ'].map((nick_name) => user({ nick_name })), user({ nick_name: '𠀀'.repeat(64) }), user({ nick_name: '𠀀'.repeat(65) }), user({ nick_name: 'n'.repeat(64) }), user({ nick_name: 'n'.repeat(65) }), user({ nick_name: '' }), user({ nick_name: null }),
         user({ nick_name: 'a/b' }), user({ nick_name: 'a@b' }), user({ nick_name: 'a b' }), user({ nick_name: 'a\tb' }), user({ nick_name: 7 }),
         ...passwords.map((password) => user({ password })),
       ),
       ...differ(open, user({ role: 'administrator' })),
-      ...differ(forms, user({ nick_name: 'a\u00a0b' })),
+      ...differ(
+        forms,
+        ...['a\u00a0b', 'a\u200bb', 'a\u00adb', 'a\u202eb', '\u3164', 'a\ufe0f', '\u0301a', 'a\ufdd0', 'a\uffffb', 'a\u200d', 'a\uff20b', 'a\uff0fb', 'a\u3000b', 'a\u05d0', '1\u0627', '😀']
+          .map((nick_name) => user({ nick_name })),
+      ),
       ...whole,
     ],
   },

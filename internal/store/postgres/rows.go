@@ -128,7 +128,8 @@ func (s *Store) User(ctx context.Context, id directory.UserID) (directory.User, 
 
 // Account implements [directory.Store].
 func (s *Store) Account(ctx context.Context, name directory.LogInName) (directory.Account, error) {
-	condition, values := `enterprise_id = $1 AND nick_name_folded = $2`, []any{name.EnterpriseID, directory.Fold(name.NickName)}
+	condition := `enterprise_id = $1 AND nick_name_folded IN ($2, $3) ORDER BY nick_name_folded = $2 DESC LIMIT 1`
+	values := []any{name.EnterpriseID, directory.FoldCase(name.NickName), directory.Fold(name.NickName)}
 	if name.Email != "" {
 		condition, values = `lower(email COLLATE "C") = $1`, []any{directory.FoldEmail(name.Email)}
 	}

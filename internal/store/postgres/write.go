@@ -36,13 +36,14 @@ func collect[Row, T any](rows []Row, value func(*Row) T) []T {
 }
 
 var columns = map[string]column{
-	"password_hash": newColumn("text", func(row *store.User) *string { return row.PasswordHash }),
-	"enterprise_id": newColumn("text", func(row *store.User) string { return row.EnterpriseID }),
-	"email":         newColumn("text", func(row *store.User) *string { return row.Email }),
-	"phone":         newColumn("text", func(row *store.User) string { return row.Phone }),
-	"phone_folded":  newColumn("text", func(row *store.User) string { return row.PhoneFolded }),
-	"is_active":     newColumn("bool", func(row *store.User) *bool { return row.IsActive }),
-	"role":          newColumn("text", func(row *store.User) string { return row.Role }),
+	"nick_name_folded": newColumn("text", func(row *store.User) string { return row.NickNameFolded }),
+	"password_hash":    newColumn("text", func(row *store.User) *string { return row.PasswordHash }),
+	"enterprise_id":    newColumn("text", func(row *store.User) string { return row.EnterpriseID }),
+	"email":            newColumn("text", func(row *store.User) *string { return row.Email }),
+	"phone":            newColumn("text", func(row *store.User) string { return row.Phone }),
+	"phone_folded":     newColumn("text", func(row *store.User) string { return row.PhoneFolded }),
+	"is_active":        newColumn("bool", func(row *store.User) *bool { return row.IsActive }),
+	"role":             newColumn("text", func(row *store.User) string { return row.Role }),
 }
 
 // columnsOf returns the columns that a change writes in addition to the version, sorted.

@@ -101,6 +101,7 @@ func readSchema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error)
 		goose.WithGoMigrations(
 			goose.NewGoMigration(3, &goose.GoFunc{RunTx: fillFolded}, nil), // names and phones
 			goose.NewGoMigration(4, &goose.GoFunc{RunTx: fillFolded}, nil), // again, because Fold was wrong for Cherokee before
+			goose.NewGoMigration(8, &goose.GoFunc{RunTx: fillFolded}, nil), // again, because Fold did not fold width before
 		))
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the migrations: %w", err)
@@ -133,17 +134,31 @@ func checkSchema(ctx context.Context, from connector) (err error) {
 	return nil
 }
 
-// fillFolded fills the folded columns, because SQLite folds ASCII only.
+// fillFolded fills the folded columns, because SQLite folds ASCII only. If several users of an
+// enterprise have names that fold alike, the first one gets the name as Fold returns it, unless
+// another one has it already. The others keep theirs as FoldCase returns it, so that they can
+// still log in.
 func fillFolded(ctx context.Context, tx *sql.Tx) error {
 	users, err := readFoldable(ctx, tx)
 	if err != nil {
 		return err
 	}
 	for _, u := range users {
-		_, err := tx.ExecContext(ctx, `UPDATE users SET nick_name_folded = ?, phone_folded = ? WHERE id = ?`,
-			directory.Fold(u.name), directory.Fold(u.phone), u.id)
-		if err != nil {
-			return fmt.Errorf("fold the name of user %d: %w", u.id, err)
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET phone_folded = ? WHERE id = ?`, directory.Fold(u.phone), u.id); err != nil {
+			return fmt.Errorf("fold the phone of user %d: %w", u.id, err)
+		}
+		for _, folded := range []string{directory.Fold(u.name), directory.FoldCase(u.name)} {
+			result, err := tx.ExecContext(ctx, `UPDATE OR IGNORE users SET nick_name_folded = ? WHERE id = ?`, folded, u.id)
+			if err != nil {
+				return fmt.Errorf("fold the name of user %d: %w", u.id, err)
+			}
+			written, err := result.RowsAffected()
+			if err != nil {
+				return err
+			}
+			if written > 0 {
+				break
+			}
 		}
 	}
 	return nil
@@ -155,18 +170,23 @@ type foldable struct {
 	name, phone string
 }
 
+// readFoldable returns the users whose folded texts are not as Fold returns them, in the order of
+// their numbers.
 func readFoldable(ctx context.Context, tx *sql.Tx) (users []foldable, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT id, nick_name, phone FROM users`)
+	rows, err := tx.QueryContext(ctx, `SELECT id, nick_name, nick_name_folded, phone, phone_folded FROM users ORDER BY id`)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var u foldable
-		if err := rows.Scan(&u.id, &u.name, &u.phone); err != nil {
+		var nameFolded, phoneFolded string
+		if err := rows.Scan(&u.id, &u.name, &nameFolded, &u.phone, &phoneFolded); err != nil {
 			return nil, err
 		}
-		users = append(users, u)
+		if nameFolded != directory.Fold(u.name) || phoneFolded != directory.Fold(u.phone) {
+			users = append(users, u)
+		}
 	}
 	return users, rows.Err()
 }

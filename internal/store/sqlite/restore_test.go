@@ -230,7 +230,7 @@ func TestOldSchemaIsRestored(t *testing.T) {
 		require.Equal(t, schema, done.Schema)
 		version, err := Migrate(t.Context(), path, Options{})
 		require.NoError(t, err)
-		require.EqualValues(t, 7, version)
+		require.EqualValues(t, 8, version)
 	}
 }
 

@@ -76,6 +76,46 @@ func TestMigrationFoldsUsers(t *testing.T) {
 	require.Zero(t, total, "the zero filter selects no users")
 }
 
+// Names that fold alike since schema 8 do not stop a migration. One user gets the new fold, the one
+// with the lowest number if nobody has it already, and the others keep theirs.
+func TestMigrationKeepsNamesApart(t *testing.T) {
+	const fullwidth = "\uff41\uff44\uff41"
+	for _, schema := range []int64{1, 7} {
+		path := filepath.Join(t.TempDir(), "userapi.db")
+		require.NoError(t, sqlite.MigrateTo(t.Context(), path, schema))
+		type user struct{ enterprise, name, folded string }
+		users := []user{
+			{"wide-first", fullwidth, fullwidth},
+			{"wide-first", "Ada", "ada"},
+			{"wide-last", "Ada", "ada"},
+			{"wide-last", fullwidth, fullwidth},
+			{"two-wide", "\uff21da", "\uff41da"},
+			{"two-wide", "a\uff44a", "a\uff44a"},
+			{"one", "\uff21da", "\uff41da"},
+		}
+		for _, u := range users {
+			require.NoError(t, execStatements(t, path, fmt.Sprintf(`INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time)
+				VALUES (1, '%s', '%s', '%s', 'user', '', 0)`, u.name, u.folded, u.enterprise)))
+		}
+		version, err := sqlite.Migrate(t.Context(), path, sqlite.Options{})
+		require.NoError(t, err)
+		require.EqualValues(t, 8, version)
+		db, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+		require.NoError(t, err)
+		for id, u := range users {
+			account, err := db.Account(t.Context(), directory.LogInName{EnterpriseID: u.enterprise, NickName: u.name})
+			require.NoError(t, err)
+			require.EqualValues(t, id+1, account.User.ID, "%+q of %s", u.name, u.enterprise)
+		}
+		for enterprise, id := range map[string]directory.UserID{"wide-first": 2, "wide-last": 3, "two-wide": 5, "one": 7} {
+			account, err := db.Account(t.Context(), directory.LogInName{EnterpriseID: enterprise, NickName: "ADA"})
+			require.NoError(t, err)
+			require.Equal(t, id, account.User.ID, enterprise)
+		}
+		require.NoError(t, db.Close())
+	}
+}
+
 func TestConcurrentMigrate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	const servers = 8

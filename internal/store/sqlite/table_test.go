@@ -212,15 +212,16 @@ func TestEventRowCarriesEveryField(t *testing.T) {
 	require.Equal(t, []directory.Event{full, least}, events)
 }
 
-// A request may name each field of a [directory.Patch], and the role may change with it.
+// A request may name each field of a [directory.Patch]. The role may change with it, and a name is
+// folded again.
 func TestEveryFieldOfAnUpdateHasColumns(t *testing.T) {
 	var patch directory.Patch
 	members := reflect.ValueOf(&patch).Elem()
 	for i := range members.NumField() {
 		members.Field(i).FieldByName("Set").SetBool(true)
 	}
-	fields := append(patch.Fields(), directory.FieldRole)
-	require.Len(t, fields, members.NumField()+1)
+	fields := append(patch.Fields(), directory.FieldRole, directory.FieldNickName)
+	require.Len(t, fields, members.NumField()+2)
 	for _, field := range fields {
 		require.Contains(t, updatable, field)
 	}
@@ -230,7 +231,7 @@ func TestEveryFieldOfAnUpdateHasColumns(t *testing.T) {
 func TestUpdateRefusesOtherChanges(t *testing.T) {
 	s := openStore(t)
 	for field, text := range map[directory.Field]string{
-		directory.FieldNickName: "nick_name cannot be updated",
+		directory.FieldOrigion:  "origion cannot be updated",
 		directory.FieldPassword: "must not take the password away",
 	} {
 		err := s.writer.Write(t.Context(), func(tx session) error {
@@ -251,6 +252,7 @@ func TestUpdateWritesTheNamedColumns(t *testing.T) {
 	const hash = "$argon2id$of-eve"
 	requireDistinct(t, store.NewUser(changed, hash), "IsActive")
 	written := map[directory.Field]map[string]any{
+		directory.FieldNickName:     {"nick_name_folded": "eve"},
 		directory.FieldPassword:     {"password_hash": hash},
 		directory.FieldEnterpriseID: {"enterprise_id": "other"},
 		directory.FieldEmail:        {"email": email},

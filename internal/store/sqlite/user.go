@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"userapi/internal/directory"
 	"userapi/internal/store"
@@ -50,7 +51,9 @@ func (s *Store) User(_ context.Context, id directory.UserID) (user directory.Use
 // Account implements [directory.Store].
 func (s *Store) Account(ctx context.Context, name directory.LogInName) (account directory.Account, err error) {
 	defer s.finishRead(&err)
-	query := s.readSession.withContext(ctx).gorm.Where("enterprise_id = ? AND nick_name_folded = ?", name.EnterpriseID, directory.Fold(name.NickName))
+	exact, folded := directory.FoldCase(name.NickName), directory.Fold(name.NickName)
+	query := s.readSession.withContext(ctx).gorm.Where("enterprise_id = ? AND nick_name_folded IN (?, ?)", name.EnterpriseID, exact, folded).
+		Order(clause.OrderBy{Expression: gorm.Expr("nick_name_folded = ? DESC", exact)})
 	if name.Email != "" {
 		query = s.readSession.withContext(ctx).gorm.Where("lower(email) = ?", directory.FoldEmail(name.Email))
 	}

@@ -268,8 +268,8 @@ func updatesWriteOnlyNamedFields(t *testing.T, db Database) {
 		remove(t, s, before.ID)
 	}
 	ada := create(t, s, fullUser())
-	_, err := s.Change(t.Context(), directory.Operator(), ada.ID, set(func(*directory.User) {}, directory.FieldNickName))
-	require.ErrorContains(t, err, "nick_name cannot be updated")
+	_, err := s.Change(t.Context(), directory.Operator(), ada.ID, set(func(*directory.User) {}, directory.FieldOrigion))
+	require.ErrorContains(t, err, "origion cannot be updated")
 	_, err = s.Change(t.Context(), directory.Operator(), ada.ID, func(f directory.Facts) (directory.Change, error) {
 		return directory.Change{User: f.Target, Fields: []directory.Field{directory.FieldPassword}, Event: newEvent(directory.OperationUpdateUser)}, nil
 	})
