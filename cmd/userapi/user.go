@@ -118,6 +118,9 @@ func (c setPasswordCommand) Run(ctx context.Context, std streams) error {
 	})
 }
 
+// byteOrderMark is what some programs write at the beginning of UTF-8.
+const byteOrderMark = "\ufeff"
+
 // readPassword asks for a password twice if stdin is a terminal, and otherwise reads the
 // first line of stdin.
 func readPassword(ctx context.Context, std streams) (password string, err error) {
@@ -125,7 +128,7 @@ func readPassword(ctx context.Context, std streams) (password string, err error)
 		password, err = promptTwice(ctx, std)
 	} else {
 		password, err = bufio.NewReader(io.LimitReader(std.stdin, 1<<10)).ReadString('\n')
-		password = strings.TrimSuffix(strings.TrimSuffix(password, "\n"), "\r")
+		password = strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(password, byteOrderMark), "\n"), "\r")
 		if errors.Is(err, io.EOF) {
 			err = nil
 		}

@@ -21,7 +21,7 @@ func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 	s := startServer(t, dir, nil)
 
 	const secret = "canary horse"
-	stdout, stderr, code := runWithInput(t, dir, secret+"\r\nmore", "user", "create", "--nick-name=root", "--enterprise-id=default",
+	stdout, stderr, code := runWithInput(t, dir, "\ufeff"+secret+"\r\nmore", "user", "create", "--nick-name=root", "--enterprise-id=default",
 		"--email=root@example.com", "--phone=1", "--system-administrator")
 	require.Equal(t, 0, code, stderr)
 	require.Equal(t, "2\n", stdout)
@@ -37,7 +37,7 @@ func TestUsersAreCreatedAndGetPasswords(t *testing.T) {
 	require.Equal(t, 200, status, "root is a system administrator")
 	require.Contains(t, answer, `"client_ip":null`)
 
-	_, stderr, code = runWithInput(t, dir, "new password", "user", "set-password", "--user=2")
+	_, stderr, code = runWithInput(t, dir, "\ufeffnew password", "user", "set-password", "--user=2")
 	require.Equal(t, 0, code, stderr)
 	s.requireTokenEnds(t, token)
 	status, _ = logIn("default/root", secret)

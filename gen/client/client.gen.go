@@ -197,12 +197,15 @@ type AuthToken struct {
 
 // ChangeOwnPassword A new password for yourself, sent twice.
 type ChangeOwnPassword struct {
-	// Password A password in any script. The server compares it in Unicode NFC and never returns it.
+	// Password A password in any script. It is an OpaqueString (RFC 8265 §4.2): visible characters and spaces.
+	// The server compares it in Unicode NFC, with a space for any other kind of space, and it must have 8 or more characters then, too.
+	// So the keyboard makes no difference. The server never returns a password.
+	//
 	//
 	// Example: correct horse
 	Password Password `json:"password"`
 
-	// Password1 The same password again.
+	// Password1 The same password again, in any Unicode composition.
 	//
 	// Example: correct horse
 	Password1 PasswordAgain `json:"password1"`
@@ -210,12 +213,15 @@ type ChangeOwnPassword struct {
 
 // ChangePassword A new password for a user, sent twice.
 type ChangePassword struct {
-	// Password A password in any script. The server compares it in Unicode NFC and never returns it.
+	// Password A password in any script. It is an OpaqueString (RFC 8265 §4.2): visible characters and spaces.
+	// The server compares it in Unicode NFC, with a space for any other kind of space, and it must have 8 or more characters then, too.
+	// So the keyboard makes no difference. The server never returns a password.
+	//
 	//
 	// Example: correct horse
 	Password Password `json:"password"`
 
-	// Password1 The same password again.
+	// Password1 The same password again, in any Unicode composition.
 	//
 	// Example: correct horse
 	Password1 PasswordAgain `json:"password1"`
@@ -272,7 +278,10 @@ type CreateUser struct {
 	// Example: import
 	Origion *Origion `json:"origion,omitempty"`
 
-	// Password A password in any script. The server compares it in Unicode NFC and never returns it.
+	// Password A password in any script. It is an OpaqueString (RFC 8265 §4.2): visible characters and spaces.
+	// The server compares it in Unicode NFC, with a space for any other kind of space, and it must have 8 or more characters then, too.
+	// So the keyboard makes no difference. The server never returns a password.
+	//
 	//
 	// Example: correct horse
 	Password Password `json:"password"`
@@ -398,7 +407,9 @@ type FaultCode string
 
 // LogIn A name and a password.
 type LogIn struct {
-	// Password The password.
+	// Password The password, in any Unicode composition.
+	// A decomposed password is longer than the one that was set, so more characters are allowed here.
+	//
 	//
 	// Example: correct horse
 	Password string `json:"password"`
@@ -430,12 +441,14 @@ type Nothing = map[string]interface{}
 // Example: import
 type Origion = string
 
-// Password A password in any script. The server compares it in Unicode NFC and never returns it.
+// Password A password in any script. It is an OpaqueString (RFC 8265 §4.2): visible characters and spaces.
+// The server compares it in Unicode NFC, with a space for any other kind of space, and it must have 8 or more characters then, too.
+// So the keyboard makes no difference. The server never returns a password.
 //
 // Example: correct horse
 type Password = string
 
-// PasswordAgain The same password again.
+// PasswordAgain The same password again, in any Unicode composition.
 //
 // Example: correct horse
 type PasswordAgain = string
@@ -560,7 +573,7 @@ type UpdateUser struct {
 	// Example: true
 	IsActive nullable.Nullable[bool] `json:"is_active,omitempty"`
 
-	// Password A password in any script. A response never contains it.
+	// Password A password in any script, as in CreateUser: an OpaqueString (RFC 8265 §4.2). A response never contains it.
 	//
 	// Example: stringst
 	Password *string `json:"password,omitempty"`

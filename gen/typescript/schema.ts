@@ -304,7 +304,9 @@ export interface components {
         NickName: string;
         /**
          * Format: password
-         * @description A password in any script. The server compares it in Unicode NFC and never returns it.
+         * @description A password in any script. It is an OpaqueString (RFC 8265 §4.2): visible characters and spaces.
+         *     The server compares it in Unicode NFC, with a space for any other kind of space, and it must have 8 or more characters then, too.
+         *     So the keyboard makes no difference. The server never returns a password.
          * @example correct horse
          */
         Password: string;
@@ -347,7 +349,7 @@ export interface components {
         UpdateUser: {
             /**
              * Format: password
-             * @description A password in any script. A response never contains it.
+             * @description A password in any script, as in CreateUser: an OpaqueString (RFC 8265 §4.2). A response never contains it.
              * @example stringst
              */
             password?: string;
@@ -433,7 +435,7 @@ export interface components {
         };
         /**
          * Format: password
-         * @description The same password again.
+         * @description The same password again, in any Unicode composition.
          * @example correct horse
          */
         PasswordAgain: string;
@@ -465,7 +467,8 @@ export interface components {
             username: string;
             /**
              * Format: password
-             * @description The password.
+             * @description The password, in any Unicode composition.
+             *     A decomposed password is longer than the one that was set, so more characters are allowed here.
              * @example correct horse
              */
             password: string;

@@ -15,9 +15,11 @@ import (
 )
 
 // forms are the values of x-form, and what each asks of a text besides the pattern. A pattern says
-// only what the regular expressions of all languages say in the same way, which is ASCII.
-var forms = map[string]func(text string) bool{
-	"text without control characters": isText,
+// only what the regular expressions of all languages say in the same way, which is ASCII. A function
+// also returns the text in which minLength counts characters again.
+var forms = map[string]func(text string) (counted string, fits bool){
+	"visible characters and spaces as in RFC 8265 §4.2, 8 or more in Unicode NFC":                isPassword,
+	"text without control characters":                                                            isText,
 	"a name of letters and digits in any script, and of visible ASCII characters except / and @": isName,
 
 	// Their patterns say everything.
@@ -26,7 +28,7 @@ var forms = map[string]func(text string) bool{
 	"one e-mail address in ASCII, such as user@example.com":                         nil,
 }
 
-func isText(text string) bool { return strings.IndexFunc(text, unicode.IsControl) < 0 }
+func isText(text string) (string, bool) { return text, strings.IndexFunc(text, unicode.IsControl) < 0 }
 
 // identifier is the profile UsernameCasePreserved (RFC 8265 §3.4) without the Bidi Rule. The profile of the
 // library applies the rule to every name that is not ASCII, and so refuses a Chinese name that begins with a
@@ -35,16 +37,23 @@ var identifier = precis.NewIdentifier(precis.FoldWidth, precis.Norm(norm.NFC))
 
 // isName reports whether a text is an identifier as RFC 8265 defines it, with neither / nor @, which
 // separate names in log-ins. A mark at the beginning would belong to the text before the name.
-func isName(text string) bool {
+func isName(text string) (string, bool) {
 	mapped, err := identifier.String(text)
 	if err != nil || strings.ContainsAny(mapped, "/@") {
-		return false
+		return text, false
 	}
 	if bidirule.DirectionString(mapped) == bidi.RightToLeft && !bidirule.ValidString(mapped) {
-		return false
+		return text, false
 	}
 	first, _ := utf8.DecodeRuneInString(mapped)
-	return !unicode.IsMark(first)
+	return text, !unicode.IsMark(first)
+}
+
+// isPassword reports whether a text is an OpaqueString (RFC 8265 §4.2). A decomposed letter counts as one
+// character.
+func isPassword(text string) (string, bool) {
+	prepared, err := precis.OpaqueString.String(text)
+	return prepared, err == nil || text == "" // minLength refuses it
 }
 
 // form returns x-form: what a string has to look like, in words.
@@ -63,19 +72,36 @@ func checkForm(schema *openapi3.Schema) error {
 }
 
 // FitsForm reports whether a string that matches the pattern of a schema has the form that x-form names.
-func FitsForm(schema *openapi3.Schema, text string) bool {
-	fits := forms[form(schema)]
-	return fits == nil || fits(text)
+func FitsForm(schema *openapi3.Schema, text string) bool { return formFault(schema, text) == "" }
+
+// formFault returns why a text does not have the form that x-form names, or "" if it does.
+func formFault(schema *openapi3.Schema, text string) FaultCode {
+	check := forms[form(schema)]
+	if check == nil {
+		return ""
+	}
+	counted, fits := check(text)
+	switch {
+	case !fits:
+		return FaultPattern
+	case uint64(len([]rune(counted))) < schema.MinLength:
+		return FaultMinLength
+	}
+	return ""
 }
 
-// findWrongForms returns the faults of strings that do not have their form, except of those whose pattern
-// is among the faults already.
+// findWrongForms returns the faults of strings that do not have their form, except of those that
+// have the same fault already.
 func findWrongForms(schema *openapi3.Schema, value any, known []Fault) (faults []Fault) {
 	check := func(schema *openapi3.Schema, value any, place string) {
 		text, isText := value.(string)
-		isKnown := func(f Fault) bool { return f.Pointer == place && f.Code == FaultPattern }
-		if isText && !FitsForm(schema, text) && !slices.ContainsFunc(known, isKnown) {
-			fault := expect(FaultPattern, form(schema))
+		if !isText {
+			return
+		}
+		code := formFault(schema, text)
+		isKnown := func(f Fault) bool { return f.Pointer == place && f.Code == code }
+		if code != "" && !slices.ContainsFunc(known, isKnown) {
+			fault := expect(code, form(schema))
 			fault.Pointer = place
 			faults = append(faults, fault)
 		}

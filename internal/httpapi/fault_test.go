@@ -20,7 +20,7 @@ func TestFaultDetails(t *testing.T) {
 		`{"password":"x"}`: "Send 8 or more characters.",
 		`{"password":"` + strings.Repeat("x", 129) + `"}`: "Send 128 characters or fewer.",
 		`{"phone":"\t"}`:                                "Send text without control characters.",
-		`{"password":"correct\thorse"}`:                 "Send text without control characters.",
+		`{"password":"correct\thorse"}`:                 "Send visible characters and spaces as in RFC 8265 §4.2, 8 or more in Unicode NFC.",
 		`{"enterprise_id":"a b"}`:                       "Send an identifier with only ASCII letters, digits, dots, underscores and hyphens.",
 		`{"email":"x"}`:                                 "Send one e-mail address in ASCII, such as user@example.com.",
 		`{"email":"` + strings.Repeat("x", 65) + `@y"}`: "Send one e-mail address in ASCII, such as user@example.com.",

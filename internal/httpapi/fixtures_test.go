@@ -309,8 +309,12 @@ func textsOf(schema *openapi3.Schema, shortest, longest int) *rapid.Generator[st
 	if match := characterClass.FindStringSubmatch(schema.Pattern); match != nil {
 		fits := func(text string) bool { return contract.FitsForm(schema, text) }
 		between := func(a, b int) *rapid.Generator[string] {
-			if schema.Pattern == apitest.Contract().Components.Schemas["NickName"].Value.Pattern {
+			switch schemas := apitest.Contract().Components.Schemas; schema.Extensions["x-form"] {
+			case schemas["NickName"].Value.Extensions["x-form"]:
 				return rapid.OneOf(namesIn(a, b, leftToRight...), namesIn(a, b, rightToLeft...)).Filter(fits)
+			case schemas["Password"].Value.Extensions["x-form"]:
+				character := rapid.Rune().Filter(func(r rune) bool { return fits(strings.Repeat(string(r), int(schema.MinLength))) })
+				return rapid.StringOfN(character, a, b, -1).Filter(fits)
 			}
 			most := min(b, 1000) // that regexp allows
 			return rapid.StringMatching(fmt.Sprintf("^%s{%d,%d}$", match[1], a, most)).Filter(fits)

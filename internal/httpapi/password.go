@@ -3,7 +3,7 @@ package httpapi
 import (
 	"context"
 
-	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/secure/precis"
 
 	"userapi/gen/api"
 	"userapi/internal/directory"
@@ -45,9 +45,9 @@ func (s *Server) ChangeOwnPassword(ctx context.Context, r api.ChangeOwnPasswordR
 }
 
 // checkRepeated returns a fault if the two passwords differ. Two spellings of one password, equal
-// in Unicode NFC, do not differ: the user can log in with both.
+// as OpaqueString, do not differ: the user can log in with both.
 func checkRepeated(password, again string) []api.Fault {
-	if norm.NFC.String(password) == norm.NFC.String(again) {
+	if precis.OpaqueString.Compare(password, again) {
 		return nil
 	}
 	return []api.Fault{mismatch("/password1", "Send the same password twice.")}

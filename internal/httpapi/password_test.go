@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/unicode/norm"
 
 	"userapi/internal/apitest"
 )
@@ -91,13 +93,71 @@ func TestPasswordsOfAnyScript(t *testing.T) {
 			require.Equal(t, 200, s.LogIn(t, ada.Username(), password).Status, "%s %q", way, letter)
 			require.Equal(t, 401, s.LogIn(t, ada.Username(), strings.Repeat(letter, fits-1)).Status)
 			require.Equal(t, 422, do(password+"x"), "%s %q", way, letter)
-			require.Equal(t, 422, s.LogIn(t, ada.Username(), password+"x").Status)
+			require.Equal(t, 401, s.LogIn(t, ada.Username(), password+"x").Status)
 		}
 	}
 	require.Equal(t, 200, set["update"]("caf\u00e9 cr\u00e8me"))
 	require.Equal(t, 200, s.LogIn(t, ada.Username(), "cafe\u0301 cre\u0300me").Status)
 	require.Equal(t, 200, s.Send(t, "PUT", ada.Path(), `{"email":"ada@example.com","phone":"1","enterprise_id":"other","is_active":true}`).Status)
 	require.Equal(t, 200, s.LogIn(t, "ada@example.com", "caf\u00e9 cr\u00e8me").Status, "an update of other members keeps the password")
+}
+
+// A password is what its user sees: at least 8 characters, however many code points they are, all of them
+// visible, and all spaces alike.
+func TestPasswordsAreOpaqueStrings(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	ada := s.CreateUser(t, "ada")
+	set := func(password string) apitest.Answer {
+		return s.Send(t, "PUT", ada.Path(), fmt.Sprintf(`{"password":%q}`, password))
+	}
+	for _, c := range []struct{ set, typed string }{
+		{strings.Repeat("\uac01", 64), strings.Repeat("\u1100\u1161\u11a8", 64)},
+		{strings.Repeat("\u1f82", 128), strings.Repeat("\u03b1\u0313\u0300\u0345", 128)}, // the longest decomposition
+		{"correct\u3000horse", "correct horse"},
+		{"correct horse", "correct\u2007horse"},
+		{"\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9", strings.Repeat("e\u0301", 8)},
+		{"\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f511", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f511"},
+	} {
+		answer := set(c.set)
+		require.Equal(t, 200, answer.Status, "%+q %s", c.set, answer.Body)
+		require.Equal(t, 200, s.LogIn(t, ada.Username(), c.set).Status, "%+q", c.set)
+		require.Equal(t, 200, s.LogIn(t, ada.Username(), c.typed).Status, "%+q", c.typed)
+		both := fmt.Sprintf(`{"user_id":%d,"password":%q,"password1":%q}`, ada.ID, c.set, c.typed)
+		if len([]rune(c.typed)) <= 128 {
+			require.Equal(t, 200, s.Send(t, "PUT", ada.Path()+"/changepwd", both).Status, "%+q", c.typed)
+		}
+	}
+	for password, fault := range map[string]string{
+		strings.Repeat("e\u0301", 4):      "min_length",
+		strings.Repeat("\u1100\u1161", 7): "min_length",
+		strings.Repeat("\uac01", 7):       "min_length",
+		strings.Repeat("e\u0301", 65):     "max_length", // counted as sent
+		"correct\u200bhorse":              "pattern",
+		"correct\u00adhorse":              "pattern",
+		"\ufeffcorrect horse":             "pattern",
+		"\u2764\ufe0f and horses":         "pattern",
+		"correct\uffffhorse":              "pattern",
+		"correct\u0378horse":              "pattern",
+		"correct\ue000horse":              "pattern",
+	} {
+		require.Equal(t, []string{"/password " + fault}, set(password).Faults(t), "%+q", password)
+		require.Equal(t, 401, s.LogIn(t, ada.Username(), password).Status, "a log-in never refuses a spelling")
+		require.Equal(t, 401, s.LogIn(t, "default/nobody", password).Status)
+	}
+	require.Equal(t, 422, s.LogIn(t, ada.Username(), strings.Repeat("x", 513)).Status)
+}
+
+// A hash that an older version made of a password in Unicode NFC is still accepted.
+func TestOldPasswords(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	ada := s.CreateUser(t, "ada")
+	for _, password := range []string{"correct\u3000horse", "cafe\u0301 au\u00a0lait", "correct\u200bhorse", "e\u0301e\u0301e\u0301e\u0301"} {
+		hash, err := argon2id.CreateHash(norm.NFC.String(password), &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16})
+		require.NoError(t, err)
+		s.DB.SetPasswordHash(t, ada, hash)
+		require.Equal(t, 200, s.LogIn(t, ada.Username(), password).Status, "%+q", password)
+		require.Equal(t, 200, s.LogIn(t, ada.Username(), norm.NFD.String(password)).Status, "%+q", password)
+	}
 }
 
 // With a log-in that is not fresh, nobody can set a password or an e-mail address, appoint, or change an

@@ -7,7 +7,6 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"golang.org/x/crypto/argon2"
-	"golang.org/x/text/unicode/norm"
 )
 
 // Params returns the cost of a hash: 19 MiB of memory, two passes and one lane.
@@ -33,24 +32,30 @@ func NewHasher(params *argon2id.Params) *Hasher {
 	}
 }
 
-// Hash returns the hash of a password in PHC form, with a new salt. It hashes the password in
-// Unicode NFC, so that the keyboard makes no difference (RFC 8265 §4.2.2). If ctx has ended, it
+// Hash returns the hash of a password in PHC form, with a new salt. It hashes the password as
+// OpaqueString (RFC 8265 §4.2), so that the keyboard makes no difference. If ctx has ended, it
 // does nothing and returns an error that wraps the context's.
 func (h *Hasher) Hash(ctx context.Context, password string) (hash string, err error) {
 	if err = ctx.Err(); err == nil {
-		hash, err = argon2id.CreateHash(norm.NFC.String(password), h.params)
+		hash, err = argon2id.CreateHash(spellings(password)[0], h.params)
 	}
 	return hash, wrap(err)
 }
 
-// Verify reports whether the password has this hash, in PHC form. If hash is "", Verify takes as
-// long and returns false. If ctx has ended, it does nothing and returns an error that wraps the context's.
+// Verify reports whether the password has this hash, in PHC form, which may be older than the
+// preparation as OpaqueString. If hash is "", Verify takes as long and returns false. If ctx has ended, it
+// does nothing and returns an error that wraps the context's.
 func (h *Hasher) Verify(ctx context.Context, password, hash string) (matches bool, err error) {
 	if hash == "" {
 		hash = h.dummyHash
 	}
-	if err = ctx.Err(); err == nil {
-		matches, err = argon2id.ComparePasswordAndHash(norm.NFC.String(password), hash)
+	for _, spelling := range spellings(password) {
+		if err = ctx.Err(); err == nil {
+			matches, err = argon2id.ComparePasswordAndHash(spelling, hash)
+		}
+		if matches || err != nil {
+			break
+		}
 	}
 	return matches && hash != h.dummyHash, wrap(err)
 }

@@ -2,10 +2,12 @@ package password_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/unicode/norm"
 
 	"userapi/internal/password"
 )
@@ -66,4 +68,41 @@ func TestNothingIsHashedAfterTheContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = hasher.Verify(ctx, "correct horse", "")
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// A password can be typed in another spelling than the one that was set, also if the hash was made of
+// the password in Unicode NFC, as by older versions.
+func TestVerifyAcceptsSpellings(t *testing.T) {
+	gate := password.NewGate(cheapParams(), 1)
+	for _, c := range []struct {
+		set, typed             string
+		matchesNew, matchesOld bool
+	}{
+		{"correct horse", "correct horse", true, true},
+		{"caf\u00e9 au lait", "cafe\u0301 au lait", true, true},
+		{"cafe\u0301 au lait", "caf\u00e9 au lait", true, true},
+		{"correct\u3000horse", "correct\u3000horse", true, true},
+		{"correct\u3000horse", "correct horse", true, false}, // the old hash has the wide space
+		{"correct\u2000horse", "correct\u2002horse", true, true},
+		{"correct horse", "correct\u00a0horse", true, true},
+		{"caf\u00e9\u00a0au lait", "cafe\u0301\u00a0au lait", true, true},
+		{"correct\u200bhorse", "correct\u200bhorse", true, true}, // is refused today
+		{"caf\u00e9\u200b au lait", "cafe\u0301\u200b au lait", true, true},
+		{"correct\u200bhorse", "correcthorse", false, false},
+		{"\u2764\ufe0f and horses", "\u2764\ufe0f and horses", true, true},
+		{"\u2764\ufe0f and horses", "\u2764 and horses", false, false},
+		{"\uff43orrect horse", "correct horse", false, false}, // width makes a difference
+		{"Correct horse", "correct horse", false, false},
+		{strings.Repeat("\uac01", 64), strings.Repeat("\u1100\u1161\u11a8", 64), true, true},
+	} {
+		hash, err := gate.Hash(t.Context(), c.set)
+		require.NoError(t, err)
+		old, err := argon2id.CreateHash(norm.NFC.String(c.set), cheapParams())
+		require.NoError(t, err)
+		for hash, want := range map[string]bool{hash: c.matchesNew, old: c.matchesOld, "": false} {
+			got, err := gate.Verify(t.Context(), c.typed, hash)
+			require.NoError(t, err)
+			require.Equal(t, want, got, "%+q %+q %s", c.set, c.typed, hash)
+		}
+	}
 }

@@ -23,7 +23,9 @@ const whole: Body[] = bodies([], 'text', 7, true, null)
 let names = 0
 const user = (members = {}) => ({ nick_name: `name-${names++}`, password: 'correct horse', enterprise_id: 'default', ...members })
 const twice = (password: unknown, members = {}) => ({ password, password1: password, ...members })
-const passwords = ['12345678', 'a'.repeat(128), '1234567', 'a'.repeat(129), '', 'tab\tinside', 'del\x7finside', null, 12345678, ['12345678']]
+const passwords = ['12345678', 'a'.repeat(128), 'correct\u3000horse', '\uac01'.repeat(8), '🔑🐎🔋📎🔑🐎🔋📎', '1234567', 'a'.repeat(129), '', 'tab\tinside', 'del\x7finside', null, 12345678, ['12345678']]
+
+const badPasswords = ['e\u0301'.repeat(4), '\u1100\u1161'.repeat(4), 'correct\u200bhorse', 'correct\u00adhorse', '\ufeffcorrect horse', '❤\ufe0f horses', 'a\ufdd0bcdefgh', 'a\u0378bcdefgh']
 
 const operations: { method: string; path: string; schema: ZodType; bodies: Body[] }[] = [
   {
@@ -43,7 +45,7 @@ const operations: { method: string; path: string; schema: ZodType; bodies: Body[
       ),
       ...differ(open, { is_actve: true }, { nick_name: 'ada' }, { IS_ACTIVE: true }, { user_id: 2 }),
       ...differ(address, { email: 'ada@localhost' }, { email: '!#$%&@example.com' }),
-      ...differ(forms, { phone: 'a\x85b' }, { password: 'a\x9fbcdefgh' }, { email: `${'a'.repeat(65)}@example.com` }),
+      ...differ(forms, { phone: 'a\x85b' }, { password: 'a\x9fbcdefgh' }, ...badPasswords.map((password) => ({ password })), { email: `${'a'.repeat(65)}@example.com` }),
       ...differ(surrogates, { phone: '\ud800' }),
       ...whole,
     ],
@@ -64,6 +66,7 @@ const operations: { method: string; path: string; schema: ZodType; bodies: Body[
         forms,
         ...['a\u00a0b', 'a\u200bb', 'a\u00adb', 'a\u202eb', '\u3164', 'a\ufe0f', '\u0301a', 'a\ufdd0', 'a\uffffb', 'a\u200d', 'a\uff20b', 'a\uff0fb', 'a\u3000b', 'a\u05d0', '1\u0627', '😀']
           .map((nick_name) => user({ nick_name })),
+        ...badPasswords.map((password) => user({ password })),
       ),
       ...whole,
     ],
@@ -75,6 +78,7 @@ const operations: { method: string; path: string; schema: ZodType; bodies: Body[
         ...passwords.map((password) => twice(password, { user_id: 2 })),
         twice('correct horse'), { user_id: 2 }, ...['2', 2.5, 0, -1, 2 ** 31, null].map((user_id) => twice('correct horse', { user_id })),
       ),
+      ...differ(forms, ...badPasswords.map((password) => twice(password, { user_id: 2 }))),
       ...differ(rules, { user_id: 2, password: 'correct horse', password1: 'battery staple' }, twice('correct horse', { user_id: 3 })),
       ...differ(open, twice('correct horse', { user_id: 2, password2: 'correct horse' })),
       ...whole,
@@ -84,6 +88,7 @@ const operations: { method: string; path: string; schema: ZodType; bodies: Body[
     method: 'PUT', path: 'changepwd', schema: schemas.zChangeOwnPasswordBody,
     bodies: [
       ...bodies(...passwords.map((password) => twice(password)), {}, { password: 'correct horse' }),
+      ...differ(forms, ...badPasswords.map((password) => twice(password))),
       ...differ(rules, { password: 'correct horse', password1: 'battery staple' }),
       ...whole,
     ],
@@ -104,7 +109,7 @@ const operations: { method: string; path: string; schema: ZodType; bodies: Body[
     bodies: [
       ...bodies(
         ...['default/ada', 'ada@example.com', 'ada', '', 'a\nb', null, 7].map((username) => ({ username, password: 'correct horse' })),
-        ...['p', '', 'a\nb', null, 7].map((password) => ({ username: 'default/ada', password })), {}, { username: 'default/ada' },
+        ...['p', '', 'a\nb', 'p'.repeat(512), 'p'.repeat(513), '\u200b', null, 7].map((password) => ({ username: 'default/ada', password })), {}, { username: 'default/ada' },
       ),
       ...differ(open, { username: 'default/ada', password: 'correct horse', remember: true }),
       ...whole,
