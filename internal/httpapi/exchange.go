@@ -56,10 +56,13 @@ func (s *Server) middleware(r routes) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			begin := time.Now()
-			address, _ := netip.ParseAddr(c.RealIP())
+			address, notBelieved := s.clientAddress(c.Request())
 			ctx, cancel := context.WithTimeout(c.Request().Context(), s.RequestTimeout)
 			defer cancel()
-			x := &exchange{Context: ctx, requestID: rand.Text(), address: address.Unmap().WithZone("")}
+			x := &exchange{Context: ctx, requestID: rand.Text(), address: address}
+			if notBelieved != nil {
+				s.logForwarded(x, notBelieved)
+			}
 			c.SetRequest(c.Request().WithContext(x))
 			header := c.Response().Header()
 			header[echo.HeaderXRequestID] = []string{x.requestID}

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// causePeriod is how long a cause of 503 is not logged again.
+	// causePeriod is how long a cause is not logged again.
 	causePeriod = time.Minute
 	// maxCauses bounds the memory if an error's text differs each time.
 	maxCauses = 32
 )
 
-// causeLog decides which causes of 503 are logged. Its zero value is ready to use, and it is safe
+// causeLog decides which causes of 503, or of X-Forwarded-For that is not believed, are logged. Its zero value is ready to use, and it is safe
 // for concurrent use.
 type causeLog struct {
 	mutex  sync.Mutex

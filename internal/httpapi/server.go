@@ -34,7 +34,7 @@ type Server struct {
 	// RateLimit is the number of requests that a token may send in a second; 0 means any number.
 	RateLimit int
 
-	unavailable causeLog
+	unavailable, forwarded causeLog
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -46,7 +46,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	e := echo.New()
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.writeProblem
-	e.IPExtractor = clientAddress(s.TrustedProxies)
+	e.IPExtractor = echo.ExtractIPDirect() // clientAddress reads X-Forwarded-For
 	e.Pre(normalPath)
 	e.Use(measure(s.Metrics), s.middleware(operations))
 
