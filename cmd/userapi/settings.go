@@ -91,7 +91,7 @@ type serveSettings struct {
 	AdminTokenFile  string   `env:"USERAPI_ADMIN_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"File to which the first start writes the token of user 1, unless USERAPI_ADMIN_TOKEN is set (default: ${default})."`
 	TrustedProxies  []string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For header is trusted (default: none)."`
 	TokenTTL        string   `name:"token-ttl" env:"USERAPI_TOKEN_TTL" default:"720h" placeholder:"DURATION" help:"How long a log-in token is valid (default: ${default})."`
-	RateLimit       string   `env:"USERAPI_RATE_LIMIT" default:"0" placeholder:"NUMBER" help:"Requests per second for each token; 0 means no limit (default: ${default})."`
+	RateLimit       string   `env:"USERAPI_RATE_LIMIT" default:"0" placeholder:"NUMBER" help:"Requests per second for each user; 0 means no limit (default: ${default})."`
 	LoginLimit      string   `env:"USERAPI_LOGIN_LIMIT" default:"10" placeholder:"NUMBER" help:"Failed log-ins per minute for an account from one address. In total, one address may have ten times as many, and so may one account. 0 means no limit (default: ${default})."`
 	Drain           string   `env:"USERAPI_DRAIN" default:"0s" placeholder:"DURATION" help:"How long the server goes on after a signal while /readyz answers 503 (default: ${default})."`
 	LogLevel        string   `env:"USERAPI_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Lowest level to log: debug, info, warn or error (default: ${default})."`
@@ -101,7 +101,7 @@ type serveSettings struct {
 	adminToken     string         // "": none
 	trustedProxies []netip.Prefix // empty: X-Forwarded-For is ignored
 	tokenTTL       time.Duration  // of a log-in token
-	rateLimit      int            // requests per second for a token; 0: no limit
+	rateLimit      int            // requests per second for a user; 0: no limit
 	loginLimit     int            // failed log-ins per minute; 0: no limit
 	drain          time.Duration
 	logLevel       slog.Level

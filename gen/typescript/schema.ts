@@ -1008,7 +1008,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description There were too many requests with this token, or too many failed log-ins with this name or from this address (`too_many_requests`). Nothing was changed. */
+        /** @description There were too many requests of this user, or too many failed log-ins with this name or from this address (`too_many_requests`). Nothing was changed. */
         TooManyRequests: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];

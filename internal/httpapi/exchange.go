@@ -52,7 +52,7 @@ var (
 // middleware gives each request an id and a deadline for waiting, sets the headers that every
 // answer has, serves the request, writes the problem if that fails, and logs one line.
 func (s *Server) middleware(r routes) echo.MiddlewareFunc {
-	limiter := newTokenLimiter(s.RateLimit)
+	limiter := newUserLimiter(s.RateLimit)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			begin := time.Now()
@@ -80,7 +80,7 @@ func (s *Server) middleware(r routes) echo.MiddlewareFunc {
 // serve takes the steps of a request in the order of the statuses that they can end with. A route
 // outside the contract, such as a probe, takes only the last step. A panic becomes an error that
 // shows no value of the client.
-func (s *Server) serve(r routes, limiter tokenLimiter, x *exchange, c echo.Context, next echo.HandlerFunc) (err error) {
+func (s *Server) serve(r routes, limiter userLimiter, x *exchange, c echo.Context, next echo.HandlerFunc) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = telemetry.NewPanicError(value)
@@ -98,7 +98,7 @@ func (s *Server) serve(r routes, limiter tokenLimiter, x *exchange, c echo.Conte
 		if err := s.authenticate(op, x, c.Request()); err != nil {
 			return err
 		}
-		if err := limiter.allow(x.principal.Token); err != nil {
+		if err := limiter.allow(x.principal); err != nil {
 			return err
 		}
 		if err := check(op, x, c); err != nil {

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4/middleware"
@@ -29,30 +28,30 @@ func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// tokenLimiter limits the requests of each token. It forgets tokens that are not used for a
-// minute, so the tokens in use bound its memory.
-type tokenLimiter struct {
+// userLimiter limits the requests of each user, whatever the token. It forgets users who send
+// nothing for a minute, so the active users bound its memory.
+type userLimiter struct {
 	store *middleware.RateLimiterMemoryStore // nil: no limit
 }
 
-// newTokenLimiter allows perSecond requests a second, and as many at the same moment; 0 means
+// newUserLimiter allows perSecond requests a second, and as many at the same moment; 0 means
 // any number.
-func newTokenLimiter(perSecond int) tokenLimiter {
+func newUserLimiter(perSecond int) userLimiter {
 	if perSecond == 0 {
-		return tokenLimiter{}
+		return userLimiter{}
 	}
-	return tokenLimiter{middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
+	return userLimiter{middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
 		Rate: rate.Limit(perSecond), Burst: perSecond, ExpiresIn: time.Minute,
 	})}
 }
 
-// allow fails with [directory.CodeTooManyRequests] if the token has sent too many requests.
+// allow fails with [directory.CodeTooManyRequests] if the user has sent too many requests.
 // Requests without a token are not counted.
-func (l tokenLimiter) allow(t directory.Token) error {
-	if l.store == nil || t.ID == 0 {
+func (l userLimiter) allow(p directory.Principal) error {
+	if l.store == nil || p.Token.ID == 0 {
 		return nil
 	}
-	allowed, err := l.store.Allow(strconv.FormatInt(t.ID, 10))
+	allowed, err := l.store.Allow(p.User.ID.String())
 	if err == nil && !allowed {
 		err = &directory.Error{Code: directory.CodeTooManyRequests}
 	}

@@ -31,7 +31,7 @@ type Server struct {
 	RequestTimeout time.Duration
 	// TrustedProxies are the proxies whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	// RateLimit is the number of requests that a token may send in a second; 0 means any number.
+	// RateLimit is the number of requests that a user may send in a second; 0 means any number.
 	RateLimit int
 
 	unavailable, forwarded causeLog
