@@ -8,10 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
-	"slices"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
@@ -112,10 +110,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(args, func(arg string) bool { return !utf8.ValidString(arg) }) {
-		return &usageError{errors.New("the arguments must be valid UTF-8")} // the parser would replace invalid bytes
-	}
-	command, err := parser.Parse(args)
+	command, err := parse(parser, args)
 	if helpShown {
 		return nil
 	}

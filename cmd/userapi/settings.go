@@ -122,9 +122,9 @@ func (s *serveSettings) Validate() error {
 	if s.AdminTokenFile == "" {
 		fault("USERAPI_ADMIN_TOKEN_FILE or --admin-token-file", "name a file, for example userapi.token")
 	}
-	token, given := os.LookupEnv("USERAPI_ADMIN_TOKEN")
-	if given && !isStrongToken(token) {
-		fault("USERAPI_ADMIN_TOKEN", "use 32 or more visible ASCII characters, for example those that 'openssl rand -hex 32' prints")
+	token := os.Getenv(adminTokenVariable)
+	if token != "" && !isStrongToken(token) {
+		fault(adminTokenVariable, "use 32 or more visible ASCII characters, for example those that 'openssl rand -hex 32' prints")
 	}
 	s.adminToken = token
 	for _, proxy := range s.TrustedProxies {

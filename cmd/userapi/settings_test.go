@@ -117,6 +117,74 @@ func TestLogInSettingsReachTheServer(t *testing.T) {
 	}
 }
 
+// Faults of all kinds are in one list: variables that do not exist, with the name that is nearest, flags
+// and arguments that do not exist or cannot be read, and wrong values. The list has no values of variables
+// that do not exist, because they may be secrets.
+func TestAllKindsOfFaultsAreListedTogether(t *testing.T) {
+	dir := t.TempDir()
+	stdout, stderr, code := runCommand(t, dir, []string{
+		"USERAPI_TRUSTED_PROXY=canary", "USERAPI_DB=canary", "USERAPI_ADMINTOKEN=canary", "USERAPI_PPROF=maybe", "USERAPI_LOG_LEVEL=loud", "USERAPI_LISTEN=8080",
+	}, "--frob=1", "serve", "--nonsense", "--token-ttl", "soon", "extra", "--pprof=perhaps", "--login-limit=x", "--rate-limit")
+	require.Equal(t, exitUsage, code)
+	require.Empty(t, stdout)
+	require.Equal(t, `userapi: USERAPI_ADMINTOKEN: there is no such setting: use USERAPI_ADMIN_TOKEN, or remove the variable
+USERAPI_DB: there is no such setting: use USERAPI_DATABASE, or remove the variable
+USERAPI_TRUSTED_PROXY: there is no such setting: use USERAPI_TRUSTED_PROXIES, or remove the variable
+unknown flag --frob
+unknown flag --nonsense
+unexpected argument extra
+--pprof: bool value must be true, 1, yes, false, 0 or no but got "perhaps"
+--rate-limit: expected string value but got "EOL" (<EOL>)
+USERAPI_PPROF or --pprof: use true or false instead of "maybe"
+serve: USERAPI_LISTEN or --listen: use HOST:PORT with a port up to 65535, for example 127.0.0.1:8080, instead of "8080"
+USERAPI_TOKEN_TTL or --token-ttl: use a duration above 0, for example 720h or 30m, instead of "soon"
+USERAPI_LOGIN_LIMIT or --login-limit: use 0 for no limit, or a whole number up to 1000000, instead of "x"
+USERAPI_LOG_LEVEL or --log-level: use debug, info, warn or error instead of "loud"
+Run 'userapi --help' to see how to use it.
+`, stderr)
+	for _, c := range []struct {
+		args   []string
+		faults []string
+	}{
+		{[]string{"version"}, nil},
+		{nil, []string{"expected one of"}},
+		{[]string{"-x", "--frob=1", "serve", "-y", "--listen=x"}, []string{"flag -x", "--frob", "flag -y", "--listen: "}},
+		{[]string{"nonsense", "--frob"}, []string{"unexpected argument nonsense"}},
+		{[]string{"token", "create", "--user", "abc", "--expires-in=soon", "--frob", "--name="}, []string{"--user: ", "--expires-in: ", "--frob", "--name: "}},
+		{[]string{"token", "revoke", "--database=", "--frob"}, []string{"use the number of a token", "--database: ", "--frob"}},
+		{[]string{"backup", "--database=", "--frob"}, []string{"name a file, for example userapi.backup", "--database: ", "--frob"}},
+		{[]string{"user", "create", "--nick-name=a\xff", "--frob"}, []string{"valid UTF-8", "--frob", "--enterprise-id: "}},
+	} {
+		_, stderr, code := runCommand(t, dir, []string{"USERAPI_LISTENS=canary"}, c.args...)
+		require.Equal(t, exitUsage, code)
+		for _, fault := range append(c.faults, "USERAPI_LISTENS: there is no such setting: use USERAPI_LISTEN,") {
+			require.Contains(t, stderr, fault)
+		}
+		require.NotContains(t, stderr, "canary")
+	}
+	stdout, _, code = runCommand(t, dir, []string{"USERAPI_LISTENS=1", "USERAPI_PPROF=maybe"}, "serve", "--help")
+	require.Equal(t, 0, code)
+	require.Equal(t, 1, strings.Count(stdout, "Usage: userapi serve"))
+	require.Empty(t, namesIn(t, dir))
+}
+
+// An empty variable is not set. Variables that Kubernetes sets for a service named userapi are ignored,
+// and so are wrong settings of other commands.
+func TestVariablesThatAreNoSettings(t *testing.T) {
+	dir := t.TempDir()
+	settings := []string{
+		"USERAPI_DATABASE=", "USERAPI_LISTEN=", "USERAPI_OPS_LISTEN=", "USERAPI_PPROF=", "USERAPI_ADMIN_TOKEN=", "USERAPI_ADMIN_TOKEN_FILE=", "USERAPI_TRUSTED_PROXIES=",
+		"USERAPI_TOKEN_TTL=", "USERAPI_RATE_LIMIT=", "USERAPI_LOGIN_LIMIT=", "USERAPI_LOG_LEVEL=", "USERAPI_LOG_FORMAT=", "USERAPI_NONSENSE=",
+		"USERAPI_SERVICE_HOST=10.0.0.1", "USERAPI_SERVICE_PORT=80", "USERAPI_SERVICE_PORT_HTTP=80", "USERAPI_PORT=tcp://10.0.0.1:80", "USERAPI_PORT_80_TCP_ADDR=10.0.0.1",
+	}
+	s := startServer(t, dir, settings)
+	require.FileExists(t, filepath.Join(dir, "userapi.token"), "an empty USERAPI_ADMIN_TOKEN is none")
+	s.terminate(t)
+	list, stderr, code := runCommand(t, dir, append(settings, "USERAPI_LISTEN=8080", "USERAPI_PPROF=maybe"), "token", "list")
+	require.Equal(t, 0, code, stderr)
+	require.Contains(t, list, "first start")
+}
+
 // Wrong settings are all reported together, and nothing is started.
 func TestBadSettingsAreListedTogether(t *testing.T) {
 	dir := t.TempDir()
@@ -139,7 +207,7 @@ func TestBadSettingsAreListedTogether(t *testing.T) {
 		require.Equal(t, exitUsage, code, flag)
 		require.Contains(t, stderr, "or "+strings.Split(flag, "=")[0]+": ")
 	}
-	for _, token := range []string{strings.Repeat("x", 31), strings.Repeat("x", 32) + " ", strings.Repeat("ü", 32), ""} {
+	for _, token := range []string{strings.Repeat("x", 31), strings.Repeat("x", 32) + " ", strings.Repeat("ü", 32)} {
 		_, stderr, code := runCommand(t, dir, []string{"USERAPI_ADMIN_TOKEN=" + token}, "serve")
 		require.Equal(t, exitUsage, code)
 		require.Contains(t, stderr, "32 or more visible ASCII characters")

@@ -83,6 +83,15 @@ type revokeTokenCommand struct {
 	ID              int64 `arg:"" help:"Number of the token, as 'userapi token list' prints it."`
 }
 
+// Validate is called by kong.
+func (c revokeTokenCommand) Validate() error {
+	var fault error
+	if c.ID < 1 {
+		fault = errors.New("use the number of a token, as 'userapi token list' prints it")
+	}
+	return errors.Join(fault, c.databaseSetting.Validate())
+}
+
 // Run revokes the token. A running server refuses it within one second.
 func (c revokeTokenCommand) Run(ctx context.Context, _ streams) error {
 	return withService(ctx, c.databaseSetting, func(service *directory.Service) error {
