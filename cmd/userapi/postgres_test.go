@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
+	"userapi/internal/directory"
 	"userapi/internal/store/storetest"
 )
 
@@ -141,4 +143,27 @@ func failOver(t *testing.T, fault func(*storetest.Server, testing.TB), cause str
 	}
 	code, log := s.terminate(t)
 	require.Zero(t, code, log)
+}
+
+// On PostgreSQL, too, a server says that another start has ended its operator's token.
+func TestOperatorTokenThatAnotherStartEndsOnPostgres(t *testing.T) {
+	requireOperatorWarning(t, []string{"USERAPI_DATABASE=" + storetest.NewEmptyPostgres(t)})
+}
+
+// migrate lists old names on PostgreSQL, too, where a copy of an older database has brought them.
+func TestMigrateListsOldNamesOnPostgres(t *testing.T) {
+	dir, database := t.TempDir(), storetest.NewPostgres(t)
+	db, err := sql.Open("pgx", database)
+	require.NoError(t, err)
+	for id, name := range []string{"\uff41da", "Ada", "a\u200bb"} {
+		_, err := db.ExecContext(t.Context(), `INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, phone, create_time)
+			VALUES ($1, 1, $2, $3, 'default', 'user', '', 0)`, id+1, name, directory.FoldCase(name))
+		require.NoError(t, err)
+	}
+	require.NoError(t, db.Close())
+	stdout, stderr, code := runCommand(t, dir, []string{"USERAPI_DATABASE=" + database}, "migrate")
+	require.Equal(t, 0, code, stderr)
+	require.Contains(t, stdout, `user 1, default/"\uff41da": it differs from the name of user 2 only`)
+	require.Contains(t, stdout, `user 3, default/"a\u200bb": it is not `)
+	require.NotContains(t, stdout, "user 2, ")
 }

@@ -100,6 +100,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 	defer cancel()
 	go tuneGC(drained)
 	servers, stopped := errgroup.WithContext(drained)
+	servers.Go(func() error { return watchOperator(stopped, service, c.adminToken, logger) })
 	servers.Go(func() error {
 		return serveUntil(stopped, httpapi.NewHTTPServer(closeConnections(ctx, handler), logger), netutil.LimitListener(httpapi.NewListener(public), connections))
 	})
@@ -189,6 +190,31 @@ func (c *serveCommand) start(ctx context.Context, service *directory.Service, lo
 		logger.Info("first start: user 1, admin, was created; its token is USERAPI_ADMIN_TOKEN")
 	}
 	return nil
+}
+
+// operatorPeriod is how often a server looks whether its operator's token is still valid.
+const operatorPeriod = time.Second
+
+// watchOperator warns if another start ends the operator's token of this server. It returns nil when it
+// has warned, when ctx ends, or if there is no such token. A database that does not answer is asked again.
+func watchOperator(ctx context.Context, service *directory.Service, token string, logger *slog.Logger) error {
+	if token == "" {
+		return nil
+	}
+	look := time.NewTicker(operatorPeriod)
+	defer look.Stop()
+	for {
+		select {
+		case <-look.C:
+			if ended, err := service.HasEnded(ctx, token); err == nil && ended {
+				logger.Warn("USERAPI_ADMIN_TOKEN is not valid any more: another server has started on this database with another token or with none, or user 1 was deleted; " +
+					"give all servers of a database the same token")
+				return nil
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // startService starts the service and reports whether it has written the admin token file. If

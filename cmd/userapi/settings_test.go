@@ -160,6 +160,7 @@ Run 'userapi --help' to see how to use it.
 		for _, fault := range append(c.faults, "USERAPI_LISTENS: there is no such setting: use USERAPI_LISTEN,") {
 			require.Contains(t, stderr, fault)
 		}
+		require.NotContains(t, stderr, "argument abc", "it is the value of a flag")
 		require.NotContains(t, stderr, "canary")
 	}
 	stdout, _, code = runCommand(t, dir, []string{"USERAPI_LISTENS=1", "USERAPI_PPROF=maybe"}, "serve", "--help")

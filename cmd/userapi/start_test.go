@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"userapi/internal/apitest"
 	"userapi/internal/directory"
 	"userapi/internal/store/sqlite"
 )
@@ -135,4 +137,32 @@ func TestLaterStartsLeaveTokenFilesAlone(t *testing.T) {
 	require.Equal(t, "precious", readToken(t, precious))
 	require.NoFileExists(t, filepath.Join(dir, "missing.token"))
 	requireValid(t, service, first)
+}
+
+// If a server starts with another operator's token or with none, each server that has the old token says so
+// once. A server that starts with the same token changes nothing.
+func TestOperatorTokenThatAnotherStartEnds(t *testing.T) { requireOperatorWarning(t, nil) }
+
+func requireOperatorWarning(t *testing.T, settings []string) {
+	t.Helper()
+	const warning = "USERAPI_ADMIN_TOKEN is not valid any more"
+	dir, operator := t.TempDir(), strings.Repeat("operator", 4)
+	own := append([]string{"USERAPI_ADMIN_TOKEN=" + operator}, settings...)
+	servers := []*server{startServer(t, dir, own), startServer(t, dir, own)}
+	next := startServer(t, dir, append([]string{"USERAPI_ADMIN_TOKEN=" + strings.Repeat("successor", 4)}, settings...))
+	for _, s := range servers {
+		apitest.WaitFor(func() bool { return strings.Contains(s.log.String(), warning) })
+		status, _ := s.sendRequest(t, operator, "GET", "/openapi/v1/users/1", "")
+		require.Equal(t, 401, status)
+	}
+	require.NotContains(t, next.log.String(), warning)
+	none := startServer(t, dir, settings)
+	apitest.WaitFor(func() bool { return strings.Contains(next.log.String(), warning) })
+	for _, s := range append(servers, next) {
+		_, log := s.terminate(t)
+		require.Equal(t, 1, strings.Count(log, warning), log)
+		require.NotContains(t, log, "operatoroperator")
+	}
+	_, log := none.terminate(t)
+	require.NotContains(t, log, warning)
 }

@@ -63,3 +63,13 @@ func (s *Service) Start(ctx context.Context, operator string, save func(secret s
 	}
 	return s.Store.Start(ctx, start)
 }
+
+// HasEnded reports whether the token is not stored: it has ended, or its owner was deleted. A server
+// asks it about the operator's token, which any later start of a server may end.
+func (s *Service) HasEnded(ctx context.Context, secret string) (bool, error) {
+	_, err := s.Store.Principal(ctx, hashToken(secret))
+	if IsCode(err, CodeUnauthenticated) {
+		return true, nil
+	}
+	return false, err
+}
