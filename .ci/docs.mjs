@@ -1,12 +1,12 @@
 // Usage: docs.mjs DIRECTORY. Opens / in a browser, which leads to /docs, enters a token and updates
 // user 2: at three widths, in light and in dark colours. It writes a picture of each into DIRECTORY.
-// USERAPI_URL and USERAPI_TOKEN must be those of a server that has user 2.
+// SERVER_URL and TOKEN must be those of a server that has user 2.
 // It fails on a console error, on a request to another host, and if the page does not fit.
 import { chromium } from 'playwright-core'
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 
-const { USERAPI_URL: url, USERAPI_TOKEN: token } = process.env
+const { SERVER_URL: url, TOKEN: token } = process.env
 const directory = process.argv[2]
 const browser = await chromium.launch({
   executablePath: execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim(),

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { createClient, type Problem, type components } from './index.js'
 
-const { USERAPI_URL: baseUrl, USERAPI_TOKEN: token } = process.env
-if (!baseUrl || !token) throw new Error('Set USERAPI_URL and USERAPI_TOKEN to a server and a token of a system administrator.')
+const { SERVER_URL: baseUrl, TOKEN: token } = process.env
+if (!baseUrl || !token) throw new Error('Set SERVER_URL and TOKEN to a server and a token of a system administrator.')
 const client = createClient({ baseUrl, token })
 
 async function createUser(): Promise<string> {

@@ -127,7 +127,7 @@ func TestDocsInABrowser(t *testing.T) {
 func runProgram(t *testing.T, url, token string, command ...string) {
 	t.Helper()
 	program := exec.CommandContext(t.Context(), command[0], command[1:]...)
-	program.Env = append(os.Environ(), "USERAPI_URL="+url, "USERAPI_TOKEN="+token)
+	program.Env = append(os.Environ(), "SERVER_URL="+url, "TOKEN="+token)
 	output, err := program.CombinedOutput()
 	require.NoError(t, err, string(output))
 }

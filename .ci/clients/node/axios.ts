@@ -5,7 +5,7 @@ import type { Client } from './api/axios.js'
 import { doJob, type Answer, type Problem } from './job.js'
 
 const api = new OpenAPIClientAxios({
-  definition: `${process.env['USERAPI_URL']}/openapi.json`,
+  definition: `${process.env['SERVER_URL']}/openapi.json`,
   axiosConfigDefaults: { validateStatus: () => true },
 })
 const client = await api.init<Client>()

@@ -24,7 +24,7 @@ export interface Client {
   deleteUser(user_id: string): Promise<Answer<unknown>>
 }
 
-const { USERAPI_URL: baseUrl = '', USERAPI_TOKEN: token = '' } = process.env
+const { SERVER_URL: baseUrl = '', TOKEN: token = '' } = process.env
 
 /** Does the job. A client that validates refuses what its schemas refuse, and sends nothing. */
 export async function doJob(connect: (baseUrl: string, token: string) => Client, { validates = false } = {}): Promise<void> {

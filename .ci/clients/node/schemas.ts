@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { ZodType } from 'zod'
 import * as schemas from './api/zod/zod.gen.js'
 
-const { USERAPI_URL: baseUrl, USERAPI_TOKEN: token } = process.env
+const { SERVER_URL: baseUrl, TOKEN: token } = process.env
 
 const forms = 'a pattern says only what all languages have in common, and the server checks x-form too'
 const rules = 'the schema of one member does not see the others, or the path'

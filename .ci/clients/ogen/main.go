@@ -44,13 +44,13 @@ var bob, bobID = &api.CreateUser{NickName: "bob", Password: "correct horse", Ent
 
 // connect returns a client that sends a token.
 func connect(secret string) *api.Client {
-	c, err := api.NewClient(os.Getenv("USERAPI_URL"), token(secret))
+	c, err := api.NewClient(os.Getenv("SERVER_URL"), token(secret))
 	want(err == nil, err)
 	return c
 }
 
 func main() {
-	ctx, admin := context.Background(), connect(os.Getenv("USERAPI_TOKEN"))
+	ctx, admin := context.Background(), connect(os.Getenv("TOKEN"))
 	create(ctx, admin)
 	oneself := changePasswords(ctx, admin)
 	refused(ctx, admin, oneself)

@@ -52,9 +52,9 @@ func as(token string) context.Context {
 
 func main() {
 	configuration := api.NewConfiguration()
-	configuration.BasePath = os.Getenv("USERAPI_URL")
+	configuration.BasePath = os.Getenv("SERVER_URL")
 	c := api.NewAPIClient(configuration)
-	first := as(os.Getenv("USERAPI_TOKEN"))
+	first := as(os.Getenv("TOKEN"))
 
 	bob := api.CreateUser{NickName: "bob", Password: "correct horse", EnterpriseId: "default", Phone: "1"}
 	created := done(c.UsersApi.CreateUser(first, bob))

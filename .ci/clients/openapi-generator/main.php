@@ -29,7 +29,7 @@ namespace {
 
     function configuration($token)
     {
-        return (new Configuration())->setHost(getenv('USERAPI_URL'))->setAccessToken($token);
+        return (new Configuration())->setHost(getenv('SERVER_URL'))->setAccessToken($token);
     }
 
     function want($expected, $got)
@@ -51,8 +51,8 @@ namespace {
         throw new Exception("$status $code was expected");
     }
 
-    $users = new UsersApi(null, configuration(getenv('USERAPI_TOKEN')));
-    $passwords = new PasswordsApi(null, configuration(getenv('USERAPI_TOKEN')));
+    $users = new UsersApi(null, configuration(getenv('TOKEN')));
+    $passwords = new PasswordsApi(null, configuration(getenv('TOKEN')));
     $new = new CreateUser(['nick_name' => 'bob', 'password' => 'correct horse', 'enterprise_id' => 'default', 'phone' => '1']);
     $created = $users->createUser($new);
     want([3, true, null], [$created->getUserId(), $created->getIsActive(), $created->getEmail()]);

@@ -9,7 +9,7 @@ import openapi_client as api  # noqa: E402
 
 
 def client(token, validates=True):
-    configuration = api.Configuration(host=os.environ["USERAPI_URL"])
+    configuration = api.Configuration(host=os.environ["SERVER_URL"])
     configuration.access_token = token
     configuration.client_side_validation = validates
     return api.ApiClient(configuration)
@@ -26,7 +26,7 @@ def refused(status, code, pointers, call, *arguments, **options):
         raise AssertionError(f"{status} {code} was expected")
 
 
-first = client(os.environ["USERAPI_TOKEN"])
+first = client(os.environ["TOKEN"])
 users, passwords = api.UsersApi(first), api.PasswordsApi(first)
 new = api.CreateUser(nick_name="bob", password="correct horse", enterprise_id="default", phone="1")
 created = users.create_user(new)
@@ -55,7 +55,7 @@ assert bob.get_user("3").nick_name == "bob"
 own = api.ChangeOwnPassword(password="correct horse", password1="correct horse")
 api.PasswordsApi(bob.api_client).change_own_password(own)
 
-careless = api.UsersApi(client(os.environ["USERAPI_TOKEN"], validates=False))
+careless = api.UsersApi(client(os.environ["TOKEN"], validates=False))
 refused(400, "malformed_header", [], careless.get_user, "3", if_none_match="x")
 refused(401, "unauthenticated", [], api.UsersApi(client("wrong")).get_user, "3")
 wrong = api.LogIn(username="default/ada", password="wrong")

@@ -7,7 +7,7 @@ include OpenapiClient
 
 def client(token, validates = true)
   configuration = Configuration.new
-  configuration.host = URI(ENV.fetch('USERAPI_URL')).host + ":#{URI(ENV.fetch('USERAPI_URL')).port}"
+  configuration.host = URI(ENV.fetch('SERVER_URL')).host + ":#{URI(ENV.fetch('SERVER_URL')).port}"
   configuration.access_token = token
   configuration.client_side_validation = validates
   ApiClient.new(configuration)
@@ -26,7 +26,7 @@ else
   raise "#{status} #{code} was expected"
 end
 
-first = client(ENV.fetch('USERAPI_TOKEN'))
+first = client(ENV.fetch('TOKEN'))
 users = UsersApi.new(first)
 passwords = PasswordsApi.new(first)
 new = CreateUser.new(nick_name: 'bob', password: 'correct horse', enterprise_id: 'default', phone: '1')
@@ -50,7 +50,7 @@ bob = UsersApi.new(client(tokens.create_auth_token(LogIn.new(username: 'bob@exam
 want 'bob', bob.get_user('3').nick_name
 PasswordsApi.new(bob.api_client).change_own_password(ChangeOwnPassword.new(password: 'correct horse', password1: 'correct horse'))
 
-careless = UsersApi.new(client(ENV.fetch('USERAPI_TOKEN'), false))
+careless = UsersApi.new(client(ENV.fetch('TOKEN'), false))
 refused(400, 'malformed_header', []) { careless.get_user('3', if_none_match: 'x') }
 refused(401, 'unauthenticated', []) { UsersApi.new(client('wrong')).get_user('3') }
 wrong = LogIn.new(username: 'default/ada', password: 'wrong')

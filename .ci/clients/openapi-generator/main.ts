@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { AxiosError } from 'axios'
 import { type CreateUser, PasswordsApi, type Problem, TokensApi, type UpdateUser, UsersApi } from './api/typescript-axios/index'
 
-const { USERAPI_URL: basePath = '', USERAPI_TOKEN: first = '' } = process.env
+const { SERVER_URL: basePath = '', TOKEN: first = '' } = process.env
 
 async function refused(status: number, code: string, pointers: string[], call: Promise<unknown>) {
   const error = await call.then(() => assert.fail(`${status} ${code} was expected`), (error: unknown) => error)

@@ -28,7 +28,7 @@ func done[T any](answer T, err error) T {
 
 // connect returns a client that sends a token.
 func connect(token string) *api.ClientWithResponses {
-	return done(api.NewClientWithResponses(os.Getenv("USERAPI_URL"), api.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+	return done(api.NewClientWithResponses(os.Getenv("SERVER_URL"), api.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 		r.Header.Set("Authorization", "Bearer "+token)
 		return nil
 	})))
@@ -43,7 +43,7 @@ var (
 )
 
 func main() {
-	admin := connect(os.Getenv("USERAPI_TOKEN"))
+	admin := connect(os.Getenv("TOKEN"))
 	create(admin)
 	oneself := changePasswords(admin)
 	refused(admin, oneself)
