@@ -47,10 +47,10 @@ test-nodes: compiler ## Run the tests of HTTP on three servers with PostgreSQL a
 fuzz: compiler ## Send many more generated requests; CASES=N valid and N broken ones for each operation
 	RAPID_CHECKS=$(CASES) go test -count=1 -timeout 0 -v ./internal/httpapi -run '^TestFuzz'
 
-bench: compiler ## Measure the server next to two baselines; BASE=COMMIT compares it with a commit
+bench: compiler ## Measure the server next to two baselines; BASE=COMMIT compares it with a commit, DATABASE=postgres://… measures PostgreSQL
 	@mkdir -p bin
 	go build -trimpath -o bin/ ./cmd/userapi ./internal/bench/...
-	bin/bench $(if $(BASE),--base='$(BASE)') $(BENCHFLAGS)
+	bin/bench $(if $(BASE),--base='$(BASE)') $(if $(DATABASE),--database='$(DATABASE)') $(BENCHFLAGS)
 
 microbench: compiler ## Run the Go benchmarks of the packages; benchstat compares the output of two commits
 	go test ./internal/... -run '^$$' -bench . -benchmem -count=6

@@ -44,6 +44,7 @@ func main() {
 // parseFlags exits if the flags are wrong.
 func parseFlags() (b bench) {
 	flag.StringVar(&b.base, "base", "", "compare the working tree with this `commit`")
+	flag.StringVar(&b.database, "database", "", "measure nodes on the PostgreSQL server with this `address`, postgres://…")
 	flag.IntVar(&b.rounds, "rounds", 0, "`number` of rounds (5; with -base 14)")
 	flag.DurationVar(&b.length, "length", 0, "`duration` of one measurement, without its warm-up (2s; with -base 0.8s)")
 	flag.StringVar(&b.programs, "programs", "bin", "`folder` with the programs userapi, constant and durable")
@@ -54,6 +55,10 @@ func parseFlags() (b bench) {
 		b.warmUp, rounds, length = 100*time.Millisecond, 14, 800*time.Millisecond
 	}
 	b.rounds, b.length = cmp.Or(b.rounds, rounds), cmp.Or(b.length, length)
+	if b.base != "" && b.database != "" {
+		fmt.Fprintln(os.Stderr, "bench: give -base or -database, not both")
+		os.Exit(exitFailed)
+	}
 	if b.rounds < 1 || b.length <= 0 || flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "bench: give -rounds of at least 1, a -length of more than 0, and no arguments")
 		os.Exit(exitFailed)
@@ -62,8 +67,9 @@ func parseFlags() (b bench) {
 }
 
 type bench struct {
-	base   string // a git revision; "": no comparison
-	rounds int
+	base     string // a git revision; "": no comparison
+	database string // the address of a PostgreSQL server; "": SQLite
+	rounds   int
 	timing
 	programs string
 	folder   string // for everything that bench writes
@@ -76,6 +82,9 @@ func (b bench) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(b.folder)) }()
 	if b.base != "" {
 		return b.compare(ctx)
+	}
+	if b.database != "" {
+		return b.measurePostgres(ctx)
 	}
 	fmt.Printf(`%s, %s, %d cores, shared by servers and clients.
 Medians of %d rounds of %s. The columns with "vs" are ratios within the same round.

@@ -10,6 +10,7 @@ import (
 type measurement struct {
 	name     string
 	workload *workload
+	pgbench  *pgbench     // instead of the workload; nil: none
 	baseline *measurement // nil: not compared
 	samples  []sample
 
@@ -33,10 +34,13 @@ func runRounds(ctx context.Context, rounds int, t timing, all []*measurement) er
 func (m *measurement) measure(ctx context.Context, t timing) error {
 	var own, interfering sample
 	var err error
-	if m.interference == nil {
-		own, err = m.workload.run(ctx, t)
-	} else {
+	switch {
+	case m.pgbench != nil:
+		own, err = m.pgbench.run(ctx, t)
+	case m.interference != nil:
 		own, interfering, err = m.workload.runWith(ctx, t, m.interference)
+	default:
+		own, err = m.workload.run(ctx, t)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)

@@ -37,14 +37,19 @@ func startBaseline(ctx context.Context, program string, args ...string) (*proces
 	return startProcess(ctx, command, address, "/", http.StatusNotFound)
 }
 
-// startServer starts userapi with its default settings on a database. Its log goes to a
-// file next to the database.
+// startServer starts userapi with its default settings on a SQLite database. Its log goes to
+// a file next to the database.
 func startServer(ctx context.Context, program, database string) (*process, error) {
+	return startNode(ctx, program, database, database+".log")
+}
+
+// startNode starts userapi with its default settings on a database of any kind.
+func startNode(ctx context.Context, program, database, logFile string) (*process, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	log, err := os.OpenFile(database+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +81,7 @@ func startProcess(ctx context.Context, command *exec.Cmd, address, path string, 
 		p.result = command.Wait()
 	}()
 	for time.Since(begin) < time.Minute && ctx.Err() == nil {
-		if got, err := roundTrip(ctx, http.DefaultTransport, http.MethodGet, "http://"+address+path, ""); err == nil && got == status {
+		if got, err := roundTrip(ctx, http.DefaultTransport, operatorToken, http.MethodGet, p.url(path), ""); err == nil && got == status {
 			p.startup = time.Since(begin)
 			return p, nil
 		}
@@ -88,6 +93,8 @@ func startProcess(ctx context.Context, command *exec.Cmd, address, path string, 
 	}
 	return nil, errors.Join(fmt.Errorf("%s does not answer", command.Path), p.stop())
 }
+
+func (p *process) url(path string) string { return "http://" + p.address + path }
 
 // freeAddress returns an address on 127.0.0.1 that nobody listens on. Another process can
 // take it before it is used.

@@ -29,6 +29,15 @@ func put(users int) requestFunc {
 	}
 }
 
+// putPhone changes the phones of the users that put changes.
+func putPhone(users int) requestFunc {
+	update := put(users)
+	return func(client, number int) (method, path, body string) {
+		method, path, _ = update(client, number)
+		return method, path, fmt.Sprintf(`{"phone":"%d"}`, number)
+	}
+}
+
 // putPassword changes passwords of users.
 func putPassword(client, number int) (method, path, body string) {
 	return http.MethodPut, fmt.Sprintf("/openapi/v1/users/%d", 2+client), fmt.Sprintf(`{"password":"correct horse %d"}`, number)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ import (
 // answered.
 type workload struct {
 	server   *process
+	other    *process // the odd clients use it; nil: all use server
+	token    string   // "": the operator's
 	clients  int
 	request  requestFunc
 	allow503 bool // count answers with 503; otherwise they are errors
@@ -49,8 +52,7 @@ func (w *workload) run(ctx context.Context, t timing) (s sample, err error) {
 	for client := range latencies {
 		group.Go(func() error {
 			for ; time.Since(begin) < t.length && ctx.Err() == nil; w.sent[client]++ {
-				method, path, body := w.request(client, w.sent[client])
-				if err := w.send(ctx, transport, method, path, body, begin, &latencies[client]); err != nil {
+				if err := w.send(ctx, transport, client, begin, &latencies[client]); err != nil {
 					return err
 				}
 			}
@@ -93,10 +95,16 @@ func (w *workload) total() (total int) {
 	return total
 }
 
-// send sends a request, and appends its latency if begin, the end of the warm-up, is over.
-func (w *workload) send(ctx context.Context, transport http.RoundTripper, method, path, body string, begin time.Time, latencies *[]time.Duration) error {
+// send sends the next request of a client, and appends its latency if begin, the end of the
+// warm-up, is over.
+func (w *workload) send(ctx context.Context, transport http.RoundTripper, client int, begin time.Time, latencies *[]time.Duration) error {
+	server := w.server
+	if w.other != nil && client%2 == 1 {
+		server = w.other
+	}
+	method, path, body := w.request(client, w.sent[client])
 	sent := time.Now()
-	status, err := roundTrip(ctx, transport, method, "http://"+w.server.address+path, body)
+	status, err := roundTrip(ctx, transport, cmp.Or(w.token, operatorToken), method, server.url(path), body)
 	latency := time.Since(sent)
 	switch {
 	case err != nil:
@@ -112,12 +120,12 @@ func (w *workload) send(ctx context.Context, transport http.RoundTripper, method
 }
 
 // roundTrip sends a request, reads the whole answer and returns its status.
-func roundTrip(ctx context.Context, transport http.RoundTripper, method, url, body string) (status int, err error) {
+func roundTrip(ctx context.Context, transport http.RoundTripper, token, method, url, body string) (status int, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
-	request.Header["Authorization"] = []string{"Bearer " + operatorToken}
+	request.Header["Authorization"] = []string{"Bearer " + token}
 	if body != "" {
 		request.Header["Content-Type"] = []string{"application/json"}
 	}
