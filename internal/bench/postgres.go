@@ -114,7 +114,7 @@ func seedPostgres(ctx context.Context, program, database string, users int) (err
 	if output, err := migrate.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", migrate.Path, err, output)
 	}
-	hash, err := password.NewGate(password.Params(), 1).Hash(ctx, seedPassword)
+	hash, err := password.NewHasher(password.Params()).Hash(ctx, seedPassword)
 	if err != nil {
 		return err
 	}

@@ -93,14 +93,18 @@ func formFault(schema *openapi3.Schema, text string) FaultCode {
 // findWrongForms returns the faults of strings that do not have their form, except of those that
 // have the same fault already.
 func findWrongForms(schema *openapi3.Schema, value any, known []Fault) (faults []Fault) {
-	check := func(schema *openapi3.Schema, value any, place string) {
+	check := func(schema *openapi3.Schema, value any, names ...string) {
 		text, isText := value.(string)
 		if !isText {
 			return
 		}
 		code := formFault(schema, text)
+		if code == "" {
+			return
+		}
+		place := pointer(slices.Values(names))
 		isKnown := func(f Fault) bool { return f.Pointer == place && f.Code == code }
-		if code != "" && !slices.ContainsFunc(known, isKnown) {
+		if !slices.ContainsFunc(known, isKnown) {
 			fault := expect(code, form(schema))
 			fault.Pointer = place
 			faults = append(faults, fault)
@@ -108,10 +112,10 @@ func findWrongForms(schema *openapi3.Schema, value any, known []Fault) (faults [
 	}
 	object, isObject := value.(map[string]any)
 	if !isObject {
-		check(schema, value, "")
+		check(schema, value)
 	}
 	for name, member := range object {
-		check(schema.Properties[name].Value, member, pointer(slices.Values([]string{name})))
+		check(schema.Properties[name].Value, member, name)
 	}
 	return faults
 }
