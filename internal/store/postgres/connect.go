@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	maxConnections = 12 // of a node: one for the lane, maxAlone for units alone, maxLists for GORM, the rest for other reads
+	maxConnections = 12 // of a node: maxBatches for the lane, maxAlone for units alone, maxLists for GORM, the rest for other reads
 	maxAlone       = 4
 	maxLists       = 4
 	// connectTimeout is how long a connection may take unless the setting says it. With several hosts, one that
@@ -61,6 +61,8 @@ var parameters = map[string]string{
 	"default_transaction_isolation":       "read committed", // the locks rely on it, and the server may have another default
 	"lock_timeout":                        "2s",
 	"idle_in_transaction_session_timeout": "10s",
+	// The length of an array changes an estimate, and so PostgreSQL would plan a statement each time.
+	"plan_cache_mode": "force_generic_plan",
 }
 
 // Options are what [Open] needs to know in addition to the address.
