@@ -4,9 +4,9 @@
 //
 // # Writes
 //
-// The lane is the goroutine that commits batches. A batch is up to maxBatch units of this node that share
-// a transaction. It takes two round trips: the first begins, locks and reads, the second writes and
-// commits. Between them, the lane decides each unit.
+// The lane is the goroutine that makes batches, of which two may run at the same time. A batch is up to maxBatch
+// units of this node that share a transaction. It takes two round trips: the first begins, locks and reads, the
+// second writes and commits. Between them, each unit is decided.
 //
 // A failed statement ends the whole transaction, so a unit that may violate a constraint runs alone: in
 // a transaction of its own, next to the lane. So does a unit that reads more than its facts, or writes

@@ -12,6 +12,7 @@ import (
 
 const (
 	maxBatch   = 64   // units in a batch
+	maxBatches = 2    // batches that run at the same time
 	maxWaiting = 1024 // units in the queue
 )
 
@@ -41,7 +42,7 @@ type lane struct {
 	queue   chan *unit
 	stopped chan struct{}
 	slots   chan struct{}  // holds a value for each unit that runs alone
-	alone   sync.WaitGroup // the units that run alone
+	running sync.WaitGroup // the batches, and the units that run alone
 
 	closeMu sync.RWMutex
 	closed  bool // submit refuses units
@@ -98,14 +99,37 @@ func (l *lane) close() {
 	close(l.queue)
 	l.closeMu.Unlock()
 	<-l.stopped
-	l.alone.Wait()
+	l.running.Wait()
 }
 
+// loop begins a batch if none runs. Next to one that runs, it begins another as soon as as many units wait:
+// the database waits for its disk and for this node most of the time. If it did not wait for so many, batches
+// would become small, and a small batch costs almost as much as a large one.
 func (l *lane) loop() {
 	defer close(l.stopped)
-	var waiting []*unit // did not fit into the last batch, oldest first
+	var waiting []*unit    // oldest first
+	var batches, units int // how many run
+	ended := make(chan int, maxBatches)
+	arrivals := l.queue // nil: closed
 	for {
-		if len(waiting) == 0 {
+		if batches == maxBatches || len(waiting) < units {
+			queue := arrivals
+			if batches == maxBatches {
+				queue = nil
+			}
+			select {
+			case size := <-ended:
+				batches, units = batches-1, units-size
+			case u, open := <-queue:
+				if !open {
+					arrivals = nil
+					break
+				}
+				waiting = append(waiting, u)
+			}
+			continue
+		}
+		if len(waiting) == 0 { // and no batch runs
 			u, open := <-l.queue
 			if !open {
 				return
@@ -115,9 +139,14 @@ func (l *lane) loop() {
 		waiting = takeMore(l.queue, waiting, maxBatch)
 		var batch []*unit
 		batch, waiting = l.nextBatch(waiting)
-		if len(batch) > 0 {
-			l.commit(batch)
+		if len(batch) == 0 {
+			continue
 		}
+		batches, units = batches+1, units+len(batch)
+		l.running.Go(func() {
+			l.commit(batch)
+			ended <- len(batch)
+		})
 	}
 }
 
@@ -184,7 +213,7 @@ func (l *lane) commit(batch []*unit) {
 
 // runAlone runs a unit in a transaction of its own, in another goroutine.
 func (l *lane) runAlone(u *unit) {
-	l.alone.Go(func() {
+	l.running.Go(func() {
 		select {
 		case l.slots <- struct{}{}:
 			defer func() { <-l.slots }()
