@@ -44,11 +44,11 @@ func newPgbench(program, folder, database string, users, clients int) (*pgbench,
 	return p, os.WriteFile(p.script, []byte(pgbenchScript), 0o600)
 }
 
-// run ignores the warm-up: pgbench itself does not count the time until its clients are connected. It counts
-// whole seconds.
+// run lets pgbench connect its clients during the warm-up: it does not count that time, although it belongs to
+// its duration, which has whole seconds.
 func (p *pgbench) run(ctx context.Context, t timing) (sample, error) {
 	text, err := output(ctx, p.program, "-n", "-M", "prepared", "-f", p.script,
-		"-c", strconv.Itoa(p.clients), "-j", strconv.Itoa(min(2, p.clients)), "-T", strconv.Itoa(int(math.Ceil(t.length.Seconds()))),
+		"-c", strconv.Itoa(p.clients), "-j", strconv.Itoa(min(2, p.clients)), "-T", strconv.Itoa(int(math.Ceil((t.warmUp + t.length).Seconds()))),
 		"-D", fmt.Sprint("clients=", p.clients), "-D", fmt.Sprint("last=", (p.users-2)/p.clients-1), p.database)
 	if err != nil {
 		return sample{}, err
@@ -61,7 +61,7 @@ var pgbenchThroughput = regexp.MustCompile(`(?m)^tps = ([0-9.]+) `)
 func parsePgbench(text string) (s sample, err error) {
 	found := pgbenchThroughput.FindStringSubmatch(text)
 	if found == nil {
-		return s, fmt.Errorf("pgbench printed no tps:\n%s", text)
+		return s, fmt.Errorf("pgbench had no time for a transaction, or has failed:\n%s", text)
 	}
 	s.throughput, err = strconv.ParseFloat(found[1], 64)
 	return s, err

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -216,6 +218,11 @@ func (b bench) measureLists(ctx context.Context, database string, node *process)
 		newMeasurement("all, page 1", operatorToken, "page=1"),
 		newMeasurement("all, page 1,000", operatorToken, "page=1000"),
 	}
+	for _, m := range measurements {
+		if err := checkTotal(ctx, m); err != nil {
+			return err
+		}
+	}
 	// A list takes longer than a PUT.
 	if err := runRounds(ctx, b.rounds, timing{b.warmUp, 2 * b.length}, measurements); err != nil {
 		return err
@@ -231,6 +238,36 @@ func (b bench) measureLists(ctx context.Context, database string, node *process)
 		fmt.Fprintf(table, "%s\t%s\t%.0f\t%s\t\n", m.name, m.cells(), medianOf(m.interferenceSamples, throughput), want)
 	}
 	return table.Flush()
+}
+
+// checkTotal fails if a list does not have the exact total of users.
+func checkTotal(ctx context.Context, m *measurement) error {
+	_, path, _ := m.workload.request(0, 0)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.workload.server.url(path), http.NoBody)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+m.workload.token)
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	var found struct {
+		Total int               `json:"total"`
+		Users []json.RawMessage `json:"users"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&found); err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	want := listEnterpriseSize
+	if m.workload.token == operatorToken {
+		want = listUsers
+	}
+	if found.Total != want || len(found.Users) != 10 {
+		return fmt.Errorf("%s: got %d users on the page and %d in total, want 10 and %d", m.name, len(found.Users), found.Total, want)
+	}
+	return nil
 }
 
 // startsAtOnce is how many nodes measureStarts starts.
