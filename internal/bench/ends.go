@@ -26,7 +26,6 @@ const (
 // ends counts what was written after the answer that ended the right to write it.
 type ends struct {
 	name         string
-	token        string // "": the operator's; of the request that ends the right
 	method, path string
 	late         int             // rounds in which something was written later
 	waits        []time.Duration // of the request that ends the right
