@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"time"
 
@@ -13,8 +12,8 @@ import (
 // maxQuestions is how many questions one statement answers.
 const maxQuestions = 256
 
-// asker answers questions of many goroutines with one statement at a time. A question is answered by a
-// statement that begins after the question was asked, so the answer is never stale.
+// asker answers questions of many goroutines with few statements. A question is answered by a statement
+// that begins after the question was asked, so the answer is never stale.
 type asker[Key comparable, Value any] struct {
 	timeout time.Duration // of a statement, with its repetitions
 	load    func(ctx context.Context, keys []Key) (map[Key]Value, error)
@@ -82,30 +81,8 @@ func (a *asker[Key, Value]) close() {
 
 func (a *asker[Key, Value]) loop() {
 	defer close(a.stopped)
-	for q := range a.queue {
-		a.answer(takeMore(a.queue, []*question[Key, Value]{q}, maxQuestions))
-	}
-}
-
-// takeMore appends what is in the queue, up to most. It lets other goroutines queue more, until no more
-// arrive.
-func takeMore[T any](queue <-chan T, taken []T, most int) []T {
-	for idle := false; len(taken) < most; {
-		select {
-		case next, open := <-queue:
-			if !open {
-				return taken
-			}
-			taken, idle = append(taken, next), false
-		default:
-			if idle {
-				return taken
-			}
-			idle = true
-			runtime.Gosched()
-		}
-	}
-	return taken
+	all := func(waiting []*question[Key, Value]) (batch, rest []*question[Key, Value]) { return waiting, nil }
+	runBatches(a.queue, maxQuestions, all, a.answer)
 }
 
 func (a *asker[Key, Value]) answer(questions []*question[Key, Value]) {

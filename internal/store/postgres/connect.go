@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	maxConnections = 12 // of a node: maxBatches for the lane, maxAlone for units alone, maxLists for GORM, the rest for other reads
+	maxConnections = 12 // of a node: maxAlone for units alone, maxLists for GORM, the rest for batches and other reads
 	maxAlone       = 4
 	maxLists       = 4
 	// connectTimeout is how long a connection may take unless the setting says it. With several hosts, one that

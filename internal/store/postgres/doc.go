@@ -4,9 +4,9 @@
 //
 // # Writes
 //
-// The lane is the goroutine that makes batches, of which two may run at the same time. A batch is up to maxBatch
-// units of this node that share a transaction. It takes two round trips: the first begins, locks and reads, the
-// second writes and commits. Between them, each unit is decided.
+// The lane commits batches, of which maxBatches run at the same time. A batch is up to maxBatch units of this
+// node that share a transaction. It takes two round trips: the first begins, locks and reads, the second writes
+// and commits. Between them, the lane decides each unit.
 //
 // A failed statement ends the whole transaction, so a unit that may violate a constraint runs alone: in
 // a transaction of its own, next to the lane. So does a unit that reads more than its facts, or writes
@@ -50,7 +50,7 @@
 //
 // # Reads
 //
-// The statements that every request needs are coalesced: while one is on its way, the questions that
+// The statements that every request needs are coalesced: while they are on their way, the questions that
 // arrive wait, and the next statement answers them all. There is no cache. GORM runs everything else,
 // on the same connections.
 //

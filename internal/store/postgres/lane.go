@@ -12,7 +12,6 @@ import (
 
 const (
 	maxBatch   = 64   // units in a batch
-	maxBatches = 2    // batches that run at the same time
 	maxWaiting = 1024 // units in the queue
 )
 
@@ -42,7 +41,7 @@ type lane struct {
 	queue   chan *unit
 	stopped chan struct{}
 	slots   chan struct{}  // holds a value for each unit that runs alone
-	running sync.WaitGroup // the batches, and the units that run alone
+	alone   sync.WaitGroup // the units that run alone
 
 	closeMu sync.RWMutex
 	closed  bool // submit refuses units
@@ -99,55 +98,12 @@ func (l *lane) close() {
 	close(l.queue)
 	l.closeMu.Unlock()
 	<-l.stopped
-	l.running.Wait()
+	l.alone.Wait()
 }
 
-// loop begins a batch if none runs. Next to one that runs, it begins another as soon as as many units wait:
-// the database waits for its disk and for this node most of the time. If it did not wait for so many, batches
-// would become small, and a small batch costs almost as much as a large one.
 func (l *lane) loop() {
 	defer close(l.stopped)
-	var waiting []*unit    // oldest first
-	var batches, units int // how many run
-	ended := make(chan int, maxBatches)
-	arrivals := l.queue // nil: closed
-	for {
-		if batches == maxBatches || len(waiting) < units {
-			queue := arrivals
-			if batches == maxBatches {
-				queue = nil
-			}
-			select {
-			case size := <-ended:
-				batches, units = batches-1, units-size
-			case u, open := <-queue:
-				if !open {
-					arrivals = nil
-					break
-				}
-				waiting = append(waiting, u)
-			}
-			continue
-		}
-		if len(waiting) == 0 { // and no batch runs
-			u, open := <-l.queue
-			if !open {
-				return
-			}
-			waiting = append(waiting, u)
-		}
-		waiting = takeMore(l.queue, waiting, maxBatch)
-		var batch []*unit
-		batch, waiting = l.nextBatch(waiting)
-		if len(batch) == 0 {
-			continue
-		}
-		batches, units = batches+1, units+len(batch)
-		l.running.Go(func() {
-			l.commit(batch)
-			ended <- len(batch)
-		})
-	}
+	runBatches(l.queue, maxBatch, l.nextBatch, l.commit)
 }
 
 // nextBatch takes the units that fit into one batch: no user is the target of two units, or the target of
@@ -213,7 +169,7 @@ func (l *lane) commit(batch []*unit) {
 
 // runAlone runs a unit in a transaction of its own, in another goroutine.
 func (l *lane) runAlone(u *unit) {
-	l.running.Go(func() {
+	l.alone.Go(func() {
 		select {
 		case l.slots <- struct{}{}:
 			defer func() { <-l.slots }()
