@@ -1,5 +1,5 @@
 /*
-Command bench measures userapi. It has two modes.
+Command bench measures userapi. It has three modes.
 
 "make bench" tells how fast the working tree is. It measures userapi next to two baselines,
 then with up to a million users, then while other clients change passwords or search. The
@@ -13,6 +13,13 @@ userapi of both, and measures them in turn. Take this mode for each change that 
 speed. It takes about three minutes. BASE is any revision that git knows, such as HEAD~3; its
 userapi must have the present columns of users, and the commands migrate and serve with the
 flags that this program gives them.
+
+"make bench DATABASE=postgres://USER@HOST/DATABASE" tells how fast nodes on PostgreSQL are. The
+baseline is pgbench, which comes with PostgreSQL: each transaction is one prepared UPDATE of the
+table that the nodes have, with as many clients on the same server in the same rounds. The mode
+counts what was written after a right had ended, and lists a million users, too. It makes
+databases of its own on the server and drops them, so the user must be allowed to do that. It
+takes about five minutes.
 
 # How to read the output
 

@@ -15,7 +15,7 @@ import (
 )
 
 // BenchmarkChange measures updates of a phone by one client and by 64. Compare it with
-// 'pgbench -M prepared' on the same server, and turn fsync on before: .ci/postgres turns it off.
+// 'pgbench -M prepared' on the same server, with FSYNC=on for .ci/postgres.
 func BenchmarkChange(b *testing.B) {
 	s, err := postgres.Open(b.Context(), storetest.NewPostgres(b), postgres.Options{})
 	require.NoError(b, err)
