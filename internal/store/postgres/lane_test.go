@@ -16,7 +16,7 @@ import (
 // While a batch waits for a lock of another node, the next one runs.
 func TestABatchRunsNextToOneThatWaits(t *testing.T) {
 	address := storetest.NewPostgres(t)
-	s, err := postgres.Open(t.Context(), address)
+	s, err := postgres.Open(t.Context(), address, postgres.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	other, err := pgx.Connect(t.Context(), address)
