@@ -61,7 +61,7 @@ func checkVariables(app *kong.Application) (faults []error) {
 		name, value, _ := strings.Cut(variable, "=")
 		isForeign := slices.ContainsFunc(foreignPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 		if strings.HasPrefix(name, environmentPrefix) && value != "" && !isForeign && !slices.Contains(known, name) {
-			nearest := slices.MinFunc(known, func(a, b string) int { return distance(a, name) - distance(b, name) })
+			nearest := slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
 			faults = append(faults, fmt.Errorf("%s: there is no such setting: use %s, or remove the variable", name, nearest))
 		}
 	}
@@ -115,23 +115,24 @@ func eachFlag(node *kong.Node, do func(*kong.Flag)) {
 	}
 }
 
-// distance returns how many characters have to be inserted or deleted to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+// distance returns how much a name differs from what was typed: 1 for each character that is missing, and 3 for
+// each that is too many, because people shorten names.
+func distance(typed, name string) int {
+	row := make([]int, len(name)+1)
 	for j := range row {
 		row[j] = j
 	}
-	for i := range len(a) {
+	for i := range len(typed) {
 		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace += 2
+		row[0] += 3
+		for j := range len(name) {
+			differs := diagonal
+			if typed[i] != name[j] {
+				differs += 4
 			}
 			diagonal = row[j+1]
-			row[j+1] = min(replace, diagonal+1, row[j]+1)
+			row[j+1] = min(differs, diagonal+3, row[j]+1)
 		}
 	}
-	return row[len(b)]
+	return row[len(name)]
 }
