@@ -271,6 +271,7 @@ func TestRootReadOnlyMount(t *testing.T) {
 func TestRootMounts(t *testing.T) {
 	f := startOnFiles(t)
 	require.Equal(t, 200, f.update(t, "1"))
+	f.waitUntilMoved(t) // so that the file stays as it is
 	other := t.TempDir()
 	single := filepath.Join(other, "userapi.db")
 	require.NoError(t, os.WriteFile(single, nil, 0o600))

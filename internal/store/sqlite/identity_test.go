@@ -110,7 +110,7 @@ func TestIdentityTellsWhatBelongsTogether(t *testing.T) {
 		defer m.close(t)
 		for i := range rapid.IntRange(5, 30).Draw(r, "steps") {
 			m.step(t, r, i)
-			own, err := readIdentity(m.stores[0].writer.second)
+			own, err := readOwnIdentity(m.stores[0].writer)
 			require.NoError(r, err)
 			current, err := identityOf(t.Context(), m.path)
 			require.NoError(r, err)
@@ -122,6 +122,13 @@ func TestIdentityTellsWhatBelongsTogether(t *testing.T) {
 			}
 		}
 	})
+}
+
+// readOwnIdentity reads the identity of the writer's database, while the writer does not look at it.
+func readOwnIdentity(w *writer) (identity, error) {
+	w.commitMu.Lock()
+	defer w.commitMu.Unlock()
+	return readIdentity(w.second)
 }
 
 // A checkpoint that a reader has stopped in the middle leaves a file that must not pass for the file that the next
@@ -143,7 +150,7 @@ func TestEachCheckpointIsToldFromTheNext(t *testing.T) {
 	writer.checkpointNow()
 	require.Equal(t, writer.log.frames, writer.log.moved)
 	write()
-	own, err := readIdentity(writer.second)
+	own, err := readOwnIdentity(writer)
 	require.NoError(t, err)
 	older, err := identityOf(t.Context(), middle)
 	require.NoError(t, err)
