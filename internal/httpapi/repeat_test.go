@@ -79,29 +79,28 @@ type interruption struct {
 	status int // 0: the client leaves before the response
 	done   bool
 	// interrupt takes the place of the store's Change. It calls leave when the client shall leave.
-	interrupt func(ctx context.Context, store directory.Store, change commit, leave func()) (directory.User, error)
+	interrupt func(ctx context.Context, change commit, leave func()) (directory.User, error)
 }
 
 var interruptions = map[string]interruption{
-	"503 while the unit waits": {503, false, func(ctx context.Context, store directory.Store, change commit, _ func()) (directory.User, error) {
+	"503 while the unit waits": {503, false, func(ctx context.Context, change commit, _ func()) (directory.User, error) {
 		ctx, cancel := context.WithDeadline(ctx, time.Now())
 		defer cancel()
-		holdWriter(ctx, store)
 		return change(ctx)
 	}},
-	"500 before the commit": {500, false, func(context.Context, directory.Store, commit, func()) (directory.User, error) {
+	"500 before the commit": {500, false, func(context.Context, commit, func()) (directory.User, error) {
 		return directory.User{}, errors.New("a fault")
 	}},
-	"500 after the commit": {500, true, func(ctx context.Context, _ directory.Store, change commit, _ func()) (directory.User, error) {
+	"500 after the commit": {500, true, func(ctx context.Context, change commit, _ func()) (directory.User, error) {
 		_, err := change(ctx)
 		return directory.User{}, errors.Join(err, errors.New("a fault"))
 	}},
-	"no response, before the commit": {0, false, func(ctx context.Context, store directory.Store, change commit, leave func()) (directory.User, error) {
-		holdWriter(ctx, store)
+	"no response, before the commit": {0, false, func(ctx context.Context, change commit, leave func()) (directory.User, error) {
 		leave()
+		<-ctx.Done()
 		return change(ctx)
 	}},
-	"no response, after the commit": {0, true, func(ctx context.Context, _ directory.Store, change commit, leave func()) (directory.User, error) {
+	"no response, after the commit": {0, true, func(ctx context.Context, change commit, leave func()) (directory.User, error) {
 		user, err := change(ctx)
 		leave()
 		<-ctx.Done()
@@ -109,26 +108,10 @@ var interruptions = map[string]interruption{
 	}},
 }
 
-// holdWriter makes all units wait until ctx ends.
-func holdWriter(ctx context.Context, store directory.Store) {
-	held := make(chan struct{})
-	go func() {
-		_, err := store.Change(context.Background(), directory.Operator(), people.First.ID, func(directory.Facts) (directory.Change, error) {
-			close(held)
-			<-ctx.Done()
-			return directory.Change{}, nil
-		})
-		if err != nil {
-			panic(err)
-		}
-	}()
-	<-held
-}
-
 // interruptedStore interrupts the first change.
 type interruptedStore struct {
 	directory.Store
-	interrupt   func(ctx context.Context, store directory.Store, change commit) (directory.User, error)
+	interrupt   func(ctx context.Context, change commit) (directory.User, error)
 	interrupted atomic.Bool
 }
 
@@ -137,7 +120,7 @@ func (s *interruptedStore) Change(ctx context.Context, p directory.Principal, id
 	if s.interrupted.Swap(true) {
 		return change(ctx)
 	}
-	return s.interrupt(ctx, s.Store, change)
+	return s.interrupt(ctx, change)
 }
 
 // What the table "Repeating a request" says is what happens to every operation: after each way
@@ -205,9 +188,9 @@ func (i interruption) repeat(t *testing.T, f fuzzed, g generated, row repetition
 	defer leave()
 	ended := make(chan struct{})
 	s := apitest.Start(t, apitest.Config{Store: func(store directory.Store) directory.Store {
-		return &interruptedStore{Store: store, interrupt: func(ctx context.Context, store directory.Store, change commit) (directory.User, error) {
+		return &interruptedStore{Store: store, interrupt: func(ctx context.Context, change commit) (directory.User, error) {
 			defer close(ended)
-			return i.interrupt(ctx, store, change, leave)
+			return i.interrupt(ctx, change, leave)
 		}}
 	}})
 	s.DB.InsertPeopleWhoLogIn(t)

@@ -13,19 +13,21 @@ const maxBatches = 2
 //
 // A batch begins if none runs. Next to one that runs, another begins as soon as as many wait, because a batch
 // mostly waits: for the network, the disk or a processor. If fewer were enough, batches would become small, and
-// a small one costs almost as much as a large one.
+// a small one costs almost as much as a large one. Next may return no batch, while one runs: it is asked again when
+// that has ended, or more have arrived.
 func runBatches[T any](queue <-chan T, most int, next func(waiting []T) (batch, rest []T), run func(batch []T)) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	var waiting []T
 	batches, running := 0, 0 // running counts what the batches consist of
 	ended := make(chan int, maxBatches)
-	for open := true; ; {
-		if batches == maxBatches || len(waiting) < running {
+	for open, refused := true, false; ; {
+		if batches == maxBatches || len(waiting) < running || refused {
 			arrivals := queue
-			if batches == maxBatches || !open {
+			if batches == maxBatches || len(waiting) >= most || !open {
 				arrivals = nil
 			}
+			refused = false
 			select {
 			case size := <-ended:
 				batches, running = batches-1, running-size
@@ -45,6 +47,7 @@ func runBatches[T any](queue <-chan T, most int, next func(waiting []T) (batch, 
 		}
 		batch, rest := next(takeMore(queue, waiting, most))
 		if waiting = rest; len(batch) == 0 {
+			refused = running > 0 && len(rest) > 0
 			continue
 		}
 		batches, running = batches+1, running+len(batch)

@@ -43,12 +43,18 @@ type lane struct {
 	slots   chan struct{}  // holds a value for each unit that runs alone
 	alone   sync.WaitGroup // the units that run alone
 
+	usersMu         sync.Mutex
+	targets, actors map[directory.UserID]int // how many units of the batches that run have this target, or this actor
+
 	closeMu sync.RWMutex
 	closed  bool // submit refuses units
 }
 
 func newLane(s *Store) *lane {
-	l := &lane{store: s, queue: make(chan *unit, maxWaiting), stopped: make(chan struct{}), slots: make(chan struct{}, maxAlone)}
+	l := &lane{
+		store: s, queue: make(chan *unit, maxWaiting), stopped: make(chan struct{}), slots: make(chan struct{}, maxAlone),
+		targets: map[directory.UserID]int{}, actors: map[directory.UserID]int{},
+	}
 	go l.loop()
 	return l
 }
@@ -106,28 +112,49 @@ func (l *lane) loop() {
 	runBatches(l.queue, maxBatch, l.nextBatch, l.commit)
 }
 
-// nextBatch takes the units that fit into one batch: no user is the target of two units, or the target of
-// one and the actor of another. It starts the units that run alone, and drops those whose context has ended.
+// nextBatch takes the units that fit into one batch: in all batches that run, no user is the target of two
+// units, or the target of one and the actor of another. They would wait for each other's locks. It starts
+// the units that run alone, and drops those whose context has ended.
 func (l *lane) nextBatch(waiting []*unit) (batch, rest []*unit) {
-	actors, targets := map[directory.UserID]bool{}, map[directory.UserID]bool{}
+	l.usersMu.Lock()
+	defer l.usersMu.Unlock()
 	for _, u := range waiting {
-		actor := u.principal.User.ID // 0: nobody with a row
+		actor := u.principal.User.ID
 		switch {
 		case u.alone:
 			if u.claim() {
 				l.runAlone(u)
 			}
-		case targets[u.id], actors[u.id], targets[actor] && actor != u.id:
+		case l.targets[u.id] > 0, l.actors[u.id] > 0, l.targets[actor] > 0 && actor != u.id:
 			rest = append(rest, u)
 		case u.claim():
 			batch = append(batch, u)
-			targets[u.id] = true
-			if actor != 0 {
-				actors[actor] = true
-			}
+			l.count(u, 1)
 		}
 	}
 	return batch, rest
+}
+
+// count adds n to what counts the users of a unit. It is called with usersMu held.
+func (l *lane) count(u *unit, n int) {
+	add := func(counts map[directory.UserID]int, id directory.UserID) {
+		if counts[id] += n; counts[id] == 0 {
+			delete(counts, id)
+		}
+	}
+	add(l.targets, u.id)
+	if actor := u.principal.User.ID; actor != 0 { // 0: nobody with a row
+		add(l.actors, actor)
+	}
+}
+
+// leave lets other units have the users of a batch that has ended.
+func (l *lane) leave(batch []*unit) {
+	l.usersMu.Lock()
+	defer l.usersMu.Unlock()
+	for _, u := range batch {
+		l.count(u, -1)
+	}
 }
 
 // claim reports whether the unit still waits. From then on, its context no longer drops it.
@@ -152,6 +179,7 @@ func (l *lane) commit(batch []*unit) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.store.unitTimeout)
 	defer cancel()
 	sent, err := l.store.runTransaction(ctx, batch, false)
+	l.leave(batch)
 	for _, u := range batch {
 		switch {
 		case u.refused != nil: // it was decided on rows that were locked and committed

@@ -60,7 +60,7 @@ func TestUnansweredCommitWaitsForTheStandby(t *testing.T) {
 
 	pair.Standby.Resume(t)
 	require.NoError(t, <-done)
-	require.Equal(t, "3", pair.Primary.Ask(t, `SELECT count(*) FROM events`))
+	waitFor(t, func() bool { return pair.Primary.Ask(t, `SELECT count(*) FROM events`) == "3" })
 }
 
 // execOn returns a function that runs statements on a connection of another process.
