@@ -40,6 +40,7 @@ type Store struct {
 	lane   *lane
 	tokens *asker[directory.TokenHash, directory.Principal]
 	users  *asker[directory.UserID, directory.User]
+	ready  *asker[struct{}, struct{}]
 	// unitTimeout ends a transaction, whatever the requests in it. It is longer than it takes to try all hosts.
 	unitTimeout time.Duration
 	current     atomic.Pointer[connections]
@@ -138,6 +139,7 @@ func Open(ctx context.Context, address string, options Options) (*Store, error) 
 	}
 	s.tokens = newAsker(s.unitTimeout, s.loadPrincipals)
 	s.users = newAsker(s.unitTimeout, s.loadUsers)
+	s.ready = newAsker(s.unitTimeout, func(ctx context.Context, _ []struct{}) (map[struct{}]struct{}, error) { return nil, s.checkReady(ctx) })
 	s.lane = newLane(s)
 	return s, nil
 }
@@ -147,6 +149,7 @@ func (s *Store) Close() error {
 	s.lane.close()
 	s.tokens.close()
 	s.users.close()
+	s.ready.close()
 	s.presence.close()
 	s.replaceMu.Lock()
 	s.closed = true
@@ -168,11 +171,15 @@ func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, config)
 }
 
-// Ready returns nil if the database answers, has the tables and can be written. It uses a connection of
-// its own, because a busy pool is not a fault.
-func (s *Store) Ready(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.unitTimeout)
-	defer cancel()
+// Ready returns nil if the database answers, has the tables and can be written. Those who ask at the same time
+// share a check, because each check opens a connection, and a stranger can ask.
+func (s *Store) Ready(ctx context.Context) error {
+	_, _, err := s.ready.ask(ctx, struct{}{})
+	return err
+}
+
+// checkReady uses a connection of its own, because a busy pool is not a fault.
+func (s *Store) checkReady(ctx context.Context) (err error) {
 	connection, err := s.connect(ctx)
 	if err != nil {
 		return unavailable(err)

@@ -127,6 +127,33 @@ func TestReadOnlyServer(t *testing.T) {
 	require.NoError(t, s.Ready(t.Context()))
 }
 
+// Everybody can ask whether the database is ready. Whoever asks often takes no connections away from others.
+func TestReadyOpensFewConnections(t *testing.T) {
+	direct := storetest.NewPostgres(t)
+	p, address := newProxy(t, direct)
+	s, err := postgres.Open(t.Context(), address, postgres.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	exec, before := execOn(t, direct), p.connections()
+	exec(`BEGIN`)
+	exec(`LOCK TABLE users`) // checks wait for it
+	const askers = 64
+	var asked atomic.Int64
+	var running sync.WaitGroup
+	for range askers {
+		running.Go(func() {
+			asked.Add(1)
+			_ = s.Ready(t.Context()) // it may wait too long
+		})
+	}
+	waitFor(t, func() bool { return asked.Load() == askers })
+	waitFor(t, func() bool { return p.connections() > before })
+	exec(`ROLLBACK`)
+	running.Wait()
+	require.NoError(t, s.Ready(t.Context()))
+	require.Less(t, p.connections()-before, askers/2)
+}
+
 // A slow statement is in the log, but its values are not.
 func TestSlowStatementsAreLogged(t *testing.T) {
 	address, log := storetest.NewPostgres(t), &apitest.Log{}

@@ -35,6 +35,13 @@ type proxy struct {
 	clients []net.Conn
 }
 
+// connections returns how many connections there were since the last cut.
+func (p *proxy) connections() int {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return len(p.clients)
+}
+
 // cut closes all connections of clients. The server does not notice before it writes.
 func (p *proxy) cut() {
 	p.mutex.Lock()
