@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -74,6 +75,9 @@ func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.
 			return directory.User{}, waitError(ctx)
 		}
 		<-u.done
+	}
+	if ended := ctx.Err(); ended != nil && errors.Is(u.err, ended) { // it was dropped, and the database has no part in it
+		return directory.User{}, u.err
 	}
 	if err := translate(u.err); err != nil {
 		return directory.User{}, err
@@ -198,6 +202,10 @@ func (l *lane) commit(batch []*unit) {
 // runAlone runs a unit in a transaction of its own, in another goroutine.
 func (l *lane) runAlone(u *unit) {
 	l.alone.Go(func() {
+		if u.maybe == 0 && u.ctx.Err() != nil { // nobody waits, and its batch has failed
+			u.finish(waitError(u.ctx))
+			return
+		}
 		select {
 		case l.slots <- struct{}{}:
 			defer func() { <-l.slots }()

@@ -75,7 +75,7 @@ func failedUnitsAreUndoneAlone(t *testing.T, db Database) {
 	}
 }
 
-// hold keeps the writer of a node busy until release is called.
+// hold keeps the writer of a node busy until release is called, or the test ends.
 func hold(t *testing.T, s directory.Store, id directory.UserID) (release func()) {
 	t.Helper()
 	begun, end := make(chan struct{}), make(chan struct{})
@@ -90,7 +90,9 @@ func hold(t *testing.T, s directory.Store, id directory.UserID) (release func())
 		assert.NoError(t, err)
 	})
 	<-begun
-	return func() { close(end); running.Wait() }
+	release = sync.OnceFunc(func() { close(end); running.Wait() })
+	t.Cleanup(release) // else a test that fails would wait for the writer
+	return release
 }
 
 // flood is more units than a node lets wait.
