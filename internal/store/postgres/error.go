@@ -22,6 +22,8 @@ const (
 	readOnlyTransaction  = "25006"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
+	diskFull             = "53100"
+	outOfMemory          = "53200"
 	tooManyConnections   = "53300"
 	lockNotAvailable     = "55P03"
 	queryCanceled        = "57014"
@@ -46,7 +48,7 @@ func classify(err error, sent bool) outcome {
 		return again
 	}
 	failure, answered := errors.AsType[*pgconn.PgError](err)
-	if !answered { // the connection broke, or a deadline ended
+	if !answered || endsSession(failure) { // or a deadline ended
 		if sent {
 			return unknown
 		}
@@ -55,13 +57,15 @@ func classify(err error, sent bool) outcome {
 	switch failure.Code {
 	case serializationFailure, deadlockDetected, readOnlyTransaction, tooManyConnections, cannotConnectNow:
 		return again
-	case adminShutdown, crashShutdown:
-		if sent {
-			return unknown
-		}
-		return again
 	}
 	return undone
+}
+
+// endsSession reports whether the server has closed the connection, for example because it stops, or because the
+// node was suspended for longer than idle_in_transaction_session_timeout.
+func endsSession(failure *pgconn.PgError) bool {
+	return failure.SeverityUnlocalized == "FATAL" || failure.SeverityUnlocalized == "PANIC" ||
+		failure.Code == adminShutdown || failure.Code == crashShutdown
 }
 
 // translate turns an error into a [directory.Error] if there is a code for it.
@@ -91,7 +95,7 @@ func translateRead(ctx context.Context, err error) error {
 }
 
 // mayPass are errors of a server that is there.
-var mayPass = []string{lockNotAvailable, queryCanceled, serializationFailure, deadlockDetected}
+var mayPass = []string{lockNotAvailable, queryCanceled, serializationFailure, deadlockDetected, diskFull, outOfMemory}
 
 // unavailable returns the error of a request that may succeed later.
 func unavailable(err error) error {

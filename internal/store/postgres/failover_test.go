@@ -194,7 +194,7 @@ func (w *writer) write(t *testing.T) {
 		}
 		return directory.Change{User: u, Fields: []directory.Field{directory.FieldPhone}, Event: event}, nil
 	}
-	if w.number%4 == 0 || w.requests == 1 {
+	if w.number%4 == 0 || w.user.ID == 0 {
 		id, decide = 0, func(directory.Facts) (directory.Change, error) {
 			u := directory.User{Version: 1, NickName: request, EnterpriseID: "e", Role: directory.RoleUser, CreateTime: time.Unix(1, 0)}
 			event.Operation = directory.OperationCreateUser

@@ -127,6 +127,23 @@ func TestReadOnlyServer(t *testing.T) {
 	require.NoError(t, s.Ready(t.Context()))
 }
 
+// While the server's disk is full, nothing is changed, and a client may try again.
+func TestFullDisk(t *testing.T) {
+	address := storetest.NewPostgres(t)
+	s, err := postgres.Open(t.Context(), address, postgres.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	exec := execOn(t, address)
+	exec(`CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE disk_full; END'`)
+	exec(`CREATE TRIGGER no_space BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION no_space()`)
+	w := &writer{store: s, number: 1, totals: &totals{}}
+	w.write(t)
+	require.Len(t, w.refused, 1)
+	exec(`DROP TRIGGER no_space ON events`)
+	w.write(t)
+	require.Len(t, w.acknowledged, 1)
+}
+
 // Everybody can ask whether the database is ready. Whoever asks often takes no connections away from others.
 func TestReadyOpensFewConnections(t *testing.T) {
 	direct := storetest.NewPostgres(t)
