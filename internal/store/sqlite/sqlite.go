@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"time"
@@ -25,13 +26,17 @@ const busyTimeout = 2 * time.Second
 func Path(database string) (string, error) {
 	path, named := strings.CutPrefix(database, "sqlite:")
 	switch {
-	case !named && strings.Contains(path, "://"):
+	case !named && (strings.Contains(path, "://") || otherDatabase.MatchString(path)):
 		return "", errors.New("use postgres://USER@HOST/DATABASE, or name a file, for example userapi.db or sqlite:userapi.db")
 	case path == "", strings.HasPrefix(path, ":memory:"), strings.HasPrefix(path, "file:"):
 		return "", errors.New("name a file, for example userapi.db or sqlite:userapi.db")
 	}
 	return filepath.Clean(path), nil
 }
+
+// otherDatabase finds what is meant for another database, and may have a password, which would be a part of the
+// file's name: other spellings of PostgreSQL's addresses.
+var otherDatabase = regexp.MustCompile(`(?i)^postgres(ql)?:|(^|\s)(host|hostaddr|port|dbname|user|password|service)\s*=`)
 
 // connector opens connections to an existing file. It is a [driver.Connector].
 type connector struct {

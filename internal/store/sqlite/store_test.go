@@ -186,6 +186,10 @@ func TestPath(t *testing.T) {
 		"file:userapi.db":        "",
 		"postgres://u:p@host/db": "",
 		"mysql://u:p@host/db":    "",
+		"postgres:/u:p@host/db":  "",
+		"Postgresql:u:p@host/db": "",
+		"host=h password=p":      "",
+		"sqlite:host=h":          "host=h",
 	} {
 		path, err := sqlite.Path(database)
 		require.Equal(t, want, path, database)
