@@ -14,6 +14,9 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
+// classSyntax is the class of errors of statements that do not suit the tables. Source: PostgreSQL 15, appendix A.
+const classSyntax = "42"
+
 // oldestServer is the first version of PostgreSQL that userapi works with.
 const oldestServer = 14
 
@@ -68,10 +71,13 @@ func readSchema(ctx context.Context, connection *pgx.Conn) (found schema, err er
 	another := newFault(fmt.Sprintf("the tables in its schema %q are another program's: nothing was changed", found.name), "use a database of its own for userapi")
 	if found.goose {
 		err = connection.QueryRow(ctx, `SELECT COALESCE(max(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&found.version)
-		if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == insufficientPrivilege {
+		failure, answered := errors.AsType[*pgconn.PgError](err)
+		switch {
+		case answered && failure.Code == insufficientPrivilege:
 			return found, lacks("SELECT", "goose_db_version", connection.Config().User)
-		}
-		if err != nil {
+		case answered && !strings.HasPrefix(failure.Code, classSyntax):
+			return found, err
+		case err != nil:
 			return found, another
 		}
 	}
