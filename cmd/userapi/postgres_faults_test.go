@@ -206,7 +206,7 @@ func requireStandbyIsSkipped(t *testing.T, setting string) {
 // requireLeastRights fails unless a server works with no more rights than the messages ask for.
 func requireLeastRights(t *testing.T, c *storetest.Cluster, setting string) {
 	t.Helper()
-	c.Exec(t, "directory", "GRANT SELECT ON goose_db_version TO other", "GRANT SELECT, INSERT, UPDATE, DELETE ON users, tokens, login_failures TO other", "GRANT SELECT, INSERT ON events TO other")
+	c.Exec(t, "directory", "GRANT SELECT ON goose_db_version TO other", "GRANT SELECT, INSERT, UPDATE, DELETE ON users, tokens, recent_failures TO other", "GRANT SELECT, INSERT ON events TO other")
 	dir := t.TempDir()
 	s := startServer(t, dir, []string{"USERAPI_DATABASE=" + setting})
 	token := readToken(t, filepath.Join(dir, "userapi.token"))

@@ -22,8 +22,8 @@
 //   - A log-in name is an e-mail address or ENTERPRISE_ID/NICK_NAME, see [LogInName].
 //   - A fresh log-in is at most 15 minutes old. Changes that could take an account over need a
 //     token from a fresh log-in, or one that does not come from a log-in.
-//   - The failures of a [FailureKey] are log-ins that have failed in the last minute. Limits of
-//     them refuse log-ins before the password is compared.
+//   - The failures of a [FailureKey] are what has failed in the last minute: log-ins, and changes because
+//     an e-mail address was taken. Limits of them refuse further ones before anything is looked up.
 //   - A [Gate] lets a few requests in at the same time. The others wait for their [Turn].
 //
 // # How to add an operation

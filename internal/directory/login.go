@@ -81,7 +81,7 @@ func (s *Service) checkPassword(ctx context.Context, address netip.Addr, name Lo
 	if err != nil && !IsCode(err, CodeNotFound) {
 		return Account{}, nil, err
 	}
-	limits := s.failureLimits(name, account.User.ID, address)
+	limits := s.logInLimits(name, account.User.ID, address)
 	mustFail, err := s.checkFailures(ctx, limits)
 	if err != nil {
 		return Account{}, nil, err

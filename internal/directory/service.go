@@ -55,14 +55,14 @@ type Store interface {
 	// Tokens returns the tokens of a user in the order of their numbers. A user of 0 stands for
 	// all users. It has no further codes.
 	Tokens(ctx context.Context, user UserID) ([]Token, error)
-	// LogInFailures returns the failures that still count, for those of the keys that have any. It has
+	// Failures returns the failures that still count, for those of the keys that have any. It has
 	// no further codes.
-	LogInFailures(ctx context.Context, keys []FailureKey) (map[FailureKey]Failures, error)
-	// AddLogInFailure counts a failure for each of the keys. It counts for a [FailureWindow] from the
+	Failures(ctx context.Context, keys []FailureKey) (map[FailureKey]Failures, error)
+	// AddFailure counts a failure for each of the keys. It counts for a [FailureWindow] from the
 	// first failure of the key that still counts. When it returns nil, every node counts it. It need not be on disk: a crash
 	// may set all counts to zero. It does not grow without a limit: it forgets at least as many
 	// counts that have ended as it begins. It has no further codes.
-	AddLogInFailure(ctx context.Context, keys []FailureKey) error
+	AddFailure(ctx context.Context, keys []FailureKey) error
 }
 
 // Gate lets a few requests in at the same time. The others wait for their turn. It is fair: if many

@@ -221,14 +221,14 @@ type brokenCounts struct{ directory.Store }
 
 var errNoCounts = &directory.Error{Code: directory.CodeUnavailable}
 
-func (brokenCounts) LogInFailures(context.Context, []directory.FailureKey) (map[directory.FailureKey]directory.Failures, error) {
+func (brokenCounts) Failures(context.Context, []directory.FailureKey) (map[directory.FailureKey]directory.Failures, error) {
 	return nil, errNoCounts
 }
 
 // brokenCounting is a store that answers how many log-ins have failed, but cannot count one more.
 type brokenCounting struct{ directory.Store }
 
-func (brokenCounting) AddLogInFailure(context.Context, []directory.FailureKey) error {
+func (brokenCounting) AddFailure(context.Context, []directory.FailureKey) error {
 	return errNoCounts
 }
 

@@ -42,7 +42,7 @@ func TestCopyLeavesNothingOut(t *testing.T) {
 		"users":            columnsOf(t, &store.User{}),
 		"tokens":           columnsOf(t, &store.Token{}),
 		"events":           append(columnsOf(t, &store.Event{}), "unit"), // its default is unique
-		"login_failures":   nil,                                          // they end after a minute
+		"recent_failures":  nil,                                          // they end after a minute
 		"goose_db_version": nil,
 	}
 	rows, err := c.Query(t.Context(), `SELECT table_name, array_agg(column_name::text) FROM information_schema.columns WHERE table_schema = 'public' GROUP BY 1`)

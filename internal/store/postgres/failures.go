@@ -10,11 +10,11 @@ import (
 	"userapi/internal/directory"
 )
 
-// LogInFailures implements [directory.Store].
-func (s *Store) LogInFailures(ctx context.Context, keys []directory.FailureKey) (map[directory.FailureKey]directory.Failures, error) {
+// Failures implements [directory.Store].
+func (s *Store) Failures(ctx context.Context, keys []directory.FailureKey) (map[directory.FailureKey]directory.Failures, error) {
 	found, err := retry(ctx, s, func(ctx context.Context, c *connections) (map[directory.FailureKey]directory.Failures, error) {
 		found := map[directory.FailureKey]directory.Failures{}
-		rows, err := c.pool.Query(ctx, `SELECT key, failures, ends - clock_timestamp() FROM login_failures
+		rows, err := c.pool.Query(ctx, `SELECT key, failures, ends - clock_timestamp() FROM recent_failures
 			WHERE key = ANY($1) AND ends > clock_timestamp()`, sorted(keys))
 		if err != nil {
 			return nil, err
@@ -32,19 +32,19 @@ func (s *Store) LogInFailures(ctx context.Context, keys []directory.FailureKey) 
 
 const (
 	// addFailures locks the rows in the order of their keys, so that two nodes do not wait for each other.
-	addFailures = `INSERT INTO login_failures AS old (key, failures, ends)
+	addFailures = `INSERT INTO recent_failures AS old (key, failures, ends)
 		SELECT key, 1, clock_timestamp() + $2::interval FROM unnest($1::bytea[]) AS keys (key) ORDER BY key
 		ON CONFLICT (key) DO UPDATE SET
 			failures = CASE WHEN old.ends > excluded.ends - $2::interval THEN old.failures + 1 ELSE 1 END,
 			ends = CASE WHEN old.ends > excluded.ends - $2::interval THEN old.ends ELSE excluded.ends END`
 	// forgetFailures removes twice as many rows as one failure inserts, so the table holds little more
 	// than what fails in one directory.FailureWindow. It waits for no other transaction.
-	forgetFailures = `DELETE FROM login_failures WHERE key IN (
-		SELECT key FROM login_failures WHERE ends <= clock_timestamp() ORDER BY ends LIMIT $1 FOR UPDATE SKIP LOCKED)`
+	forgetFailures = `DELETE FROM recent_failures WHERE key IN (
+		SELECT key FROM recent_failures WHERE ends <= clock_timestamp() ORDER BY ends LIMIT $1 FOR UPDATE SKIP LOCKED)`
 )
 
-// AddLogInFailure implements [directory.Store]. It does not try again: a failure could be counted twice.
-func (s *Store) AddLogInFailure(ctx context.Context, keys []directory.FailureKey) error {
+// AddFailure implements [directory.Store]. It does not try again: a failure could be counted twice.
+func (s *Store) AddFailure(ctx context.Context, keys []directory.FailureKey) error {
 	ctx, cancel := context.WithTimeout(ctx, s.unitTimeout)
 	defer cancel()
 	batch := &pgx.Batch{} // one transaction; what it inserts first cannot be what it removes then

@@ -41,7 +41,7 @@ func TestFailuresCountOverAllNodes(t *testing.T) {
 	for _, err := range apitest.AtOnce(4*len(nodes), func(i int) error {
 		for j := range each {
 			mine := []directory.FailureKey{keys[(i+j)%5], keys[(i+j+2)%5], keys[(i+j+1)%5]}
-			if err := nodes[i%len(nodes)].AddLogInFailure(t.Context(), mine); err != nil {
+			if err := nodes[i%len(nodes)].AddFailure(t.Context(), mine); err != nil {
 				return err
 			}
 		}
@@ -50,7 +50,7 @@ func TestFailuresCountOverAllNodes(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for _, s := range nodes {
-		found, err := s.LogInFailures(t.Context(), append(keys, failureKey("none")))
+		found, err := s.Failures(t.Context(), append(keys, failureKey("none")))
 		require.NoError(t, err)
 		require.Len(t, found, len(keys))
 		total := 0
@@ -67,26 +67,26 @@ func TestFailuresCountOverAllNodes(t *testing.T) {
 func TestEndedFailuresAreForgotten(t *testing.T) {
 	nodes, db := openNodes(t, 1)
 	rows := func() (n int) {
-		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM login_failures").Scan(&n))
+		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM recent_failures").Scan(&n))
 		return n
 	}
 	add := func(from, to int) {
 		for i := from; i < to; i++ {
-			require.NoError(t, nodes[0].AddLogInFailure(t.Context(), []directory.FailureKey{failureKey(i), failureKey(-i)}))
+			require.NoError(t, nodes[0].AddFailure(t.Context(), []directory.FailureKey{failureKey(i), failureKey(-i)}))
 		}
 	}
 	add(1, 101)
 	require.Equal(t, 200, rows())
-	_, err := db.ExecContext(t.Context(), "UPDATE login_failures SET ends = clock_timestamp()")
+	_, err := db.ExecContext(t.Context(), "UPDATE recent_failures SET ends = clock_timestamp()")
 	require.NoError(t, err)
-	found, err := nodes[0].LogInFailures(t.Context(), []directory.FailureKey{failureKey(1)})
+	found, err := nodes[0].Failures(t.Context(), []directory.FailureKey{failureKey(1)})
 	require.NoError(t, err)
 	require.Empty(t, found)
 	add(1001, 1051)
 	require.Equal(t, 100, rows(), "two begin, four are forgotten")
 	add(1, 51)
 	require.Equal(t, 200, rows())
-	found, err = nodes[0].LogInFailures(t.Context(), []directory.FailureKey{failureKey(1), failureKey(1001)})
+	found, err = nodes[0].Failures(t.Context(), []directory.FailureKey{failureKey(1), failureKey(1001)})
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 1}, []int{found[failureKey(1)].Count, found[failureKey(1001)].Count})
 }
@@ -95,6 +95,6 @@ func TestEndedFailuresAreForgotten(t *testing.T) {
 func TestFailuresAreNotLogged(t *testing.T) {
 	_, db := openNodes(t, 1)
 	var persistence string
-	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT relpersistence FROM pg_class WHERE relname = 'login_failures'").Scan(&persistence))
+	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT relpersistence FROM pg_class WHERE relname = 'recent_failures'").Scan(&persistence))
 	require.Equal(t, "u", persistence)
 }

@@ -117,7 +117,7 @@ var rights = []struct{ table, rights string }{
 	{"users", "SELECT, INSERT, UPDATE, DELETE"},
 	{"tokens", "SELECT, INSERT, UPDATE, DELETE"},
 	{"events", "SELECT, INSERT"},
-	{"login_failures", "SELECT, INSERT, UPDATE, DELETE"},
+	{"recent_failures", "SELECT, INSERT, UPDATE, DELETE"},
 }
 
 // checkDatabase connects and fails, with one line for a person, unless a node can work with the database.

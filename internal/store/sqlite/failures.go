@@ -8,9 +8,9 @@ import (
 	"userapi/internal/directory"
 )
 
-// failures counts failed log-ins in memory: a table would cost a commit for each. It does not grow without a limit,
-// because each failure first forgets the counts that have ended, and passwords are hashed only so
-// fast. It is safe for concurrent use.
+// failures counts in memory: a table would cost a commit for each failure. It does not grow without a limit,
+// because each failure first forgets the counts that have ended, passwords are hashed only so fast, and
+// there are only so many actors. It is safe for concurrent use.
 type failures struct {
 	now    func() time.Time
 	mutex  sync.Mutex
@@ -35,8 +35,8 @@ func (f *failures) forget(now time.Time) {
 	}
 }
 
-// LogInFailures implements [directory.Store].
-func (s *Store) LogInFailures(_ context.Context, keys []directory.FailureKey) (map[directory.FailureKey]directory.Failures, error) {
+// Failures implements [directory.Store].
+func (s *Store) Failures(_ context.Context, keys []directory.FailureKey) (map[directory.FailureKey]directory.Failures, error) {
 	f := s.failures
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -51,8 +51,8 @@ func (s *Store) LogInFailures(_ context.Context, keys []directory.FailureKey) (m
 	return found, nil
 }
 
-// AddLogInFailure implements [directory.Store].
-func (s *Store) AddLogInFailure(_ context.Context, keys []directory.FailureKey) error {
+// AddFailure implements [directory.Store].
+func (s *Store) AddFailure(_ context.Context, keys []directory.FailureKey) error {
 	f := s.failures
 	f.mutex.Lock()
 	defer f.mutex.Unlock()

@@ -21,15 +21,15 @@ func TestEndedFailuresAreForgotten(t *testing.T) {
 		if i%perSecond == 0 {
 			now = now.Add(time.Second)
 		}
-		require.NoError(t, s.AddLogInFailure(t.Context(), []directory.FailureKey{key(i), key(-1)}))
+		require.NoError(t, s.AddFailure(t.Context(), []directory.FailureKey{key(i), key(-1)}))
 		require.LessOrEqual(t, len(s.failures.counts), 60*perSecond+1)
 		require.Len(t, s.failures.begun, len(s.failures.counts))
 	}
-	found, err := s.LogInFailures(t.Context(), []directory.FailureKey{key(999), key(0)})
+	found, err := s.Failures(t.Context(), []directory.FailureKey{key(999), key(0)})
 	require.NoError(t, err)
 	require.Equal(t, map[directory.FailureKey]directory.Failures{key(999): {Count: 1, Remaining: time.Minute}}, found)
 	now = now.Add(time.Minute)
-	found, err = s.LogInFailures(t.Context(), []directory.FailureKey{key(999), key(-1)})
+	found, err = s.Failures(t.Context(), []directory.FailureKey{key(999), key(-1)})
 	require.NoError(t, err)
 	require.Empty(t, found)
 	require.Empty(t, s.failures.counts)

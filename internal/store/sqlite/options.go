@@ -15,7 +15,7 @@ type Options struct {
 	Fatal func(error)
 	// KeepBackup makes [Migrate] write a backup next to the database before it changes the schema.
 	KeepBackup bool
-	// Now is the clock by which failed log-ins are counted. nil is [time.Now].
+	// Now is the clock by which failures are counted. nil is [time.Now].
 	Now func() time.Time
 }
 

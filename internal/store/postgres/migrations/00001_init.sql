@@ -79,17 +79,17 @@ CREATE TABLE events (
 CREATE INDEX events_target ON events (target_id, id);
 CREATE INDEX events_enterprise ON events (enterprise_id, id);
 
--- Failed log-ins that still count, or did until a moment ago. UNLOGGED: a failed log-in then waits for
--- no disk and no standby, and strangers fill no log. A crash and a failover empty the table, and all
--- counts begin anew. Only the database's clock is used, because the clocks of nodes differ.
-CREATE UNLOGGED TABLE login_failures (
-    -- SHA-256 of an account, of a network, or of both.
+-- Failed log-ins, and e-mail addresses that were taken, that still count or did until a moment ago. UNLOGGED: a
+-- failure then waits for no disk and no standby, and strangers fill no log. A crash and a failover empty the table,
+-- and all counts begin anew. Only the database's clock is used, because the clocks of nodes differ.
+CREATE UNLOGGED TABLE recent_failures (
+    -- SHA-256 of an account, of a network, of both, or of an actor.
     key      bytea       NOT NULL,
     failures integer     NOT NULL,
     -- When these failures no longer count.
     ends     timestamptz NOT NULL,
-    CONSTRAINT login_failures_pkey PRIMARY KEY (key),
-    CONSTRAINT login_failures_key_length CHECK (octet_length(key) = 32)
+    CONSTRAINT recent_failures_pkey PRIMARY KEY (key),
+    CONSTRAINT recent_failures_key_length CHECK (octet_length(key) = 32)
 ) WITH (fillfactor = 85);
 
-CREATE INDEX login_failures_ends ON login_failures (ends);
+CREATE INDEX recent_failures_ends ON recent_failures (ends);
