@@ -56,6 +56,28 @@ func TestFailedLogInsCountOverAllServersOnPostgres(t *testing.T) {
 	other.terminate(t)
 }
 
+// E-mail addresses that were taken count over all servers of a PostgreSQL database.
+func TestTakenAddressesCountOverAllServersOnPostgres(t *testing.T) {
+	dir, setting := t.TempDir(), []string{"USERAPI_DATABASE=" + storetest.NewEmptyPostgres(t)}
+	one, other := startServer(t, dir, setting), startServer(t, dir, setting)
+	token := readToken(t, dir+"/userapi.token")
+	one.createUsers(t, token, 1)
+	status, answer := one.sendRequest(t, token, "PUT", "/openapi/v1/users/1", `{"email":"taken@example.com"}`)
+	require.Equal(t, 200, status, answer)
+	made, stderr, code := runCommand(t, dir, setting, "token", "create", "--user=2", "--name=robot")
+	require.Zero(t, code, stderr)
+	set := func(s *server, email string) int {
+		status, _ := s.sendRequest(t, strings.TrimSpace(made), "PUT", "/openapi/v1/users/2", `{"email":"`+email+`"}`)
+		return status
+	}
+	for range 5 {
+		require.Equal(t, []int{409, 409}, []int{set(one, "taken@example.com"), set(other, "taken@example.com")})
+	}
+	require.Equal(t, []int{429, 429}, []int{set(one, "free@example.com"), set(other, "free@example.com")})
+	one.terminate(t)
+	other.terminate(t)
+}
+
 // While the primary is gone, the server says so without flooding its log. When the standby is promoted, the
 // server goes on by itself: each change that it has acknowledged was made once.
 func TestPostgresFailsOver(t *testing.T) {

@@ -19,6 +19,10 @@ import (
 // a second place keeps its searches from delaying those of another enterprise.
 const searchSlots = 2
 
+// emailSlots is how many actors set e-mail addresses at the same time. They are as many as may wait to
+// be written, so the gate delays nobody but an actor who sets several.
+const emailSlots = 1024
+
 // newService returns the directory in db. The life of a log-in token and the limit of
 // failed log-ins per minute matter only to a server; other commands pass 0.
 func newService(db directory.Store, tokenLife time.Duration, loginLimit int) *directory.Service {
@@ -28,6 +32,7 @@ func newService(db directory.Store, tokenLife time.Duration, loginLimit int) *di
 		Hashing:    fair.NewGate(max(1, runtime.GOMAXPROCS(0)/2)),
 		Hasher:     password.NewHasher(password.Params()),
 		Searching:  fair.NewGate(searchSlots),
+		Emails:     fair.NewGate(emailSlots),
 		Now:        time.Now,
 		Random:     rand.Reader,
 		TokenLife:  tokenLife,

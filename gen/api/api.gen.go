@@ -243,7 +243,8 @@ type ChangedPassword struct {
 type CreateUser struct {
 	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
 	// It has at most 64 characters before the `@` (§4.5.3.1.1).
-	// No two users have the same address, even in different letter case.
+	// No two users have the same address, even in different letter case or in different enterprises.
+	// So a refusal tells you that the address exists, and only a few refusals are allowed in a minute: see [E-mail addresses](#e-mail-addresses).
 	// Nobody has verified that the address belongs to the user.
 	//
 	//
@@ -293,7 +294,8 @@ type CreateUser struct {
 
 // Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
 // It has at most 64 characters before the `@` (§4.5.3.1.1).
-// No two users have the same address, even in different letter case.
+// No two users have the same address, even in different letter case or in different enterprises.
+// So a refusal tells you that the address exists, and only a few refusals are allowed in a minute: see [E-mail addresses](#e-mail-addresses).
 // Nobody has verified that the address belongs to the user.
 //
 // Example: user@example.com
@@ -482,7 +484,7 @@ type Problem struct {
 	// - `content_too_large`: the body is over 64 KiB.
 	// - `unsupported_media_type`: the body is not `application/json` in UTF-8, or it has a `Content-Encoding`.
 	// - `invalid_request`: the request breaks its schema or a rule of the operation. See `errors`.
-	// - `too_many_requests`: there were too many requests. Try again after `Retry-After` seconds.
+	// - `too_many_requests`: there were too many requests, failed log-ins or taken e-mail addresses. Try again after `Retry-After` seconds.
 	// - `internal_error`: the server failed. Its log says more under the id of the request.
 	// - `unavailable`: the server is busy or stopping. Try again after `Retry-After` seconds.
 	Code ProblemCode `json:"code"`
@@ -529,7 +531,7 @@ type Problem struct {
 // - `content_too_large`: the body is over 64 KiB.
 // - `unsupported_media_type`: the body is not `application/json` in UTF-8, or it has a `Content-Encoding`.
 // - `invalid_request`: the request breaks its schema or a rule of the operation. See `errors`.
-// - `too_many_requests`: there were too many requests. Try again after `Retry-After` seconds.
+// - `too_many_requests`: there were too many requests, failed log-ins or taken e-mail addresses. Try again after `Retry-After` seconds.
 // - `internal_error`: the server failed. Its log says more under the id of the request.
 // - `unavailable`: the server is busy or stopping. Try again after `Retry-After` seconds.
 type ProblemCode string
@@ -552,7 +554,8 @@ type Total = int64
 type UpdateUser struct {
 	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
 	// It has at most 64 characters before the `@` (§4.5.3.1.1).
-	// No two users have the same address, even in different letter case.
+	// No two users have the same address, even in different letter case or in different enterprises.
+	// So a refusal tells you that the address exists, and only a few refusals are allowed in a minute: see [E-mail addresses](#e-mail-addresses).
 	// Nobody has verified that the address belongs to the user.
 	//
 	//

@@ -244,7 +244,8 @@ type ChangedPassword struct {
 type CreateUser struct {
 	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
 	// It has at most 64 characters before the `@` (§4.5.3.1.1).
-	// No two users have the same address, even in different letter case.
+	// No two users have the same address, even in different letter case or in different enterprises.
+	// So a refusal tells you that the address exists, and only a few refusals are allowed in a minute: see [E-mail addresses](#e-mail-addresses).
 	// Nobody has verified that the address belongs to the user.
 	//
 	//
@@ -294,7 +295,8 @@ type CreateUser struct {
 
 // Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
 // It has at most 64 characters before the `@` (§4.5.3.1.1).
-// No two users have the same address, even in different letter case.
+// No two users have the same address, even in different letter case or in different enterprises.
+// So a refusal tells you that the address exists, and only a few refusals are allowed in a minute: see [E-mail addresses](#e-mail-addresses).
 // Nobody has verified that the address belongs to the user.
 //
 // Example: user@example.com
@@ -483,7 +485,7 @@ type Problem struct {
 	// - `content_too_large`: the body is over 64 KiB.
 	// - `unsupported_media_type`: the body is not `application/json` in UTF-8, or it has a `Content-Encoding`.
 	// - `invalid_request`: the request breaks its schema or a rule of the operation. See `errors`.
-	// - `too_many_requests`: there were too many requests. Try again after `Retry-After` seconds.
+	// - `too_many_requests`: there were too many requests, failed log-ins or taken e-mail addresses. Try again after `Retry-After` seconds.
 	// - `internal_error`: the server failed. Its log says more under the id of the request.
 	// - `unavailable`: the server is busy or stopping. Try again after `Retry-After` seconds.
 	Code ProblemCode `json:"code"`
@@ -530,7 +532,7 @@ type Problem struct {
 // - `content_too_large`: the body is over 64 KiB.
 // - `unsupported_media_type`: the body is not `application/json` in UTF-8, or it has a `Content-Encoding`.
 // - `invalid_request`: the request breaks its schema or a rule of the operation. See `errors`.
-// - `too_many_requests`: there were too many requests. Try again after `Retry-After` seconds.
+// - `too_many_requests`: there were too many requests, failed log-ins or taken e-mail addresses. Try again after `Retry-After` seconds.
 // - `internal_error`: the server failed. Its log says more under the id of the request.
 // - `unavailable`: the server is busy or stopping. Try again after `Retry-After` seconds.
 type ProblemCode string
@@ -553,7 +555,8 @@ type Total = int64
 type UpdateUser struct {
 	// Email One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
 	// It has at most 64 characters before the `@` (§4.5.3.1.1).
-	// No two users have the same address, even in different letter case.
+	// No two users have the same address, even in different letter case or in different enterprises.
+	// So a refusal tells you that the address exists, and only a few refusals are allowed in a minute: see [E-mail addresses](#e-mail-addresses).
 	// Nobody has verified that the address belongs to the user.
 	//
 	//
@@ -1032,6 +1035,7 @@ type ClientInterface interface {
 	//
 	// Creates a user without a role.
 	// Administrators create users in their own enterprise, system administrators in any enterprise.
+	// If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1042,6 +1046,7 @@ type ClientInterface interface {
 	//
 	// Creates a user without a role.
 	// Administrators create users in their own enterprise, system administrators in any enterprise.
+	// If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1085,6 +1090,7 @@ type ClientInterface interface {
 	// - If you may not change one of the members, the server refuses the whole update: 403.
 	// - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 	//   Your own `phone` never needs one.
+	// - If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 	// - You cannot set your own `is_active` to `false` or `null`: 409.
 	// - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 	//
@@ -1120,6 +1126,7 @@ type ClientInterface interface {
 	// - If you may not change one of the members, the server refuses the whole update: 403.
 	// - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 	//   Your own `phone` never needs one.
+	// - If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 	// - You cannot set your own `is_active` to `false` or `null`: 409.
 	// - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 	//
@@ -1403,6 +1410,7 @@ func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEdit
 //
 // Creates a user without a role.
 // Administrators create users in their own enterprise, system administrators in any enterprise.
+// If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 //
 // Takes any type of body and a specified content type.
 //
@@ -1423,6 +1431,7 @@ func (c *Client) CreateUserWithBody(ctx context.Context, contentType string, bod
 //
 // Creates a user without a role.
 // Administrators create users in their own enterprise, system administrators in any enterprise.
+// If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1496,6 +1505,7 @@ func (c *Client) GetUser(ctx context.Context, userID UserIDInPath, params *GetUs
 //   - If you may not change one of the members, the server refuses the whole update: 403.
 //   - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 //     Your own `phone` never needs one.
+//   - If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 //   - You cannot set your own `is_active` to `false` or `null`: 409.
 //   - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 //
@@ -1541,6 +1551,7 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserIDInPath, pa
 //   - If you may not change one of the members, the server refuses the whole update: 403.
 //   - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 //     Your own `phone` never needs one.
+//   - If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 //   - You cannot set your own `is_active` to `false` or `null`: 409.
 //   - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 //
@@ -2557,6 +2568,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Creates a user without a role.
 	// Administrators create users in their own enterprise, system administrators in any enterprise.
+	// If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2567,6 +2579,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Creates a user without a role.
 	// Administrators create users in their own enterprise, system administrators in any enterprise.
+	// If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2614,6 +2627,7 @@ type ClientWithResponsesInterface interface {
 	// - If you may not change one of the members, the server refuses the whole update: 403.
 	// - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 	//   Your own `phone` never needs one.
+	// - If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 	// - You cannot set your own `is_active` to `false` or `null`: 409.
 	// - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 	//
@@ -2649,6 +2663,7 @@ type ClientWithResponsesInterface interface {
 	// - If you may not change one of the members, the server refuses the whole update: 403.
 	// - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 	//   Your own `phone` never needs one.
+	// - If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 	// - You cannot set your own `is_active` to `false` or `null`: 409.
 	// - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 	//
@@ -5107,6 +5122,7 @@ func (c *ClientWithResponses) ListUsersWithResponse(ctx context.Context, params 
 //
 // Creates a user without a role.
 // Administrators create users in their own enterprise, system administrators in any enterprise.
+// If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5123,6 +5139,7 @@ func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context
 //
 // Creates a user without a role.
 // Administrators create users in their own enterprise, system administrators in any enterprise.
+// If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5188,6 +5205,7 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID Us
 //   - If you may not change one of the members, the server refuses the whole update: 403.
 //   - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 //     Your own `phone` never needs one.
+//   - If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 //   - You cannot set your own `is_active` to `false` or `null`: 409.
 //   - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 //
@@ -5229,6 +5247,7 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 //   - If you may not change one of the members, the server refuses the whole update: 403.
 //   - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 //     Your own `phone` never needs one.
+//   - If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
 //   - You cannot set your own `is_active` to `false` or `null`: 409.
 //   - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
 //

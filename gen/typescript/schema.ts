@@ -22,6 +22,7 @@ export interface paths {
          * Create a user
          * @description Creates a user without a role.
          *     Administrators create users in their own enterprise, system administrators in any enterprise.
+         *     If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
          */
         post: operations["createUser"];
         delete?: never;
@@ -68,6 +69,7 @@ export interface paths {
          *     - If you may not change one of the members, the server refuses the whole update: 403.
          *     - To change anybody's `password` or `email`, or an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
          *       Your own `phone` never needs one.
+         *     - If you name an `email` after too many others were taken, you get 429: see [E-mail addresses](#e-mail-addresses).
          *     - You cannot set your own `is_active` to `false` or `null`: 409.
          *     - You cannot deactivate the last active administrator of an enterprise that has other users, or move that administrator to another enterprise: 409.
          *
@@ -319,7 +321,8 @@ export interface components {
          * Format: email
          * @description One e-mail address in ASCII (RFC 5321 §4.1.2), without a display name and without quoting.
          *     It has at most 64 characters before the `@` (§4.5.3.1.1).
-         *     No two users have the same address, even in different letter case.
+         *     No two users have the same address, even in different letter case or in different enterprises.
+         *     So a refusal tells you that the address exists, and only a few refusals are allowed in a minute: see [E-mail addresses](#e-mail-addresses).
          *     Nobody has verified that the address belongs to the user.
          * @example user@example.com
          */
@@ -567,7 +570,7 @@ export interface components {
          *     - `content_too_large`: the body is over 64 KiB.
          *     - `unsupported_media_type`: the body is not `application/json` in UTF-8, or it has a `Content-Encoding`.
          *     - `invalid_request`: the request breaks its schema or a rule of the operation. See `errors`.
-         *     - `too_many_requests`: there were too many requests. Try again after `Retry-After` seconds.
+         *     - `too_many_requests`: there were too many requests, failed log-ins or taken e-mail addresses. Try again after `Retry-After` seconds.
          *     - `internal_error`: the server failed. Its log says more under the id of the request.
          *     - `unavailable`: the server is busy or stopping. Try again after `Retry-After` seconds.
          * @enum {string}
@@ -1008,7 +1011,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description There were too many requests of this user, or too many failed log-ins with this name or from this address (`too_many_requests`). Nothing was changed. */
+        /** @description There were too many requests of this user, too many e-mail addresses that were taken, or too many failed log-ins with this name or from this address (`too_many_requests`). Nothing was changed. */
         TooManyRequests: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];

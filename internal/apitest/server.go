@@ -111,7 +111,7 @@ func (s *Server) startNode(t testing.TB, config Config, store opened) (address s
 		now = config.Clock.Now
 	}
 	service := &directory.Service{
-		Store: config.Store(store), Hashing: config.Hashing, Hasher: config.Hasher, Searching: config.Searching,
+		Store: config.Store(store), Hashing: config.Hashing, Hasher: config.Hasher, Searching: config.Searching, Emails: fair.NewGate(8),
 		Now: now, Random: rand.Reader, TokenLife: TokenLife, LogInLimit: config.LogInLimit,
 	}
 	_, err := service.Start(t.Context(), "", func(secret string) error { s.Token = secret; return nil })

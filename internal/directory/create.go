@@ -76,10 +76,15 @@ func (c creation) decide(facts Facts) (Change, error) {
 }
 
 // CreateUser creates a user. Administrators, system administrators and the command line may
-// call it. It fails with [CodeEmailTaken] if another user has the e-mail address, and with
+// call it. It fails with [CodeTooManyRequests] if n has an e-mail address and too many that the principal
+// has named were taken. It fails with [CodeEmailTaken] if another user has the address, and with
 // [CodeNickNameTaken] if another user of the enterprise has the name.
 func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User, error) {
 	c := creation{User: n, Now: s.Now}
+	limits := takenLimits(p, n.Email != nil)
+	if _, err := s.checkFailures(ctx, limits); err != nil {
+		return User{}, err
+	}
 	facts, err := s.Store.Facts(ctx, p, 0)
 	if err != nil {
 		return User{}, err
@@ -94,5 +99,5 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, n NewUser) (User,
 		return User{}, err
 	}
 	c.PasswordHash = hash
-	return s.Store.Change(ctx, p, 0, c.decide)
+	return s.changeWithin(ctx, limits, p, 0, c.decide)
 }

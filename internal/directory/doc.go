@@ -50,7 +50,8 @@
 //
 //   - To allow a change, call Facts.allow in the unit. To allow a read, call allow. If the
 //     request names an enterprise, call allowInEnterprise. For a list, call listFilter.
-//   - To change something, call Store.Change. Call [Store.Facts] before it only to avoid
+//   - To change something, call Store.Change. If the change can name an e-mail address, call
+//     Service.changeWithin, which counts addresses that were taken. Call [Store.Facts] before it only to avoid
 //     expensive work, such as hashing, for a request that is refused or changes nothing.
 //   - Return an Error if the client can act on it. Return any other error for a fault of the
 //     server.

@@ -102,6 +102,7 @@ type Service struct {
 	Hashing    Gate // bounds how many passwords are hashed at the same time
 	Hasher     Hasher
 	Searching  Gate // bounds how many searches for a text run at the same time
+	Emails     Gate // lets in one change of an actor at a time, if it names an e-mail address
 	Now        func() time.Time
 	Random     io.Reader     // cryptographically strong
 	TokenLife  time.Duration // how long a log-in token lives

@@ -58,7 +58,9 @@ func (u update) decide(facts Facts) (Change, error) {
 
 // UpdateUser changes the fields of a user that patch sets, and returns the user as stored. If
 // it sets a password, or IsActive to false or nil, the user's tokens end, except the
-// principal's and the operator's. Every user may call it. It fails in this order:
+// principal's and the operator's. Every user may call it. It fails with [CodeTooManyRequests] if the patch
+// has an e-mail address and too many that the principal has named were taken, before it looks at the user.
+// Then it fails in this order:
 //
 //   - with [CodeReauthenticationRequired] if the patch has a password or an e-mail address, or the
 //     user is an administrator or a system administrator and the change is not only that of the
@@ -81,7 +83,11 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id UserID, patch 
 // change runs the update. An empty patch writes nothing, so it needs no unit.
 func (s *Service) change(ctx context.Context, p Principal, id UserID, u update) (User, error) {
 	u.Now = s.Now
+	limits := takenLimits(p, u.Patch.Email.Set)
 	if u.Patch.Password.Set || len(u.Patch.Fields()) == 0 {
+		if _, err := s.checkFailures(ctx, limits); err != nil {
+			return User{}, err
+		}
 		facts, err := s.Store.Facts(ctx, p, id)
 		if err != nil {
 			return User{}, err
@@ -96,5 +102,5 @@ func (s *Service) change(ctx context.Context, p Principal, id UserID, u update) 
 			return User{}, err
 		}
 	}
-	return s.Store.Change(ctx, p, id, u.decide)
+	return s.changeWithin(ctx, limits, p, id, u.decide)
 }
