@@ -12,7 +12,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run run-postgres build test test-postgres test-nodes fuzz bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios longclients long docs verify generate generate-npm npm chromium compiler
+.PHONY: help run run-postgres build test test-postgres test-nodes fuzz fuzz-targets bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios longclients long docs verify generate generate-npm npm chromium compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ test-nodes: compiler ## Run the tests of HTTP on three servers with PostgreSQL a
 
 fuzz: compiler ## Send many more generated requests; CASES=N valid and N broken ones for each operation
 	RAPID_CHECKS=$(CASES) go test -count=1 -timeout 0 -v ./internal/httpapi -run '^TestFuzz'
+
+fuzz-targets: FUZZTIME ?= 10s
+fuzz-targets: compiler ## Run Go's fuzzer on each function that begins with Fuzz, for FUZZTIME=10s
+	.ci/fuzz $(FUZZTIME)
 
 bench: compiler ## Measure the server next to two baselines; BASE=COMMIT compares it with a commit, DATABASE=postgres://… measures PostgreSQL
 	@mkdir -p bin
@@ -120,7 +124,7 @@ longclients: compiler npm .ci/node_modules .ci/clients/openapi-generator/node_mo
 	.ci/node_modules/.bin/tsc --project .ci/clients/openapi-generator
 	go test -count=1 -timeout 0 -tags node,long ./internal/httpapi -run '^(TestLongClients|TestSpecmatic)$$'
 
-long: ## Run what takes too long for each change; needs apt-get, and takes about half an hour
+long: ## Run what takes too long for each change; needs apt-get, and takes more than an hour
 	@.ci/long
 
 docs: compiler npm chromium .ci/node_modules ## Test /docs in Chromium and write bin/docs-*.png; needs npm and Chromium

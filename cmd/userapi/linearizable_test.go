@@ -19,18 +19,18 @@ import (
 // each of them is killed again and again.
 func TestKilledProcessesAreLinearizable(t *testing.T) {
 	t.Parallel()
-	requireLinearizable(t, 2, nil)
+	requireLinearizable(t, 2, 2000, nil)
 }
 
 // Three nodes on one PostgreSQL database do so, too.
 func TestKilledNodesAreLinearizableOnPostgres(t *testing.T) {
-	requireLinearizable(t, 3, []string{"USERAPI_DATABASE=" + storetest.NewEmptyPostgres(t)})
+	requireLinearizable(t, 3, 2000, []string{"USERAPI_DATABASE=" + storetest.NewEmptyPostgres(t)})
 }
 
 // requireLinearizable kills a server with SIGKILL for every 200 requests, and starts it again.
-func requireLinearizable(t *testing.T, processes int, settings []string) {
+func requireLinearizable(t *testing.T, processes, requests int, settings []string) {
 	t.Helper()
-	const clients, requests, killEach = 8, 2000, 200
+	const clients, killEach, requestsEach = 8, 200, 100
 	dir := t.TempDir()
 	servers := make([]atomic.Pointer[server], processes)
 	for i := range servers {
@@ -38,8 +38,8 @@ func requireLinearizable(t *testing.T, processes int, settings []string) {
 	}
 	token := readToken(t, dir+"/userapi.token")
 	var users []directory.UserID
-	servers[0].Load().createUsers(t, token, 20)
-	for i := range 20 {
+	servers[0].Load().createUsers(t, token, requests/requestsEach) // with fewer, most of them would be deleted too soon
+	for i := range requests / requestsEach {
 		users = append(users, directory.UserID(2+i))
 	}
 
