@@ -123,6 +123,8 @@ func TestTokensAreMadeListedAndRevoked(t *testing.T) {
 
 	_, _, code = runCommand(t, dir, nil, "token", "revoke", "2")
 	require.Equal(t, 0, code)
+	status, _ = s.sendRequest(t, strings.TrimSpace(token), "PUT", "/openapi/v1/users/1", `{"phone":"1"}`)
+	require.Equal(t, 401, status, "writes refuse it at once")
 	s.requireTokenEnds(t, strings.TrimSpace(token))
 	_, stderr, code = runCommand(t, dir, nil, "token", "revoke", "2")
 	require.Equal(t, exitFailed, code)
