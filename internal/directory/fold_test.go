@@ -41,6 +41,7 @@ func FuzzFold(f *testing.F) {
 		}
 		folded := directory.Fold(text)
 		require.Equal(t, folded, directory.Fold(folded), "%+q", text)
+		require.True(t, norm.NFC.IsNormalString(folded), "%+q", text)
 		require.Equal(t, folded, directory.Fold(directory.FoldCase(text)), "%+q", text)
 		require.Equal(t, directory.FoldCase(text), directory.FoldCase(directory.FoldCase(text)), "%+q", text)
 		require.Equal(t, folded, directory.Fold(norm.NFC.String(text)), "%+q", text)
@@ -69,6 +70,7 @@ func FuzzFoldEmail(f *testing.F) {
 		folded := directory.FoldEmail(one)
 		require.Equal(t, folded, directory.FoldEmail(folded))
 		require.Equal(t, isASCII(one), isASCII(folded), "%+q", one)
+		require.Equal(t, isASCII(other), isASCII(directory.FoldEmail(other)), "%+q", other)
 		if isASCII(one) && isASCII(other) {
 			require.Equal(t, strings.EqualFold(one, other), folded == directory.FoldEmail(other), "%q %q", one, other)
 			require.Equal(t, folded, directory.FoldEmail(strings.ToUpper(one)), "%q", one)
