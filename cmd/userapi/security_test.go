@@ -92,13 +92,15 @@ func declaredTests(t *testing.T) map[string]bool {
 }
 
 // Each line of SECURITY.md that says what is protected, and how, names tests that show it. They exist, and one of
-// them is the line's own.
+// them is the line's own. So do those that print the figures.
 func TestSecurityNamesItsTests(t *testing.T) {
 	content, err := os.ReadFile("../../.github/SECURITY.md")
 	require.NoError(t, err)
 	_, protected, found := strings.Cut(string(content), "\n## What is protected, and from whom\n")
 	require.True(t, found)
-	protected, _, found = strings.Cut(protected, "\n## What is not protected\n")
+	protected, figures, found := strings.Cut(protected, "\n## Figures\n")
+	require.True(t, found)
+	figures, _, found = strings.Cut(figures, "\n## What is not protected\n")
 	require.True(t, found)
 	var lines []string
 	for line := range strings.SplitSeq(protected, "\n") {
@@ -125,5 +127,11 @@ func TestSecurityNamesItsTests(t *testing.T) {
 			isOwn = isOwn || named[match[1]] == 1
 		}
 		require.True(t, isOwn, "name a test that shows this alone: %s", line)
+	}
+	printers := regexp.MustCompile(`-(run|bench) (\w+)`).FindAllStringSubmatch(figures, -1)
+	require.NotEmpty(t, printers)
+	for _, printer := range printers {
+		name := map[string]string{"run": "", "bench": "Benchmark"}[printer[1]] + printer[2]
+		require.True(t, declared[name], "SECURITY.md names %s, which does not exist", name)
 	}
 }

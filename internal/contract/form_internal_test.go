@@ -98,12 +98,9 @@ func isInName(r rune) bool {
 func directions(text string) (leftToRight, rightToLeft bool) {
 	for _, r := range text {
 		properties, _ := bidi.LookupRune(r)
-		switch properties.Class() {
-		case bidi.L:
-			leftToRight = true
-		case bidi.R, bidi.AL, bidi.AN:
-			rightToLeft = true
-		}
+		class := properties.Class()
+		leftToRight = leftToRight || class == bidi.L
+		rightToLeft = rightToLeft || class == bidi.R || class == bidi.AL || class == bidi.AN
 	}
 	return leftToRight, rightToLeft
 }

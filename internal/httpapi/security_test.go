@@ -36,14 +36,14 @@ func TestStrangersReachOnlyWhatIsPublic(t *testing.T) {
 		answer := s.SendRaw(t, fmt.Sprintf("%s %s HTTP/1.1\nHost: x\nContent-Length: 9", route.Method, path), "")
 		isFileOfDocs := path == "/" || strings.HasPrefix(path, "/docs/")
 		switch {
-		case route.Method == "POST" && path == "/openapi/v1/auth-token":
+		case route.Method == echo.POST && path == "/openapi/v1/auth-token":
 			require.Equal(t, 415, answer.Status, "the log-in asks for JSON")
 		case answer.Status == 401:
 			require.Equal(t, "Bearer", answer.Header.Get("WWW-Authenticate"))
-		case !isFileOfDocs && route.Method == "GET":
+		case !isFileOfDocs && route.Method == echo.GET:
 			public = append(public, path)
 		case !isFileOfDocs:
-			require.Equal(t, "HEAD", route.Method, path)
+			require.Equal(t, echo.HEAD, route.Method, path)
 		}
 	}
 	require.ElementsMatch(t, listed, public)
