@@ -89,7 +89,8 @@ func isInName(r rune) bool {
 	if '!' <= r && r <= '~' {
 		return r != '/' && r != '@'
 	}
-	isLetterOrDigit := unicode.In(r, unicode.Lu, unicode.Ll, unicode.Lo, unicode.Lm, unicode.Mn, unicode.Mc, unicode.Nd)
+	isAdded := strings.ContainsRune("\u06fd\u06fe\u0f0b\u3007", r) // RFC 5892 §2.6
+	isLetterOrDigit := isAdded || unicode.In(r, unicode.Lu, unicode.Ll, unicode.Lo, unicode.Lm, unicode.Mn, unicode.Mc, unicode.Nd)
 	isStable := norm.NFKC.String(string(r)) == string(r)
 	return needsContext(r) || isLetterOrDigit && isStable && !isExcluded(r)
 }
@@ -111,7 +112,7 @@ func directions(text string) (leftToRight, rightToLeft bool) {
 func FuzzNickName(f *testing.F) {
 	for _, text := range []string{
 		``, `a`, `ada`, `a b`, `a/b`, `a@b`, `_-.!~"'`, "a\tb", "a\x00", "a\x7f", "\xff", "é", "e\u0301", "\u0301e", "\u0301", "Straße", "Иван", "李小龙", "1号", "김민수", "\u1100\u1175", "देवनागरी", "क\u094d\u200dष", "a\u200db", "a\u200bb",
-		"\u200d", "عمر", "עומר", "עa", "aע", "1ע", "ע1", "\u0661", "\u06f1\u0661", "\u06f1", "l\u00b7l", "a\u00b7b", "ア\u30fb", "a\u30fb", "\uff65", "ＡＤＡ", "ａ／ｂ", "ａ＠ｂ", "\u3000", "\uff76\uff9e", "\uff9e", "ﬁ", "①", "Ⅳ", "²", "™", "€", "\u2010", "…",
+		"\u200d", "عمر", "עומר", "עa", "aע", "1ע", "ע1", "\u0661", "\u06f1\u0661", "\u06f1", "l\u00b7l", "a\u00b7b", "ア\u30fb", "a\u30fb", "\uff65", "ＡＤＡ", "ａ／ｂ", "ａ＠ｂ", "\u06fd", "二\u3007", "\u0f0b", "\u3000", "\uff76\uff9e", "\uff9e", "ﬁ", "①", "Ⅳ", "²", "™", "€", "\u2010", "…",
 		"\u00a0", "\u2028", "\u202e", "\ufeff", "\u00ad", "\ufe0f", "\u3164", "\uffa0", "\u0640", "\ue000", "\uffff", "\U000e0041", "\U0010ffff", "\u0378", "😀", strings.Repeat("é", 64), strings.Repeat("é", 65), strings.Repeat("e\u0301", 33),
 	} {
 		f.Add(text)
