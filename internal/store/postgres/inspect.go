@@ -37,7 +37,7 @@ func checkServer(ctx context.Context, connection *pgx.Conn) *startFault {
 	case err != nil:
 		return explainConnect(connection.Config(), err)
 	case standby:
-		return newFault("the server is a standby, which cannot be written", "name the primary, or all hosts with target_session_attrs=read-write, or promote it")
+		return newFault("the server is a standby, which cannot be written", "name the primary, or all hosts, or promote it")
 	case readOnly:
 		return newFault("default_transaction_read_only is on, so that nothing can be written", "turn it off for the server, the database and the user")
 	case encoding != "UTF8":
