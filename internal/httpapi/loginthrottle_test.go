@@ -256,6 +256,7 @@ func TestUndecidedLogInsAreNotCounted(t *testing.T) {
 
 // Without a trusted proxy, X-Forwarded-For does not change the address that is counted.
 func TestForwardedForIsNotBelieved(t *testing.T) {
+	apitest.OneNode(t, "with nginx in between, nginx is the proxy")
 	s := apitest.Start(t, apitest.Config{LogInLimit: 1, Clock: apitest.NewClock()})
 	for i, status := range []int{401, 429, 429} {
 		answer := s.LogIn(t, "a@example.com", "wrong", fmt.Sprintf("X-Forwarded-For: 192.0.2.%d", i))
