@@ -43,8 +43,11 @@ func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page dir
 	err = s.atOneMoment(ctx, func(tx *gorm.DB) (err error) {
 		query := selectUsers(tx, filter)
 		if filter.Text != "" {
-			if err := tx.Exec("SET LOCAL max_parallel_workers_per_gather = 0").Error; err != nil {
-				return err
+			// A plan that is made once cannot tell whether an index helps to find this text.
+			for _, setting := range []string{"max_parallel_workers_per_gather = 0", "plan_cache_mode = force_custom_plan"} {
+				if err := tx.Exec("SET LOCAL " + setting).Error; err != nil {
+					return err
+				}
 			}
 			part := "%" + likeEscape.Replace(directory.Fold(filter.Text)) + "%"
 			query = query.Where(`(nick_name_folded LIKE ? OR lower(email COLLATE "C") LIKE ? OR phone_folded LIKE ?)`, part, part, part)
