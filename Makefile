@@ -18,7 +18,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Serve from .run/ with a user to try; LISTEN=HOST:PORT changes the address
-	@TEST_DATABASE= .ci/demo bin/userapi $(LISTEN)
+	@exec env TEST_DATABASE= .ci/demo bin/userapi $(LISTEN)
 
 run-postgres: build ## Serve twice from a PostgreSQL that is deleted afterwards; LISTEN and LISTEN2 change the addresses
 	@.ci/postgres .ci/demo bin/userapi $(LISTEN) $(LISTEN2)
