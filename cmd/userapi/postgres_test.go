@@ -81,11 +81,11 @@ func TestTakenAddressesCountOverAllServersOnPostgres(t *testing.T) {
 // While the primary is gone, the server says so without flooding its log. When the standby is promoted, the
 // server goes on by itself: each change that it has acknowledged was made once.
 func TestPostgresFailsOver(t *testing.T) {
-	t.Run("killed", func(t *testing.T) { failOver(t, (*storetest.Server).Kill, "connection refused") })
-	t.Run("hung", func(t *testing.T) { failOver(t, (*storetest.Server).Hang, "deadline exceeded") })
+	t.Run("killed", func(t *testing.T) { failOver(t, (*storetest.Cluster).Kill, "connection refused") })
+	t.Run("hung", func(t *testing.T) { failOver(t, (*storetest.Cluster).Hang, "deadline exceeded") })
 }
 
-func failOver(t *testing.T, fault func(*storetest.Server, testing.TB), cause string) {
+func failOver(t *testing.T, fault func(*storetest.Cluster, testing.TB), cause string) {
 	t.Helper()
 	pair, dir := storetest.NewPair(t), t.TempDir()
 	s := startServer(t, dir, []string{"USERAPI_DATABASE=" + pair.Address()})

@@ -14,11 +14,11 @@ import (
 // Ten failovers of each kind, five of them while commits wait for the standby. Writes are back soon.
 func TestManyFailovers(t *testing.T) {
 	for name, kind := range map[string]struct {
-		fault func(*storetest.Server, testing.TB)
+		fault func(*storetest.Cluster, testing.TB)
 		limit time.Duration
 	}{
-		"killed": {(*storetest.Server).Kill, time.Second},
-		"hung":   {(*storetest.Server).Hang, 3 * time.Second},
+		"killed": {(*storetest.Cluster).Kill, time.Second},
+		"hung":   {(*storetest.Cluster).Hang, 3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sum failover

@@ -21,12 +21,12 @@ import (
 // themselves. What was acknowledged is there, and nothing is there twice.
 func TestFailover(t *testing.T) {
 	t.Run("killed", func(t *testing.T) {
-		result := failOver(t, (*storetest.Server).Kill, true)
+		result := failOver(t, (*storetest.Cluster).Kill, true)
 		t.Log(result)
 		require.Positive(t, result.unanswered)
 	})
 	t.Run("hung", func(t *testing.T) {
-		result := failOver(t, (*storetest.Server).Hang, false)
+		result := failOver(t, (*storetest.Cluster).Hang, false)
 		t.Log(result)
 		require.Less(t, result.first, 8*time.Second, "with a pool that is not replaced, it takes 10")
 	})
@@ -50,7 +50,7 @@ const requestTimeout = 15 * time.Second
 // failOver lets 32 writers write while the primary fails and the standby is promoted, and fails if
 // an acknowledged change is lost, or if one was made twice, or if one was made although it was refused.
 // If inCommit is set, commits wait for the standby when the primary fails, so they have no answer.
-func failOver(t *testing.T, fault func(*storetest.Server, testing.TB), inCommit bool) (result failover) {
+func failOver(t *testing.T, fault func(*storetest.Cluster, testing.TB), inCommit bool) (result failover) {
 	t.Helper()
 	pair := storetest.NewPair(t)
 	s, err := postgres.Open(t.Context(), pair.Address(), postgres.Options{})

@@ -110,8 +110,9 @@ func newDirectory(t testing.TB) *Cluster {
 	require.NoError(t, os.Mkdir(c.Dir, 0o700))
 	c.give(t, c.Dir)
 	t.Cleanup(func() {
-		if _, err := os.Stat(filepath.Join(c.Dir, "postmaster.pid")); err == nil {
-			c.run(t, "pg_ctl", "--pgdata="+c.Dir, "--mode=immediate", "--wait", "stop")
+		if c.postmaster(t) != 0 {
+			c.Resume(t)
+			c.Kill(t)
 		}
 		require.NoError(t, os.RemoveAll(parent))
 	})
