@@ -95,7 +95,7 @@ func explainAddress(address string) error {
 
 // splitHosts splits a configuration into one for each host, in the order in which they are tried.
 func splitHosts(config *pgx.ConnConfig) (hosts []*pgx.ConnConfig) {
-	ways := append([]*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}}, config.Fallbacks...)
+	ways := candidates(&config.Config)
 	for len(ways) > 0 {
 		next := 1
 		for next < len(ways) && ways[next].Host == ways[0].Host && ways[next].Port == ways[0].Port {
