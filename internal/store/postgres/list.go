@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -41,7 +40,7 @@ func findPage[Row any](query *gorm.DB, page directory.Page) (rows []Row, total i
 func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page directory.Page) (users []directory.User, total int64, err error) {
 	var rows []store.User
 	err = s.atOneMoment(ctx, func(tx *gorm.DB) (err error) {
-		query := selectUsers(tx, filter)
+		query := store.SelectUsers(tx, filter)
 		if filter.Text != "" {
 			// A plan that is made once cannot tell whether an index helps to find this text.
 			for _, setting := range []string{"max_parallel_workers_per_gather = 0", "plan_cache_mode = force_custom_plan"} {
@@ -58,7 +57,7 @@ func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page dir
 	if err != nil {
 		return nil, 0, err
 	}
-	users, err = toUsers(rows)
+	users, err = store.Users(rows)
 	return users, total, err
 }
 
@@ -69,39 +68,12 @@ var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 func (s *Store) UsersAfter(ctx context.Context, filter directory.UserFilter, id directory.UserID, limit int) ([]directory.User, error) {
 	var rows []store.User
 	err := s.read(ctx, func(db *gorm.DB) error {
-		return selectUsers(db, filter).Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error
+		return store.SelectUsers(db, filter).Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error
 	})
 	if err != nil {
 		return nil, err
 	}
-	return toUsers(rows)
-}
-
-// selectUsers selects the users of the filter's enterprise and roles. It ignores the text.
-func selectUsers(db *gorm.DB, filter directory.UserFilter) *gorm.DB {
-	query := db.Model(&store.User{})
-	switch {
-	case len(filter.Roles) == 0:
-		query = query.Where("false")
-	case slices.Equal(filter.Roles, []directory.Role{directory.RoleAdministrator}):
-		query = query.Where("role = 'administrator'") // a literal, as in the partial indexes of administrators
-	case len(filter.Roles) < len(directory.Roles()):
-		query = query.Where("role IN ?", filter.Roles)
-	}
-	if filter.EnterpriseID != "" {
-		query = query.Where("enterprise_id = ?", filter.EnterpriseID)
-	}
-	return query
-}
-
-func toUsers(rows []store.User) (users []directory.User, err error) {
-	users = make([]directory.User, len(rows))
-	for i, row := range rows {
-		if users[i], err = row.User(); err != nil {
-			return nil, err
-		}
-	}
-	return users, nil
+	return store.Users(rows)
 }
 
 // Events implements [directory.Store].
@@ -118,7 +90,7 @@ func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page d
 		rows, total, err = findPage[store.Event](query, page)
 		return err
 	})
-	return toEvents(rows), total, err
+	return store.Events(rows), total, err
 }
 
 // EventsAfter implements [directory.Store].
@@ -137,7 +109,7 @@ func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int
 		}
 		return query.Order("id").Limit(limit).Find(&rows).Error
 	})
-	return toEvents(rows), err
+	return store.Events(rows), err
 }
 
 // settledEvents returns the highest number of an event, after all events with lower numbers are committed or
@@ -166,14 +138,6 @@ func settledEvents(ctx context.Context, db *gorm.DB) (highest int64, err error) 
 	return highest, err
 }
 
-func toEvents(rows []store.Event) []directory.Event {
-	events := make([]directory.Event, len(rows))
-	for i, row := range rows {
-		events[i] = row.Event()
-	}
-	return events
-}
-
 // Token implements [directory.Store].
 func (s *Store) Token(ctx context.Context, id int64) (directory.Token, error) {
 	var row store.Token
@@ -194,16 +158,5 @@ func (s *Store) Tokens(ctx context.Context, user directory.UserID) ([]directory.
 	if err != nil {
 		return nil, err
 	}
-	tokens := make([]directory.Token, len(rows))
-	for i, row := range rows {
-		tokens[i] = row.Token()
-	}
-	return tokens, nil
-}
-
-// exists reports whether the query finds a row. It does not count them.
-func exists(query *gorm.DB) (bool, error) {
-	var ids []int64
-	err := query.Limit(1).Pluck("id", &ids).Error
-	return len(ids) > 0, err
+	return store.Tokens(rows), nil
 }

@@ -34,7 +34,7 @@ func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page d
 	db := s.readSession.withContext(ctx).gorm
 	if filter.TargetID == 0 || filter.EnterpriseID != "" {
 		rows, total, err := findPage[store.Event](selectEvents(db, filter, 0, math.MaxInt64, 0), page)
-		return toEvents(rows), total, err
+		return store.Events(rows), total, err
 	}
 	var rows []store.Event
 	err = atOneMoment(db, func(tx *gorm.DB) error {
@@ -44,7 +44,7 @@ func (s *Store) Events(ctx context.Context, filter directory.EventFilter, page d
 		}
 		return selectEvents(tx, filter, 0, page.Size, page.Offset()).Order("id").Find(&rows).Error
 	})
-	return toEvents(rows), total, err
+	return store.Events(rows), total, err
 }
 
 // EventsAfter implements [directory.Store].
@@ -53,7 +53,7 @@ func (s *Store) EventsAfter(ctx context.Context, target directory.UserID, id int
 	var rows []store.Event
 	query := selectEvents(s.readSession.withContext(ctx).gorm, directory.EventFilter{TargetID: target}, id, int64(limit), 0)
 	err = query.Order("id").Limit(limit).Find(&rows).Error
-	return toEvents(rows), err
+	return store.Events(rows), err
 }
 
 // selectEvents selects the events with higher numbers than after. Limit and offset apply only
@@ -70,12 +70,4 @@ func selectEvents(db *gorm.DB, filter directory.EventFilter, after, limit, offse
 		query = query.Where("enterprise_id = ?", filter.EnterpriseID)
 	}
 	return query
-}
-
-func toEvents(rows []store.Event) []directory.Event {
-	converted := make([]directory.Event, len(rows))
-	for i, row := range rows {
-		converted[i] = row.Event()
-	}
-	return converted
 }

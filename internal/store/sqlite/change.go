@@ -73,11 +73,11 @@ func lastAdministrator(db session, user directory.User) func() (bool, error) {
 			return false, nil
 		}
 		others := db.gorm.Model(&store.User{}).Where("enterprise_id = ? AND id <> ?", user.EnterpriseID, user.ID)
-		another, err := exists(others.Session(&gorm.Session{}).Where("role = 'administrator' AND is_active"))
+		another, err := store.Exists(others.Session(&gorm.Session{}).Where("role = 'administrator' AND is_active"))
 		if err != nil || another {
 			return false, err
 		}
-		return exists(others)
+		return store.Exists(others)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 
 	"gorm.io/gorm"
 
@@ -60,7 +59,7 @@ func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page
 		if err := tx.Raw(findBlock, filter.EnterpriseID, filter.Roles, offset, offset).Scan(&begin).Error; err != nil {
 			return err
 		}
-		return selectUsers(tx, filter).Where("id >= ?", begin.Block<<blockBits).
+		return store.SelectUsers(tx, filter).Where("id >= ?", begin.Block<<blockBits).
 			Order("id").Offset(int(offset - begin.Before)).Limit(int(page.Size)).Find(&rows).Error
 	})
 	return rows, total, err
@@ -69,7 +68,7 @@ func (s *Store) listUsers(ctx context.Context, filter directory.UserFilter, page
 // searchUsers is findPage for a filter with a text. It runs at low priority.
 func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, page directory.Page) ([]store.User, int64, error) {
 	text := directory.Fold(filter.Text)
-	query := selectUsers(s.scanSession.withContext(ctx).gorm, filter).
+	query := store.SelectUsers(s.scanSession.withContext(ctx).gorm, filter).
 		Where("(instr(nick_name_folded, ?) OR instr(lower(email), ?) OR instr(phone_folded, ?))", text, text, text)
 	var rows []store.User
 	var total int64
@@ -78,21 +77,4 @@ func (s *Store) searchUsers(ctx context.Context, filter directory.UserFilter, pa
 		return err
 	})
 	return rows, total, err
-}
-
-// selectUsers selects the users of the filter's enterprise and roles. It ignores the text.
-func selectUsers(db *gorm.DB, filter directory.UserFilter) *gorm.DB {
-	query := db.Model(&store.User{})
-	switch {
-	case slices.Equal(filter.Roles, []directory.Role{directory.RoleAdministrator}):
-		// A literal, as in the partial indexes of administrators: SQLite uses them whatever the
-		// parameters are.
-		query = query.Where("role = 'administrator'")
-	case len(filter.Roles) < len(directory.Roles()):
-		query = query.Where("role IN ?", filter.Roles)
-	}
-	if filter.EnterpriseID != "" {
-		query = query.Where("enterprise_id = ?", filter.EnterpriseID)
-	}
-	return query
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 // newStart returns the start of a server on an empty directory.
@@ -32,7 +33,7 @@ func TestStartMayRunTwice(t *testing.T) {
 	undone := errors.New("rolled back")
 	var first directory.Started
 	err := s.writer.Write(t.Context(), func(tx session) (err error) {
-		first, err = applyStart(tx, start)
+		first, err = store.ApplyStart(tx.gorm, start)
 		return errors.Join(err, undone)
 	})
 	require.Equal(t, undone.Error(), err.Error())

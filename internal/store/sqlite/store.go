@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"os"
 
-	"gorm.io/gorm"
-
 	"userapi/internal/directory"
 	"userapi/internal/store"
 )
@@ -120,7 +118,7 @@ func (s *Store) Ready(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	_, err = exists(s.readSession.withContext(ctx).gorm.Model(&store.User{}))
+	_, err = store.Exists(s.readSession.withContext(ctx).gorm.Model(&store.User{}))
 	return err
 }
 
@@ -137,11 +135,4 @@ func (s *Store) finishRead(err *error) {
 		}
 	}
 	*err = translate(*err)
-}
-
-// exists reports whether the query finds a row. It does not count them.
-func exists(query *gorm.DB) (bool, error) {
-	var ids []int64
-	err := query.Limit(1).Pluck("id", &ids).Error
-	return len(ids) > 0, err
 }

@@ -142,9 +142,5 @@ func (s *Store) Tokens(ctx context.Context, user directory.UserID) (tokens []dir
 	if err := query.Find(&rows).Error; err != nil {
 		return nil, err
 	}
-	tokens = make([]directory.Token, len(rows))
-	for i, row := range rows {
-		tokens[i] = row.Token()
-	}
-	return tokens, nil
+	return store.Tokens(rows), nil
 }

@@ -79,7 +79,7 @@ func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page dir
 	if err != nil {
 		return nil, 0, err
 	}
-	users, err = toUsers(rows)
+	users, err = store.Users(rows)
 	return users, total, err
 }
 
@@ -87,21 +87,11 @@ func (s *Store) Users(ctx context.Context, filter directory.UserFilter, page dir
 func (s *Store) UsersAfter(ctx context.Context, filter directory.UserFilter, id directory.UserID, limit int) (users []directory.User, err error) {
 	defer s.finishRead(&err)
 	var rows []store.User
-	query := selectUsers(s.readSession.withContext(ctx).gorm, filter)
+	query := store.SelectUsers(s.readSession.withContext(ctx).gorm, filter)
 	if err := query.Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error; err != nil {
 		return nil, err
 	}
-	return toUsers(rows)
-}
-
-func toUsers(rows []store.User) (users []directory.User, err error) {
-	users = make([]directory.User, len(rows))
-	for i, row := range rows {
-		if users[i], err = row.User(); err != nil {
-			return nil, err
-		}
-	}
-	return users, nil
+	return store.Users(rows)
 }
 
 // insertUser stores a user and returns it as stored, with the number that SQLite has assigned
