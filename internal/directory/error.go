@@ -49,6 +49,14 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrQueueFull is wrapped by an [Error] with [CodeUnavailable] if too many requests wait.
+var ErrQueueFull = errors.New("the queue is full")
+
+// NewQueueFullError returns an error that wraps [ErrQueueFull]. What tells which queue it is.
+func NewQueueFullError(what string) error {
+	return &Error{Code: CodeUnavailable, Err: fmt.Errorf("%w: %s", ErrQueueFull, what)}
+}
+
 // IsCode reports whether err is or wraps an [Error] with this code.
 func IsCode(err error, code Code) bool {
 	failure, ok := errors.AsType[*Error](err)

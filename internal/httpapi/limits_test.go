@@ -3,10 +3,14 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
@@ -24,6 +28,35 @@ func TestRequestTimeout(t *testing.T) {
 		require.Equal(t, before, s.DB.State(t))
 		entered = full.Entered()
 	}
+}
+
+// Requests that are refused at once because the queue is full, and those that wait too long, are 503.
+// They share lines of the log.
+func TestOverload(t *testing.T) {
+	const requests = 70 // 64 of them fit into the queue
+	s := apitest.Start(t, apitest.Config{Hasher: apitest.NewFullHasher(), RequestTimeout: 2 * time.Second})
+	var clients sync.WaitGroup
+	for range requests {
+		clients.Go(func() {
+			answer := s.Send(t, "POST", "/openapi/v1/users", apitest.NewUser("default", "bob"))
+			assert.Equal(t, 503, answer.Status)
+			assert.Equal(t, "1", answer.Header.Get("Retry-After"))
+		})
+	}
+	clients.Wait()
+	line := regexp.MustCompile(`"msg":"requests were refused because too many wait","count":(\d+)`)
+	var lines [][]string
+	require.Eventually(t, func() bool { // the last line comes a second later
+		lines = line.FindAllStringSubmatch(s.Log.String(), -1)
+		counted := 0
+		for _, found := range lines {
+			count, _ := strconv.Atoi(found[1])
+			counted += count
+		}
+		return counted == requests
+	}, time.Minute, 10*time.Millisecond)
+	require.Less(t, len(lines), requests/2)
+	require.NotContains(t, s.Log.String(), "request failed")
 }
 
 // If a client leaves before its change is written, nothing changes and no failure is logged.

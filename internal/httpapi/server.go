@@ -35,6 +35,7 @@ type Server struct {
 	RateLimit int
 
 	unavailable, forwarded causeLog
+	refused                refusalLog
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)

@@ -162,7 +162,7 @@ func (w *writer) submit(u *unit) error {
 	select {
 	case w.queue <- u:
 	default:
-		return &directory.Error{Code: directory.CodeUnavailable, Err: fmt.Errorf("%d writes are waiting", maxWaiting)}
+		return directory.NewQueueFullError(fmt.Sprintf("%d writes are waiting", maxWaiting))
 	}
 	w.yieldToArrivals()
 	if w.commitMu.TryLock() {
