@@ -19,7 +19,7 @@ import (
 // exchange is what the server knows about a request. It is also the context of the request, so
 // that the context needs one value instead of several.
 type exchange struct {
-	context.Context
+	waitContext
 	requestID string
 	address   netip.Addr
 	principal directory.Principal // zero until the token has been checked
@@ -35,7 +35,7 @@ func (x *exchange) Value(key any) any {
 	if key == (exchangeKey{}) {
 		return x
 	}
-	return x.Context.Value(key)
+	return x.waitContext.Value(key)
 }
 
 // exchangeFrom returns the exchange of a request. Every request to [Server.Handler] has one.
@@ -49,7 +49,7 @@ var (
 	noSniff = []string{"nosniff"}
 )
 
-// middleware gives each request an id and a deadline for waiting, sets the headers that every
+// middleware gives each request an id and a deadline for waiting, see [waitContext], sets the headers that every
 // answer has, serves the request, writes the problem if that fails, and logs one line.
 func (s *Server) middleware(r routes) echo.MiddlewareFunc {
 	limiter := newUserLimiter(s.RateLimit)
@@ -57,9 +57,9 @@ func (s *Server) middleware(r routes) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			begin := time.Now()
 			address, notBelieved := s.clientAddress(c.Request())
-			ctx, cancel := context.WithTimeout(c.Request().Context(), s.RequestTimeout)
-			defer cancel()
-			x := &exchange{Context: ctx, requestID: rand.Text(), address: address}
+			x := &exchange{requestID: rand.Text(), address: address}
+			x.Context, x.deadline = c.Request().Context(), begin.Add(s.RequestTimeout)
+			defer x.stop()
 			if notBelieved != nil {
 				s.logForwarded(x, notBelieved)
 			}
