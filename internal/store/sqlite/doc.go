@@ -63,6 +63,9 @@
 // read session has several connections. The scan session has one, for lists that look at
 // every row: one of them runs at a time, at low priority.
 //
+// A read of one user gives way: if many units are queued, it waits for those that came before it, for
+// maxGiveWay at most. Otherwise clients that read would take the cores from those that write.
+//
 // # Two ways to run SQL
 //
 // Use session.gorm unless every request runs the statement. For those that every request

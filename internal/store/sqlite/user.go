@@ -45,6 +45,9 @@ func findUser(db session, id directory.UserID) (directory.User, error) {
 // User implements [directory.Store].
 func (s *Store) User(_ context.Context, id directory.UserID) (user directory.User, err error) {
 	defer s.finishRead(&err)
+	if s.writer != nil {
+		s.writer.progress.giveWay()
+	}
 	return findUser(s.readSession, id)
 }
 

@@ -40,7 +40,9 @@ type writer struct {
 	version    int64        // SQLite's data_version
 	wrote      bool         // this process has committed
 	foreign    bool         // another process has written since log was read in a transaction
+	batch      []*unit      // empty between two batches
 	queue      chan *unit
+	progress   *progress
 	wake       chan struct{} // holds a value if units may be in the queue; close closes it
 	stopped    chan struct{} // closed when the last unit has finished
 
@@ -73,7 +75,8 @@ func openWriter(ctx context.Context, path string, before fileState, cache *princ
 	w := &writer{
 		connection: <-opened, second: <-opened, status: newStatus(options.logger()), fatal: options.Fatal,
 		renewed: unknownFrame, indexBatch: indexBatch, sinceIndexed: indexBatch,
-		queue: make(chan *unit, maxWaiting), wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+		batch: make([]*unit, 0, maxBatch), queue: make(chan *unit, maxWaiting), progress: newProgress(),
+		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	if err := w.prepare(path, before, cache, options.logger()); err != nil {
 		return nil, errors.Join(err, w.closeConnections())
@@ -139,6 +142,11 @@ func (w *writer) Write(ctx context.Context, fn func(session) error) error {
 		return err
 	}
 	select {
+	case <-u.done: // this goroutine was the leader: it does not wait
+		return translate(u.err)
+	default:
+	}
+	select {
 	case <-u.done:
 	case <-ctx.Done():
 		if u.claimed.CompareAndSwap(false, true) {
@@ -159,14 +167,16 @@ func (w *writer) submit(u *unit) error {
 	if w.closed {
 		return &directory.Error{Code: directory.CodeUnavailable, Err: errors.New("the store is closed")}
 	}
+	w.progress.queued.Add(1)
 	select {
 	case w.queue <- u:
 	default:
+		w.progress.queued.Add(-1)
 		return directory.NewQueueFullError(fmt.Sprintf("%d writes are waiting", maxWaiting))
 	}
 	w.yieldToArrivals()
 	if w.commitMu.TryLock() {
-		w.commitNextBatch(make([]*unit, 0, maxBatch))
+		w.commitNextBatch()
 		if len(w.queue) == 0 {
 			return nil
 		}
@@ -227,15 +237,13 @@ func (w *writer) loop() {
 	defer ticker.Stop()
 	upkeep := time.NewTicker(upkeepInterval)
 	defer upkeep.Stop()
-	batch := make([]*unit, 0, maxBatch)
 	for open := true; open; {
 		select {
 		case _, open = <-w.wake:
 			for len(w.queue) > 0 {
 				w.yieldToArrivals()
 				w.commitMu.Lock()
-				w.commitNextBatch(batch)
-				clear(batch[:maxBatch])
+				w.commitNextBatch()
 			}
 		case <-ticker.C:
 			w.commitMu.Lock()
@@ -250,31 +258,37 @@ func (w *writer) loop() {
 }
 
 // commitNextBatch commits a batch from the queue. It is called with commitMu held, and unlocks it.
-func (w *writer) commitNextBatch(batch []*unit) {
+func (w *writer) commitNextBatch() {
 	defer w.commitMu.Unlock()
-	w.commitBatch(w.nextBatch(batch))
+	taken := w.nextBatch()
+	w.commitBatch(w.batch)
+	clear(w.batch)
+	w.batch = w.batch[:0]
+	w.progress.finish(taken)
 	if w.log.frames >= checkpointFrames {
 		w.checkpoint()
 	}
 }
 
 // nextBatch takes units from the queue, up to maxBatch. It drops units whose context has ended.
-func (w *writer) nextBatch(batch []*unit) []*unit {
-	for len(batch) < maxBatch {
+// Taken is how many it took, with those that it dropped.
+func (w *writer) nextBatch() (taken int64) {
+	for len(w.batch) < maxBatch {
 		select {
 		case u := <-w.queue:
+			taken++
 			switch {
 			case !u.claimed.CompareAndSwap(false, true):
 			case u.ctx.Err() != nil:
 				u.finish(waitError(u.ctx))
 			default:
-				batch = append(batch, u)
+				w.batch = append(w.batch, u)
 			}
 		default:
-			return batch
+			return taken
 		}
 	}
-	return batch
+	return taken
 }
 
 func (u *unit) finish(err error) {
