@@ -2,8 +2,11 @@ package main
 
 import (
 	"log/slog"
+	"math"
 	"os"
 	"syscall"
+
+	"userapi/internal/store/sqlite"
 )
 
 const (
@@ -18,7 +21,9 @@ const (
 	minConnections = 8
 	// fewConnections is how many connections are worth a warning.
 	fewConnections = 500
-	maxConnections = 1 << 20
+	// maxConnections bounds the memory: a connection takes about 65 KB while it sends requests. All
+	// of them can wait to write at the same time.
+	maxConnections = sqlite.MaxWaiting
 )
 
 // publicConnections returns how many connections the API accepts at the same time, so that they
@@ -29,13 +34,18 @@ func publicConnections(logger *slog.Logger) (int, error) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return 0, os.NewSyscallError("getrlimit", err)
 	}
-	limit := int(min(files.Cur, 2*maxConnections))
-	connections := min(max(limit-openFiles()-opsConnections-spareFiles, minConnections), maxConnections)
+	limit := int(min(files.Cur, math.MaxInt32))
+	connections := connectionsFor(limit, openFiles())
 	if connections < fewConnections {
 		logger.Warn("the limit on open files (ulimit -n) is low: further connections wait until others end",
 			"limit", limit, "connections", connections)
 	}
 	return connections, nil
+}
+
+// connectionsFor returns how many connections fit below a limit on open files.
+func connectionsFor(limit, open int) int {
+	return min(max(limit-open-opsConnections-spareFiles, minConnections), maxConnections)
 }
 
 // openFiles returns how many file descriptors the process has, or a high estimate if the system

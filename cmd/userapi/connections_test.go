@@ -32,6 +32,18 @@ func openConnections(t *testing.T, url, token string, number int, paths ...strin
 	return connections
 }
 
+func TestConnectionsLeaveFiles(t *testing.T) {
+	for _, test := range []struct{ limit, open, want int }{
+		{1 << 30, 20, 6144}, // as many as can wait to write
+		{6144 + 20 + 24, 20, 6144},
+		{6144 + 20 + 23, 20, 6143},
+		{1024, 20, 980},
+		{64, 60, 8},
+	} {
+		require.Equal(t, test.want, connectionsFor(test.limit, test.open), "%+v", test)
+	}
+}
+
 var openFilesMetric = regexp.MustCompile(`(?m)^process_open_fds (\S+)$`)
 
 // With 1,100 idle connections at a limit of 1,024 open files, the operator reaches the ops

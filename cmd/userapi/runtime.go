@@ -18,6 +18,9 @@ const (
 	// memoryLimitFactor times the memory in use is the limit, unless minMemoryLimit is
 	// higher. If the limit were close to the memory in use, the runtime would only collect.
 	memoryLimitFactor = 2
+	// memoryCheckInterval is how often the limit is adjusted. When thousands of clients arrive, the
+	// runtime would collect without end until the limit follows.
+	memoryCheckInterval = 200 * time.Millisecond
 )
 
 // tuneGC adjusts the garbage collector to the memory in use until ctx ends. The
@@ -30,7 +33,7 @@ func tuneGC(ctx context.Context) {
 		return
 	}
 	debug.SetMemoryLimit(minMemoryLimit)
-	ticker := time.NewTicker(time.Second)
+	ticker := time.NewTicker(memoryCheckInterval)
 	defer ticker.Stop()
 	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	for {

@@ -33,8 +33,8 @@ func TestRequestTimeout(t *testing.T) {
 // Requests that are refused at once because the queue is full, and those that wait too long, are 503.
 // They share lines of the log.
 func TestOverload(t *testing.T) {
-	const requests = 70 // 64 of them fit into the queue
-	s := apitest.Start(t, apitest.Config{Hasher: apitest.NewFullHasher(), RequestTimeout: 2 * time.Second})
+	const requests = 140 // 128 of them can wait
+	s := apitest.Start(t, apitest.Config{Hashing: apitest.NewWatchedGate(0), RequestTimeout: 2 * time.Second})
 	var clients sync.WaitGroup
 	for range requests {
 		clients.Go(func() {

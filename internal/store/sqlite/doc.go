@@ -7,7 +7,7 @@
 // as a whole or not at all. [Store.Change] and [Store.Start] run one unit each. All units
 // of a process run on one connection, the writer's, by group commit:
 //
-//   - A unit waits in the queue, which holds maxWaiting units. If the queue is full, the
+//   - A unit waits in the queue, which holds MaxWaiting units. If the queue is full, the
 //     write fails with [directory.CodeUnavailable].
 //   - A batch is up to maxBatch units that share a transaction. Each has a savepoint, so
 //     that a unit that fails is undone alone.

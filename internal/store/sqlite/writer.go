@@ -19,8 +19,13 @@ import (
 )
 
 const (
-	maxBatch   = 64   // units in a batch
-	maxWaiting = 1024 // units in the queue
+	// maxBatch is how many units a batch has at most. With thousands of clients, larger batches
+	// wait for the disk less often.
+	maxBatch = 256
+	// MaxWaiting is how many units the queue has room for. A server should accept no more
+	// connections than that, so that the queue is hardly ever full: to refuse a write costs
+	// nearly as much as to run it, and a client that was refused soon sends it again.
+	MaxWaiting = 6144
 )
 
 // writer runs all writes of this process on one connection, by group commit. The package
@@ -75,7 +80,7 @@ func openWriter(ctx context.Context, path string, before fileState, cache *princ
 	w := &writer{
 		connection: <-opened, second: <-opened, status: newStatus(options.logger()), fatal: options.Fatal,
 		renewed: unknownFrame, indexBatch: indexBatch, sinceIndexed: indexBatch,
-		batch: make([]*unit, 0, maxBatch), queue: make(chan *unit, maxWaiting), progress: newProgress(),
+		batch: make([]*unit, 0, maxBatch), queue: make(chan *unit, MaxWaiting), progress: newProgress(),
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	if err := w.prepare(path, before, cache, options.logger()); err != nil {
@@ -172,7 +177,7 @@ func (w *writer) submit(u *unit) error {
 	case w.queue <- u:
 	default:
 		w.progress.queued.Add(-1)
-		return directory.NewQueueFullError(fmt.Sprintf("%d writes are waiting", maxWaiting))
+		return directory.NewQueueFullError(fmt.Sprintf("%d writes are waiting", MaxWaiting))
 	}
 	w.yieldToArrivals()
 	if w.commitMu.TryLock() {

@@ -107,7 +107,7 @@ type flood struct {
 // newFlood returns when the queue of the node is full. Its writer is held.
 func newFlood(t *testing.T, s directory.Store) *flood {
 	t.Helper()
-	const units = 3000
+	const units = 7000 // more than the queue of any dialect holds, and fewer goroutines than the race detector allows
 	f := &flood{ids: createMany(t, s, 64), refused: make(chan error, units)}
 	f.release = hold(t, s, f.ids[0])
 	for i := range units {
