@@ -11,7 +11,7 @@ import (
 // baselineUsers is the number of users in the databases of userapi and of the durable baseline.
 const baselineUsers = 1000
 
-// measureBaselines measures the server and the baselines in turn, then the server while passwords are changed.
+// measureBaselines measures the server and the baselines in turn, then the server while other clients read or change passwords.
 func (b bench) measureBaselines(ctx context.Context) (err error) {
 	database, err := b.seedDatabase(ctx, b.program("userapi"), "userapi", baselineUsers)
 	if err != nil {
@@ -67,6 +67,9 @@ func (b bench) measureBaselines(ctx context.Context) (err error) {
 		return err
 	}
 	fmt.Println()
+	if err := b.measureReaders(ctx, server); err != nil {
+		return err
+	}
 	return b.measureHashing(ctx, server)
 }
 

@@ -95,6 +95,9 @@ Two baselines: constant decodes the body and always gives the same answer; durab
 	if err := b.measureBaselines(ctx); err != nil {
 		return err
 	}
+	if err := b.measureCrowds(ctx); err != nil {
+		return err
+	}
 	return b.measureDatasets(ctx)
 }
 

@@ -46,20 +46,22 @@ func (w *workload) run(ctx context.Context, t timing) (s sample, err error) {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: w.clients}
 	defer transport.CloseIdleConnections()
-	begin := time.Now().Add(t.warmUp)
 	latencies := make([][]time.Duration, w.clients)
-	var group errgroup.Group
-	for client := range latencies {
-		group.Go(func() error {
-			for ; time.Since(begin) < t.length && ctx.Err() == nil; w.sent[client]++ {
-				if err := w.send(ctx, transport, client, begin, &latencies[client]); err != nil {
-					return err
-				}
-			}
-			return ctx.Err()
-		})
+	// Each client connects before the warm-up: thousands of them take longer than that.
+	if err := w.forEachClient(func(client int) error {
+		return w.send(ctx, transport, client, time.Now(), new([]time.Duration))
+	}); err != nil {
+		return sample{}, err
 	}
-	if err := group.Wait(); err != nil {
+	begin := time.Now().Add(t.warmUp)
+	if err := w.forEachClient(func(client int) error {
+		for time.Since(begin) < t.length && ctx.Err() == nil {
+			if err := w.send(ctx, transport, client, begin, &latencies[client]); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	}); err != nil {
 		return sample{}, err
 	}
 	all := slices.Concat(latencies...)
@@ -70,6 +72,15 @@ func (w *workload) run(ctx context.Context, t timing) (s sample, err error) {
 	s.throughput = float64(len(all)) / t.length.Seconds()
 	s.p50, s.p99, s.max = all[len(all)/2], all[len(all)*99/100], all[len(all)-1]
 	return s, nil
+}
+
+// forEachClient calls fn for all clients at the same time.
+func (w *workload) forEachClient(fn func(client int) error) error {
+	var group errgroup.Group
+	for client := range w.clients {
+		group.Go(func() error { return fn(client) })
+	}
+	return group.Wait()
 }
 
 // runWith runs two workloads at the same time.
@@ -103,6 +114,7 @@ func (w *workload) send(ctx context.Context, transport http.RoundTripper, client
 		server = w.other
 	}
 	method, path, body := w.request(client, w.sent[client])
+	w.sent[client]++
 	sent := time.Now()
 	status, err := roundTrip(ctx, transport, cmp.Or(w.token, operatorToken), method, server.url(path), body)
 	latency := time.Since(sent)
