@@ -29,7 +29,7 @@ build: compiler ## Build bin/userapi
 
 # The timeout ends a test that hangs. No test has a deadline of its own, because a busy machine is slow.
 test: compiler ## Run all tests with the race detector; needs Go and a C compiler
-	@echo "The tests take about 3 minutes on two idle cores, the first time 2 more to compile, and longer on a busy machine."
+	@echo "The tests take about 5 minutes on two idle cores, the first time 2 more to compile, and longer on a busy machine."
 	RAPID_CHECKS=$(CASES) go test -race -shuffle=on -timeout 45m $(TESTFLAGS) ./...
 
 test-postgres: compiler ## Run the tests of the store and of HTTP on PostgreSQL, whose binaries must be installed
