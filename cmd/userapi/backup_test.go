@@ -26,8 +26,8 @@ func seedUsers(t *testing.T, dir string, users int) {
 	_, err := db.ExecContext(t.Context(), `
 		PRAGMA synchronous = OFF;
 		WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < `+fmt.Sprint(users)+`)
-		INSERT INTO users (version, nick_name, nick_name_folded, enterprise_id, role, email, phone, phone_folded, is_active, create_time)
-		SELECT 1, 'user' || n, 'user' || n, 'default', 'user', 'user' || n || '@example.com', '', '', 1, 0 FROM numbers`)
+		INSERT INTO users (id, version, nick_name, nick_name_folded, enterprise_id, role, email, phone, phone_folded, is_active, create_time)
+		SELECT n, 1, 'user' || n, 'user' || n, 'default', 'user', 'user' || n || '@example.com', '', '', 1, 0 FROM numbers`)
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
 }
@@ -103,7 +103,7 @@ func TestBackupNextToAServerAndWithout(t *testing.T) {
 		require.Equal(t, os.FileMode(0o600), info.Mode())
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
-		require.Equal(t, fmt.Sprintf("2 users, 3 events, schema 8\n%x  %s\n", sha256.Sum256(content), name), stdout)
+		require.Equal(t, fmt.Sprintf("2 users, 3 events, schema 9\n%x  %s\n", sha256.Sum256(content), name), stdout)
 	}
 	requireBackup("next.db")
 	code, _ = s.terminate(t)
@@ -122,7 +122,7 @@ func TestBackupNextToAServerAndWithout(t *testing.T) {
 	require.NotEmpty(t, log)
 	stdout, stderr, code := runCommand(t, dir, nil, "backup", "killed.db")
 	require.Equal(t, 0, code, stderr)
-	require.Contains(t, stdout, "2 users, 4 events, schema 8\n")
+	require.Contains(t, stdout, "2 users, 4 events, schema 9\n")
 	after, err := os.ReadFile(filepath.Join(dir, "userapi.db-wal"))
 	require.NoError(t, err)
 	require.True(t, string(log) == string(after), "the log of the killed server is unchanged")
@@ -189,7 +189,7 @@ func TestRootBackupOnAFullDisk(t *testing.T) {
 	}
 	stdout, stderr, code := runCommand(t, dir, nil, "migrate", "--no-backup")
 	require.Equal(t, 0, code, stderr)
-	require.Equal(t, "userapi.db has schema 8\n", stdout)
+	require.Equal(t, "userapi.db has schema 9\n", stdout)
 	require.Equal(t, []string{"userapi.db"}, namesIn(t, dir))
 }
 

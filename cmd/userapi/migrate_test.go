@@ -37,7 +37,7 @@ func TestMigrateListsOldNames(t *testing.T) {
 	require.NoError(t, db.Close())
 	stdout, stderr, code := runCommand(t, dir, nil, "migrate")
 	require.Equal(t, 0, code, stderr)
-	require.Equal(t, `userapi.db has schema 8
+	require.Equal(t, `userapi.db has schema 9
 These names are older than the rules for names. Their users can still log in and be changed:
 user 1, default/"\uff41da": it differs from the name of user 2 only in letter case and width
 user 3, default/"a\u200bb": it is not a name of letters and digits in any script, and of visible ASCII characters except / and @

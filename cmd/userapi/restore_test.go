@@ -187,7 +187,7 @@ func TestTokensAfterARestore(t *testing.T) {
 		stdout, stderr, code := runCommand(t, dir, nil, "restore", "--replace", fmt.Sprintf("--keep-tokens=%v", keep), "b.db")
 		require.Equal(t, 0, code, stderr)
 		require.Empty(t, stderr)
-		require.Regexp(t, `^userapi.db has been restored: 2 users, 6 events, schema 8\nthe old database is kept as userapi.db.replaced-\d{8}T\d{6}Z(\.2)?\n`, stdout)
+		require.Regexp(t, `^userapi.db has been restored: 2 users, 6 events, schema 9\nthe old database is kept as userapi.db.replaced-\d{8}T\d{6}Z(\.2)?\n`, stdout)
 		require.Regexp(t, `\nID +USER +KIND +CREATED +NAME\n1 +1 +operator +\S+Z +\S.*\n3 +2 +made +\S+Z +nightly job\n$`, stdout)
 		require.Equal(t, keep, strings.Contains(stdout, "\n1 log-in tokens are valid again"), stdout)
 		require.Equal(t, !keep, strings.Contains(stdout, "\n1 log-in tokens have ended\n"), stdout)

@@ -147,9 +147,9 @@ func TestTerminalAsksForPasswordTwice(t *testing.T) {
 	require.Contains(t, shown, "New password: ")
 	require.Contains(t, shown, "Repeat the password: ")
 	require.NotContains(t, shown, "horse")
-	_, _, code = runCommand(t, dir, nil, "token", "create", "--user=1", "--name=x")
+	_, _, code = runCommand(t, dir, nil, "token", "create", "--user=2", "--name=x")
 	require.Equal(t, 0, code, "the user was created")
-	shown, code = runOnTerminal(t, dir, []string{"correct horse", "\x03"}, "user", "set-password", "--user=1")
+	shown, code = runOnTerminal(t, dir, []string{"correct horse", "\x03"}, "user", "set-password", "--user=2")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, shown, "no password was entered")
 }

@@ -71,13 +71,14 @@ func TestEveryReadTranslatesErrors(t *testing.T) {
 func TestLastAdministratorTranslatesErrors(t *testing.T) {
 	s := openStore(t)
 	active := true
-	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error {
-		_, err := insertUser(tx, directory.User{
+	var created directory.User
+	require.NoError(t, s.writer.Write(t.Context(), func(tx session) (err error) {
+		created, err = insertUser(tx, directory.User{
 			Version: 1, NickName: "ada", EnterpriseID: "default", Role: directory.RoleAdministrator, IsActive: &active, CreateTime: time.Now(),
 		}, "")
 		return err
 	}))
-	facts, err := s.Facts(t.Context(), directory.Operator(), 1)
+	facts, err := s.Facts(t.Context(), directory.Operator(), created.ID)
 	require.NoError(t, err)
 	failReads(t, s)
 	_, err = facts.LastAdministrator()

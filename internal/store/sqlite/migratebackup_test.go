@@ -22,7 +22,7 @@ func TestBackupIsKeptBeforeAMigration(t *testing.T) {
 			for range 2 {
 				version, err := Migrate(t.Context(), path, options)
 				require.NoError(t, err)
-				require.EqualValues(t, 8, version)
+				require.EqualValues(t, 9, version)
 			}
 			kept := filepath.Join(folder, name)
 			if round == 1 {

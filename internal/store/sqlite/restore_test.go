@@ -164,7 +164,7 @@ func TestNumbersAndVersionsGoOn(t *testing.T) {
 	addPeople(t, s, "later", "last")
 	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error {
 		for range 3 {
-			if err := insertEvent(tx, directory.Event{At: time.Now(), TargetID: 4, EnterpriseID: "default"}); err != nil {
+			if err := insertEvent(tx, directory.Event{At: time.Now(), TargetID: 5, EnterpriseID: "default"}); err != nil {
 				return err
 			}
 		}
@@ -175,17 +175,17 @@ func TestNumbersAndVersionsGoOn(t *testing.T) {
 	done, err := Restore(t.Context(), path, backup, RestoreOptions{Replace: true, Now: time.Now()})
 	require.NoError(t, err)
 	require.EqualValues(t, 4, done.Raised)
-	require.EqualValues(t, 7, done.LastUser)
+	require.EqualValues(t, 8, done.LastUser)
 	s, closeStore = openAt(t, path)
 	versions := map[string]int64{}
 	for id := range directory.UserID(5) {
-		user, err := s.User(t.Context(), id+1)
+		user, err := s.User(t.Context(), id+2)
 		require.NoError(t, err)
 		versions[user.NickName] = user.Version
 	}
 	require.Equal(t, map[string]int64{"same": 1, "changed": 5, "undone": 4, "deleted": 5, "other": 2}, versions)
-	require.EqualValues(t, 8, insertHolder(t, s, "next", directory.TokenHash{9}))
-	tokens, err := s.Tokens(t.Context(), 8)
+	require.EqualValues(t, 9, insertHolder(t, s, "next", directory.TokenHash{9}))
+	tokens, err := s.Tokens(t.Context(), 9)
 	require.NoError(t, err)
 	require.EqualValues(t, 8, tokens[0].ID)
 
@@ -195,7 +195,7 @@ func TestNumbersAndVersionsGoOn(t *testing.T) {
 	_, err = Restore(t.Context(), path, empty, RestoreOptions{Replace: true, Now: time.Now()})
 	require.NoError(t, err)
 	s, _ = openAt(t, path)
-	require.EqualValues(t, 9, insertHolder(t, s, "next", directory.TokenHash{9}))
+	require.EqualValues(t, 10, insertHolder(t, s, "next", directory.TokenHash{9}))
 }
 
 // A backup has an identity of its own, and the restored database has another one, so that no log
@@ -230,7 +230,7 @@ func TestOldSchemaIsRestored(t *testing.T) {
 		require.Equal(t, schema, done.Schema)
 		version, err := Migrate(t.Context(), path, Options{})
 		require.NoError(t, err)
-		require.EqualValues(t, 8, version)
+		require.EqualValues(t, 9, version)
 	}
 }
 

@@ -99,7 +99,7 @@ func TestMigrationKeepsNamesApart(t *testing.T) {
 		}
 		version, err := sqlite.Migrate(t.Context(), path, sqlite.Options{})
 		require.NoError(t, err)
-		require.EqualValues(t, 8, version)
+		require.EqualValues(t, 9, version)
 		db, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 		require.NoError(t, err)
 		for id, u := range users {
