@@ -76,7 +76,7 @@ func startWithTLS(t *testing.T) (c *storetest.Cluster, authorityFile string) {
 		"CREATE DATABASE closed", "REVOKE CONNECT ON DATABASE closed FROM public",
 		"CREATE DATABASE bare", "CREATE DATABASE foreign_users", "CREATE DATABASE foreign_goose", "CREATE DATABASE odd_goose",
 		"CREATE DATABASE read_only", "ALTER DATABASE read_only SET default_transaction_read_only = on",
-		"CREATE DATABASE half", "CREATE DATABASE newer", "CREATE DATABASE no_schema",
+		"CREATE DATABASE half", "CREATE DATABASE newer", "CREATE DATABASE hidden", "CREATE DATABASE no_schema",
 	}
 	for _, user := range []string{"app", "other", "reader", "limited", "safe"} {
 		statements = append(statements, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", user, canary))
@@ -88,11 +88,12 @@ func startWithTLS(t *testing.T) (c *storetest.Cluster, authorityFile string) {
 		"INSERT INTO goose_db_version VALUES (1, 0, true), (2, 7, true)", "GRANT ALL ON ALL TABLES IN SCHEMA public TO app", "GRANT CREATE ON SCHEMA public TO app")
 	c.Exec(t, "odd_goose", "CREATE TABLE goose_db_version (name text)", "GRANT ALL ON ALL TABLES IN SCHEMA public TO app", "GRANT CREATE ON SCHEMA public TO app")
 	c.Exec(t, "no_schema", "DROP SCHEMA public")
-	for _, database := range []string{"directory", "half", "newer"} {
+	for _, database := range []string{"directory", "half", "newer", "hidden"} {
 		_, stderr, code := runCommand(t, t.TempDir(), []string{"USERAPI_DATABASE=" + c.SocketAddress(database)}, "migrate")
 		require.Zero(t, code, stderr)
 		c.Exec(t, database, "GRANT CREATE ON SCHEMA public TO app", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app")
 	}
+	c.Exec(t, "hidden", "CREATE SCHEMA app AUTHORIZATION app")
 	c.Exec(t, "half", "DROP TABLE goose_db_version")
 	c.Exec(t, "newer", "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)")
 	c.Exec(t, "directory", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
@@ -106,7 +107,7 @@ func TestPostgresFaultsOfAStart(t *testing.T) {
 	standby := c.NewStandby(t, "ssl = off")
 	tables := func() string {
 		var all strings.Builder
-		for _, database := range []string{"bare", "foreign_users", "foreign_goose", "odd_goose", "half", "newer"} {
+		for _, database := range []string{"bare", "foreign_users", "foreign_goose", "odd_goose", "half", "newer", "hidden"} {
 			fmt.Fprintln(&all, database, queryPostgres(t, c.SocketAddress(database), "SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace"))
 		}
 		return all.String()
@@ -137,6 +138,7 @@ func TestPostgresFaultsOfAStart(t *testing.T) {
 		{"may not use tables", at("other", here, "directory", ""), `this user may not use the table goose_db_version: let its owner run GRANT SELECT ON goose_db_version TO "other"`},
 		{"may not write", at("reader", here, "directory", ""), `this user may not use the table users: let its owner run GRANT SELECT, INSERT, UPDATE, DELETE ON users TO "reader"`},
 		{"no schema", at("app", here, "no_schema", ""), "there is no schema that this user may use: create"},
+		{"hidden tables", at("app", here, "hidden", ""), `the tables of userapi are in schema "public", but schema "app", which is empty, comes first in search_path: drop schema "app"`},
 		{"old server", at("app", old, "directory", "sslmode=disable"), "the server is PostgreSQL 13.21 (Debian): use PostgreSQL 14 or later"},
 		{"starting", at("app", starting, "directory", "sslmode=disable"), "the server is starting or stopping, or is a standby that accepts no connections: wait"},
 		{"no TLS there", at("app", there, "directory", "sslmode=require"), "the server has no TLS, which sslmode in the address requires: turn on ssl"},

@@ -93,10 +93,29 @@ func readSchema(ctx context.Context, connection *pgx.Conn) (found schema, err er
 	if !found.ours && (found.taken || found.version > 0) {
 		return found, another
 	}
+	if !found.ours {
+		if err := findHidden(ctx, connection, found.name); err != nil {
+			return found, err
+		}
+	}
 	if known := newestSchema(); found.version > known {
 		return found, newFault(fmt.Sprintf("the database has schema %d and this userapi knows %d", found.version, known), "run a newer userapi")
 	}
 	return found, nil
+}
+
+// findHidden fails if a later schema of search_path has the tables of userapi: somebody has created a
+// schema that comes first, and a migration would make a second, empty directory there.
+func findHidden(ctx context.Context, connection *pgx.Conn, first string) error {
+	var hidden string
+	err := connection.QueryRow(ctx, `
+		SELECT COALESCE(min(relnamespace::regnamespace::text), '') FROM pg_class JOIN pg_attribute ON attrelid = oid AND NOT attisdropped
+		WHERE relname = 'events' AND attname = 'target_id' AND relnamespace::regnamespace::text = ANY (current_schemas(false)::text[])`).Scan(&hidden)
+	if err != nil || hidden == "" {
+		return err
+	}
+	return newFault(fmt.Sprintf("the tables of userapi are in schema %q, but schema %q, which is empty, comes first in search_path", hidden, first),
+		fmt.Sprintf("drop schema %q, or set search_path for this user", first))
 }
 
 // newestSchema returns the number of the last migration.
