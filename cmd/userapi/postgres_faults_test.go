@@ -133,6 +133,7 @@ func TestPostgresFaultsOfAStart(t *testing.T) {
 		{"password", strings.Replace(at("app", here, "directory", ""), canary, canary+"x", 1), `as user "app": the user or the password is wrong: correct them`},
 		{"no password", "postgres://app@" + here + "/directory", "the server asks for a password and there is none: write HOST:PORT:DATABASE:USER:PASSWORD into a file"},
 		{"database", at("app", here, "missing", ""), `database "missing" on ` + here + ` as user "app": there is no such database: correct its name`},
+		{"no database", at("app", here, "", ""), `database "app" on ` + here + ` as user "app": there is no such database: correct its name`},
 		{"may not connect", at("app", here, "closed", ""), `this user may not connect to it: let its owner run GRANT CONNECT ON DATABASE "closed" TO "app"`},
 		{"may not create tables", at("other", here, "bare", ""), `this user may not create tables in schema "public": make the user the owner`},
 		{"may not use tables", at("other", here, "directory", ""), `this user may not use the table goose_db_version: let its owner run GRANT SELECT ON goose_db_version TO "other"`},

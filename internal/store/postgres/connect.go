@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -81,6 +82,7 @@ func parse(address string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, explainAddress(address)
 	}
+	config.ConnConfig.Database = cmp.Or(config.ConnConfig.Database, config.ConnConfig.User) // as the server does, so that messages name it
 	config.MaxConns = maxConnections
 	config.MaxConnLifetime, config.MaxConnLifetimeJitter = time.Hour, 10*time.Minute
 	several := len(hostsOf(&config.ConnConfig.Config)) > 1
