@@ -19,19 +19,24 @@ import (
 	"userapi/internal/store/storetest"
 )
 
-// cluster is three nodes on a PostgreSQL database with nginx in front of them.
+// cluster is nodes on one database with nginx in front of them.
 type cluster struct {
-	database string
-	dir      string
-	nodes    []*server
-	nginx    *apitest.Nginx
-	token    string
+	driver, database string
+	dir              string
+	nodes            []*server
+	nginx            *apitest.Nginx
+	token            string
 }
 
+// startCluster starts three nodes on a PostgreSQL database.
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{database: storetest.NewEmptyPostgres(t), dir: t.TempDir()}
-	for range 3 {
+	return (&cluster{driver: "pgx", database: storetest.NewEmptyPostgres(t), dir: t.TempDir()}).start(t, 3)
+}
+
+func (c *cluster) start(t *testing.T, nodes int) *cluster {
+	t.Helper()
+	for range nodes {
 		c.nodes = append(c.nodes, c.startNode(t))
 	}
 	c.nginx = apitest.StartNginx(t, apitest.NginxBlock(t), c.addresses()...)
@@ -184,14 +189,14 @@ func underLoad(t *testing.T, writers []*versionWriter, do func(wait func(changes
 // requireEachChangeOnce fails unless the database has every acknowledged change, and each change with one audit row.
 func (c *cluster) requireEachChangeOnce(t *testing.T, writers []*versionWriter) {
 	t.Helper()
-	db, err := sql.Open("pgx", c.database)
+	db, err := sql.Open(c.driver, c.database)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	for _, w := range writers {
 		var version, events, requests int
-		require.NoError(t, db.QueryRowContext(t.Context(), `
+		require.NoError(t, db.QueryRowContext(t.Context(), fmt.Sprintf(`
 			SELECT version, count(events.id), count(DISTINCT request_id) FROM users JOIN events ON target_id = users.id AND operation = 'updateUser'
-			WHERE users.id = $1 GROUP BY version`, w.user).Scan(&version, &events, &requests))
+			WHERE users.id = %d GROUP BY version`, w.user)).Scan(&version, &events, &requests))
 		require.Equal(t, w.version, version)
 		require.Equal(t, w.acknowledged+w.found, version-1)
 		require.Equal(t, version-1, events)
@@ -248,6 +253,35 @@ func TestRollingRestartOnPostgres(t *testing.T) {
 		}
 		wait(100)
 	})
+	c.requireNoFailure(t, writers)
+}
+
+// A server on SQLite is replaced by another one on the same database, and back, as the manual says, while
+// eight clients write through nginx. No request fails.
+func TestReplaceServerOnSQLite(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := (&cluster{driver: "sqlite3", database: dir + "/userapi.db", dir: dir}).start(t, 1)
+	writers := c.newWriters(t, 8)
+	underLoad(t, writers, func(wait func(int)) {
+		for range 2 {
+			wait(100)
+			c.nodes = append(c.nodes, c.startNode(t))
+			c.nginx.Reload(t, c.addresses(c.nodes[0])...)
+			apitest.WaitFor(func() bool { return strings.Contains(c.nodes[1].log.String(), "method=PUT") || t.Failed() })
+			code, log := c.nodes[0].signalAndWait(t, syscall.SIGTERM)
+			require.Zero(t, code, log)
+			c.nodes = c.nodes[1:]
+			c.nginx.Reload(t, c.addresses()...)
+		}
+		wait(100)
+	})
+	c.requireNoFailure(t, writers)
+}
+
+// requireNoFailure fails unless all requests of the writers were answered, and each change was made once.
+func (c *cluster) requireNoFailure(t *testing.T, writers []*versionWriter) {
+	t.Helper()
 	c.requireEachChangeOnce(t, writers)
 	acknowledged := 0
 	for _, w := range writers {
