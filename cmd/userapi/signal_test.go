@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -12,6 +14,9 @@ import (
 
 // SIGHUP, which a terminal sends when it is closed, stops the server as SIGTERM does.
 func TestHangUpStopsTheServer(t *testing.T) {
+	hangUps := make(chan os.Signal, 1)
+	signal.Notify(hangUps, syscall.SIGHUP) // if the tests run under nohup, the server would inherit that SIGHUP is ignored
+	defer signal.Stop(hangUps)
 	s := startServer(t, t.TempDir(), nil)
 	code, log := s.signalAndWait(t, syscall.SIGHUP)
 	require.Equal(t, 0, code)
