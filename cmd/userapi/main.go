@@ -84,6 +84,7 @@ type commandLine struct {
 	Copy    copyCommand    `cmd:"" help:"Copy a SQLite database to an empty PostgreSQL database. The server must not be running."`
 	Token   tokenCommands  `cmd:"" help:"Create, list and revoke tokens."`
 	User    userCommands   `cmd:"" help:"Create and list users and set passwords, even if nobody can log in."`
+	Mock    mockCommand    `cmd:"" help:"Start the server on a database that is deleted when it ends, to test programs against it."`
 	Audit   auditCommand   `cmd:"" help:"Print who changed what, and when."`
 	Version versionCommand `cmd:"" help:"Print the versions of userapi, of its API and of Go."`
 }

@@ -65,11 +65,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 		return err
 	}
 	defer closeListeners(public, ops)
-	db, err := c.migrateAndOpen(ctx, sqlite.Options{Logger: logger, KeepBackup: !c.NoBackup, Fatal: func(err error) {
-		logger.Error(err.Error())
-		_ = log.Close() // nobody can be told that the log failed
-		os.Exit(exitFailed)
-	}})
+	db, err := c.migrateAndOpen(ctx, sqlite.Options{Logger: logger, KeepBackup: !c.NoBackup, Fatal: logAndExit(log, logger)})
 	if err != nil {
 		return err
 	}
@@ -101,19 +97,45 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 	go tuneGC(drained)
 	servers, stopped := errgroup.WithContext(drained)
 	servers.Go(func() error { return watchOperator(stopped, service, c.adminToken, logger) })
-	servers.Go(func() error {
-		return serveUntil(stopped, httpapi.NewHTTPServer(closeConnections(ctx, handler), logger), netutil.LimitListener(httpapi.NewListener(public), connections))
-	})
-	if ops != nil {
-		server := httpapi.NewHTTPServer(telemetry.OpsHandler(metrics, ready, c.Pprof), logger)
-		server.WriteTimeout = 0 // the client says how long a profile takes
-		servers.Go(func() error { return serveUntil(stopped, server, netutil.LimitListener(ops, opsConnections)) })
-		logger.Info("serving metrics", "address", ops.Addr().String())
-	}
+	endpoints{
+		public: public, ops: ops, connections: connections, logger: logger,
+		api: closeConnections(ctx, handler), operator: telemetry.OpsHandler(metrics, ready, c.Pprof),
+	}.serve(stopped, servers)
 	logger.Info("listening", "address", public.Addr().String(), "database", c.name())
 	err = servers.Wait()
 	logger.Info("stopped")
 	return err
+}
+
+// logAndExit returns what ends a server that cannot know whether its commit is on disk.
+func logAndExit(log *telemetry.LogBuffer, logger *slog.Logger) func(error) {
+	return func(err error) {
+		logger.Error(err.Error())
+		_ = log.Close() // nobody can be told that the log failed
+		os.Exit(exitFailed)
+	}
+}
+
+// endpoints are the listeners of a server, and what each of them serves.
+type endpoints struct {
+	public, ops   net.Listener // ops is nil if --ops-listen is off
+	connections   int          // how many public accepts at the same time
+	api, operator http.Handler
+	logger        *slog.Logger
+}
+
+// serve adds the servers to a group. Each of them ends when its listener fails or when ctx ends.
+func (e endpoints) serve(ctx context.Context, servers *errgroup.Group) {
+	servers.Go(func() error {
+		return serveUntil(ctx, httpapi.NewHTTPServer(e.api, e.logger), netutil.LimitListener(httpapi.NewListener(e.public), e.connections))
+	})
+	if e.ops == nil {
+		return
+	}
+	server := httpapi.NewHTTPServer(e.operator, e.logger)
+	server.WriteTimeout = 0 // the client says how long a profile takes
+	servers.Go(func() error { return serveUntil(ctx, server, netutil.LimitListener(e.ops, opsConnections)) })
+	e.logger.Info("serving metrics", "address", e.ops.Addr().String())
 }
 
 // handler returns the handler of the public listener.
@@ -137,15 +159,15 @@ func (c *serveCommand) handler(service *directory.Service, ready func(context.Co
 }
 
 // listen opens both listeners. ops is nil if --ops-listen is off.
-func (c *serveCommand) listen(ctx context.Context) (public, ops net.Listener, err error) {
+func (s listenSettings) listen(ctx context.Context) (public, ops net.Listener, err error) {
 	var config net.ListenConfig
-	if public, err = config.Listen(ctx, "tcp", c.Listen); err != nil {
+	if public, err = config.Listen(ctx, "tcp", s.Listen); err != nil {
 		return nil, nil, fmt.Errorf("cannot open the address in USERAPI_LISTEN or --listen: %w", err)
 	}
-	if c.OpsListen == opsOff {
+	if s.OpsListen == opsOff {
 		return public, nil, nil
 	}
-	if ops, err = config.Listen(ctx, "tcp", c.OpsListen); err != nil {
+	if ops, err = config.Listen(ctx, "tcp", s.OpsListen); err != nil {
 		closeListeners(public)
 		return nil, nil, fmt.Errorf("cannot open the address in USERAPI_OPS_LISTEN or --ops-listen: %w", err)
 	}

@@ -81,12 +81,46 @@ func checkUser(id int32) error {
 // opsOff is the value of --ops-listen that turns this listener off.
 const opsOff = "off"
 
+// addFault adds a fault of a setting to the list of all faults.
+type addFault func(name, format string, args ...any)
+
+// listenSettings are shared by the subcommands that serve.
+type listenSettings struct {
+	Listen    string `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address where the API is served (default: ${default})."`
+	OpsListen string `env:"USERAPI_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address where /metrics, /healthz and /readyz are served, or 'off' for none (default: ${default})."`
+}
+
+func (s listenSettings) check(fault addFault) {
+	if !isHostPort(s.Listen) {
+		fault("USERAPI_LISTEN or --listen", "use HOST:PORT with a port up to 65535, for example 127.0.0.1:8080, instead of %q", s.Listen)
+	}
+	if s.OpsListen != opsOff && !isHostPort(s.OpsListen) {
+		fault("USERAPI_OPS_LISTEN or --ops-listen", "use HOST:PORT with a port up to 65535, for example 127.0.0.1:8081, or off, instead of %q", s.OpsListen)
+	}
+}
+
+// logSettings are shared by the subcommands that serve.
+type logSettings struct {
+	LogLevel  string `env:"USERAPI_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Lowest level to log: debug, info, warn or error (default: ${default})."`
+	LogFormat string `env:"USERAPI_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"Format of the log: text or json (default: ${default})."`
+
+	logLevel slog.Level // check fills it
+}
+
+func (s *logSettings) check(fault addFault) {
+	if err := s.logLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		fault("USERAPI_LOG_LEVEL or --log-level", "use debug, info, warn or error instead of %q", s.LogLevel)
+	}
+	if s.LogFormat != telemetry.FormatText && s.LogFormat != telemetry.FormatJSON {
+		fault("USERAPI_LOG_FORMAT or --log-format", "use text or json instead of %q", s.LogFormat)
+	}
+}
+
 // serveSettings are read as text, and Validate parses them, because kong would report
 // only the first fault and Validate reports all.
 type serveSettings struct {
 	databaseSetting `embed:""`
-	Listen          string   `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address where the API is served (default: ${default})."`
-	OpsListen       string   `env:"USERAPI_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address where /metrics, /healthz and /readyz are served, or 'off' for none (default: ${default})."`
+	listenSettings  `embed:""`
 	Pprof           bool     `env:"USERAPI_PPROF" help:"Serve /debug/pprof at the address of /metrics, too."`
 	AdminTokenFile  string   `env:"USERAPI_ADMIN_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"File to which the first start writes the token of user 1, unless USERAPI_ADMIN_TOKEN is set (default: ${default})."`
 	TrustedProxies  []string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For header is trusted (default: none)."`
@@ -94,8 +128,7 @@ type serveSettings struct {
 	RateLimit       string   `env:"USERAPI_RATE_LIMIT" default:"0" placeholder:"NUMBER" help:"Requests per second for each user; 0 means no limit (default: ${default})."`
 	LoginLimit      string   `env:"USERAPI_LOGIN_LIMIT" default:"10" placeholder:"NUMBER" help:"Failed log-ins per minute for an account from one address. In total, one address may have ten times as many, and so may one account. 0 means no limit (default: ${default})."`
 	Drain           string   `env:"USERAPI_DRAIN" default:"0s" placeholder:"DURATION" help:"How long the server goes on after a signal while /readyz answers 503 (default: ${default})."`
-	LogLevel        string   `env:"USERAPI_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Lowest level to log: debug, info, warn or error (default: ${default})."`
-	LogFormat       string   `env:"USERAPI_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"Format of the log: text or json (default: ${default})."`
+	logSettings     `embed:""`
 
 	// Validate fills these.
 	adminToken     string         // "": none
@@ -104,7 +137,6 @@ type serveSettings struct {
 	rateLimit      int            // requests per second for a user; 0: no limit
 	loginLimit     int            // failed log-ins per minute; 0: no limit
 	drain          time.Duration
-	logLevel       slog.Level
 }
 
 // Validate is called by kong.
@@ -113,12 +145,7 @@ func (s *serveSettings) Validate() error {
 	fault := func(name, format string, args ...any) {
 		faults = append(faults, fmt.Errorf(name+": "+format, args...))
 	}
-	if !isHostPort(s.Listen) {
-		fault("USERAPI_LISTEN or --listen", "use HOST:PORT with a port up to 65535, for example 127.0.0.1:8080, instead of %q", s.Listen)
-	}
-	if s.OpsListen != opsOff && !isHostPort(s.OpsListen) {
-		fault("USERAPI_OPS_LISTEN or --ops-listen", "use HOST:PORT with a port up to 65535, for example 127.0.0.1:8081, or off, instead of %q", s.OpsListen)
-	}
+	s.listenSettings.check(fault)
 	if s.AdminTokenFile == "" {
 		fault("USERAPI_ADMIN_TOKEN_FILE or --admin-token-file", "name a file, for example userapi.token")
 	}
@@ -148,12 +175,7 @@ func (s *serveSettings) Validate() error {
 	if s.drain, err = time.ParseDuration(s.Drain); err != nil || s.drain < 0 {
 		fault("USERAPI_DRAIN or --drain", "use a duration of 0 or more, for example 10s, instead of %q", s.Drain)
 	}
-	if err := s.logLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
-		fault("USERAPI_LOG_LEVEL or --log-level", "use debug, info, warn or error instead of %q", s.LogLevel)
-	}
-	if s.LogFormat != telemetry.FormatText && s.LogFormat != telemetry.FormatJSON {
-		fault("USERAPI_LOG_FORMAT or --log-format", "use text or json instead of %q", s.LogFormat)
-	}
+	s.logSettings.check(fault)
 	return errors.Join(faults...)
 }
 

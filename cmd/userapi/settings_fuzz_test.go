@@ -97,8 +97,8 @@ func FuzzSettings(f *testing.F) {
 		token := setSecret(t, secret, listen, ops, tokenFile, proxies, ttl, rate, login, drain, level, format, rest)
 		database := addressWith(token, rest)
 		s := serveSettings{
-			databaseSetting: databaseSetting{Database: database}, Listen: listen, OpsListen: ops, AdminTokenFile: tokenFile, TrustedProxies: strings.Split(proxies, ","),
-			TokenTTL: ttl, RateLimit: rate, LoginLimit: login, Drain: drain, LogLevel: level, LogFormat: format,
+			databaseSetting: databaseSetting{Database: database}, listenSettings: listenSettings{Listen: listen, OpsListen: ops}, AdminTokenFile: tokenFile, TrustedProxies: strings.Split(proxies, ","),
+			TokenTTL: ttl, RateLimit: rate, LoginLimit: login, Drain: drain, logSettings: logSettings{LogLevel: level, LogFormat: format},
 		}
 		life, lifeErr := time.ParseDuration(ttl)
 		pause, pauseErr := time.ParseDuration(drain)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -55,11 +56,9 @@ func expect(code FaultCode, expected string) Fault {
 }
 
 // findFaults returns the faults of a value in a request, sorted by pointer. It removes unknown
-// members from an object.
+// members from objects.
 func findFaults(schema *openapi3.Schema, value any) (faults []Fault, err error) {
-	if object, ok := value.(map[string]any); ok {
-		faults = takeUnknownMembers(schema, object)
-	}
+	faults = takeUnknownMembers(schema, value)
 	if err := schema.VisitJSON(value, requestOptions...); err != nil {
 		found, err := newFaults(err)
 		if err != nil {
@@ -98,27 +97,59 @@ func newFaults(err error) ([]Fault, error) {
 	return faults, nil
 }
 
-// takeUnknownMembers removes the members that the schema does not name from an object and
-// returns a fault for each of the first [MaxFaults], sorted by name. With many such members, the
-// validator would be slow.
-func takeUnknownMembers(schema *openapi3.Schema, object map[string]any) []Fault {
-	var names []string
+// takeUnknownMembers removes the members that the schema does not name from objects and
+// returns a fault for each of the first [MaxFaults] of an object, sorted by name. With many such members, the
+// validator would be slow. The names lead to the value.
+func takeUnknownMembers(schema *openapi3.Schema, value any, names ...string) (faults []Fault) {
+	eachChild(schema, value, names, func(schema *openapi3.Schema, child any, names []string) {
+		faults = append(faults, takeUnknownMembers(schema, child, names...)...)
+	})
+	object, isObject := value.(map[string]any)
+	if !isObject {
+		return faults
+	}
+	var unknown []string
 	for name := range object {
 		if schema.Properties[name] == nil {
-			names = append(names, name)
+			unknown = append(unknown, name)
 			delete(object, name)
 		}
 	}
-	slices.Sort(names)
-	var faults []Fault
-	for _, name := range names[:min(len(names), MaxFaults)] {
+	slices.Sort(unknown)
+	for _, name := range unknown[:min(len(unknown), MaxFaults)] {
 		faults = append(faults, Fault{
-			Pointer: pointer(slices.Values([]string{name})),
+			Pointer: pointer(slices.Values(append(names, name))),
 			Code:    FaultUnknownMember,
 			Detail:  "There is no such member.",
 		})
 	}
 	return faults
+}
+
+// eachChild calls do for the members of an object that the schema names, or for the items of an array, if they are objects
+// or arrays themselves.
+func eachChild(schema *openapi3.Schema, value any, names []string, do func(schema *openapi3.Schema, child any, names []string)) {
+	isNested := func(child any) bool {
+		switch child.(type) {
+		case map[string]any, []any:
+			return true
+		}
+		return false
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		for name, child := range value {
+			if described := schema.Properties[name]; described != nil && isNested(child) {
+				do(described.Value, child, append(slices.Clone(names), name))
+			}
+		}
+	case []any:
+		for i, child := range value {
+			if schema.Items != nil && isNested(child) {
+				do(schema.Items.Value, child, append(slices.Clone(names), strconv.Itoa(i)))
+			}
+		}
+	}
 }
 
 // newFault says what the schema expects. It never looks at the value that was sent.
@@ -138,7 +169,7 @@ func newFault(e *openapi3.SchemaError) (fault Fault, err error) {
 		fault = expect(FaultMinimum, fmt.Sprintf("%.0f or more", *e.Schema.Min))
 	case "maximum":
 		fault = expect(FaultMaximum, fmt.Sprintf("%.0f or less", *e.Schema.Max))
-	case "pattern":
+	case "pattern", "enum":
 		fault = expect(FaultPattern, form(e.Schema))
 	case "format":
 		fault = expect(FaultFormat, form(e.Schema))

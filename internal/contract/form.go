@@ -91,8 +91,8 @@ func formFault(schema *openapi3.Schema, text string) FaultCode {
 }
 
 // findWrongForms returns the faults of strings that do not have their form, except of those that
-// have the same fault already.
-func findWrongForms(schema *openapi3.Schema, value any, known []Fault) (faults []Fault) {
+// have the same fault already. The names lead to the value.
+func findWrongForms(schema *openapi3.Schema, value any, known []Fault, names ...string) (faults []Fault) {
 	check := func(schema *openapi3.Schema, value any, names ...string) {
 		text, isText := value.(string)
 		if !isText {
@@ -112,10 +112,15 @@ func findWrongForms(schema *openapi3.Schema, value any, known []Fault) (faults [
 	}
 	object, isObject := value.(map[string]any)
 	if !isObject {
-		check(schema, value)
+		check(schema, value, names...)
 	}
 	for name, member := range object {
-		check(schema.Properties[name].Value, member, name)
+		if described := schema.Properties[name]; described != nil {
+			check(described.Value, member, append(names, name)...)
+		}
 	}
+	eachChild(schema, value, names, func(schema *openapi3.Schema, child any, names []string) {
+		faults = append(faults, findWrongForms(schema, child, known, names...)...)
+	})
 	return faults
 }

@@ -15,14 +15,14 @@ import (
 
 // decode reads one JSON text strictly (RFC 8259; RFC 7493 §2.1 and §2.3): valid UTF-8
 // without a byte order mark or lone surrogates, no member twice, no data after the text.
-func decode(body []byte) (any, error) {
+func decode(body []byte, options ...json.Options) (any, error) {
 	if len(body) == 0 {
 		return nil, malformed(Fault{Code: FaultSyntax, Detail: "Send a body."})
 	}
 	var value any
-	err := json.Unmarshal(body, &value)
+	err := json.Unmarshal(body, &value, options...)
 	if _, semantic := errors.AsType[*json.SemanticError](err); semantic {
-		err = json.Unmarshal(body, &value, clampNumbers())
+		err = json.Unmarshal(body, &value, append(options, clampNumbers())...)
 	}
 	if err == nil {
 		return value, nil
@@ -36,15 +36,18 @@ func decode(body []byte) (any, error) {
 			Pointer: pointer(syntax.JSONPointer.Tokens()), Code: FaultSyntax, Detail: depthDetail,
 		}}}
 	}
-	fault := Fault{
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return nil, malformed(duplicateMember(syntax.JSONPointer))
+	}
+	return nil, malformed(Fault{
 		Pointer: pointer(syntax.JSONPointer.Tokens()),
 		Code:    FaultSyntax,
 		Detail:  fmt.Sprintf("This is not JSON in UTF-8 at or after byte %d.", syntax.ByteOffset),
-	}
-	if errors.Is(err, jsontext.ErrDuplicateName) {
-		fault.Code, fault.Detail = FaultDuplicateMember, "Name this member once."
-	}
-	return nil, malformed(fault)
+	})
+}
+
+func duplicateMember(place jsontext.Pointer) Fault {
+	return Fault{Pointer: pointer(place.Tokens()), Code: FaultDuplicateMember, Detail: "Name this member once."}
 }
 
 // depthDetail names the limit of the JSON library.

@@ -54,7 +54,7 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 		t = Token{UserID: facts.Target.ID, Name: "log-in", Kind: TokenLogIn, Created: now, Expires: now.Add(s.TokenLife)}
 		event := facts.event(OperationCreateAuthToken, now)
 		event.ActorID, event.TokenName = facts.Target.ID, t.Name
-		return Change{User: facts.Target, Token: &NewToken{Token: t, Hash: hashToken(secret)}, Event: event}, nil
+		return Change{User: facts.Target, Token: &NewToken{Token: t, Hash: HashToken(secret)}, Event: event}, nil
 	})
 	if IsCode(err, CodeInvalidCredentials) {
 		return "", Token{}, s.failLogIn(ctx, limits)

@@ -113,7 +113,7 @@ type Service struct {
 // fails with [CodeUnauthenticated] if the token is unknown, has ended or has expired, or if its
 // owner is not active.
 func (s *Service) Authenticate(ctx context.Context, secret string) (Principal, error) {
-	p, err := s.Store.Principal(ctx, hashToken(secret))
+	p, err := s.Store.Principal(ctx, HashToken(secret))
 	if err != nil {
 		return Principal{}, err
 	}

@@ -43,7 +43,7 @@ func (s *Service) Start(ctx context.Context, operator string, save func(secret s
 	if operator != "" {
 		start.Operator = &NewToken{
 			Token: Token{UserID: admin.ID, Name: "operator", Kind: TokenOperator, Created: now},
-			Hash:  hashToken(operator),
+			Hash:  HashToken(operator),
 		}
 	}
 	started, err := s.Store.Start(ctx, start)
@@ -59,7 +59,7 @@ func (s *Service) Start(ctx context.Context, operator string, save func(secret s
 	}
 	start.Made = &NewToken{
 		Token: Token{UserID: admin.ID, Name: "first start", Kind: TokenMade, Created: now},
-		Hash:  hashToken(secret),
+		Hash:  HashToken(secret),
 	}
 	return s.Store.Start(ctx, start)
 }
@@ -67,7 +67,7 @@ func (s *Service) Start(ctx context.Context, operator string, save func(secret s
 // HasEnded reports whether the token is not stored: it has ended, or its owner was deleted. A server
 // asks it about the operator's token, which any later start of a server may end.
 func (s *Service) HasEnded(ctx context.Context, secret string) (bool, error) {
-	_, err := s.Store.Principal(ctx, hashToken(secret))
+	_, err := s.Store.Principal(ctx, HashToken(secret))
 	if IsCode(err, CodeUnauthenticated) {
 		return true, nil
 	}

@@ -12,9 +12,9 @@ import (
 // TokenHash is the SHA-256 hash of a token. The token itself is not stored.
 type TokenHash [sha256.Size]byte
 
-// hashToken returns the hash of a token. A token has 256 random bits, or is the operator's and
+// HashToken returns the hash of a token. A token has 256 random bits, or is the operator's and
 // has 32 or more characters. So it needs neither a salt nor a slow hash.
-func hashToken(secret string) TokenHash { return sha256.Sum256([]byte(secret)) }
+func HashToken(secret string) TokenHash { return sha256.Sum256([]byte(secret)) }
 
 // newSecret returns a new token: "ua_" and 256 random bits in base64url (RFC 4648 §5).
 func (s *Service) newSecret() (string, error) {
@@ -69,7 +69,7 @@ func (s *Service) CreateToken(ctx context.Context, id UserID, name string, life 
 		}
 		t := NewToken{
 			Token: Token{UserID: id, Name: name, Kind: TokenMade, Created: now},
-			Hash:  hashToken(secret),
+			Hash:  HashToken(secret),
 		}
 		if life > 0 {
 			t.Expires = now.Add(life)

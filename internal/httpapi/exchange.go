@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -57,7 +56,7 @@ func (s *Server) middleware(r routes) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			begin := time.Now()
 			address, notBelieved := s.clientAddress(c.Request())
-			x := &exchange{requestID: rand.Text(), address: address}
+			x := &exchange{requestID: s.RequestID(), address: address}
 			x.Context, x.deadline = c.Request().Context(), begin.Add(s.RequestTimeout)
 			defer x.stop()
 			if notBelieved != nil {

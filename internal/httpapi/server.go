@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -19,7 +20,7 @@ import (
 	"userapi/internal/directory"
 )
 
-// Server serves a directory. All exported fields are required except TrustedProxies and RateLimit.
+// Server serves a directory. All exported fields are required except TrustedProxies, RateLimit and RequestID.
 type Server struct {
 	Contract  *contract.Contract
 	Directory *directory.Service
@@ -33,6 +34,8 @@ type Server struct {
 	TrustedProxies []netip.Prefix
 	// RateLimit is the number of requests that a user may send in a second; 0 means any number.
 	RateLimit int
+	// RequestID returns the id of a new request, of 26 characters; nil means random ids.
+	RequestID func() string
 
 	unavailable, forwarded causeLog
 	refused                refusalLog
@@ -43,6 +46,9 @@ var _ api.StrictServerInterface = (*Server)(nil)
 // Handler returns the handler of the public listener. It fails if the routes of the generated
 // code differ from the operations of the contract.
 func (s *Server) Handler() (http.Handler, error) {
+	if s.RequestID == nil {
+		s.RequestID = rand.Text
+	}
 	operations := newRoutes(s.Contract)
 	e := echo.New()
 	e.Binder = binder{}

@@ -15,6 +15,12 @@ func Params() *argon2id.Params {
 	return &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 }
 
+// CheapestParams returns the lowest cost of argon2id (RFC 9106 §3.1). Its hashes are no protection: they are only for
+// passwords that are no secrets.
+func CheapestParams() *argon2id.Params {
+	return &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+}
+
 // Hasher hashes passwords. Each hash takes memory and a core for tens of milliseconds. It is safe
 // for concurrent use.
 type Hasher struct {

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"userapi/internal/contract"
+	"userapi/internal/mock"
+	"userapi/internal/telemetry"
+)
+
+type mockCommand struct {
+	Seed           string `env:"USERAPI_SEED" placeholder:"FILE" help:"JSON file with the users and tokens to begin with (default: a few of each role)."`
+	listenSettings `embed:""`
+	logSettings    `embed:""`
+
+	seed mock.Seed // Validate fills it
+}
+
+// Help is called by kong, which prints the text above the flags.
+func (mockCommand) Help() string {
+	return `This is the server of 'userapi serve' on a database of its own, which is deleted when the server ends. It is for tests of
+programs that use the API, and no place for secrets: it prints its tokens, and hashes passwords at the lowest cost.
+At the address of /metrics, POST /reset brings the users and tokens of the beginning back, and POST /now moves the clock.
+No limits of requests apply, and the ids of requests count from 1.`
+}
+
+// Validate is called by kong.
+func (c *mockCommand) Validate() error {
+	var faults []error
+	fault := func(name, format string, args ...any) {
+		faults = append(faults, fmt.Errorf(name+": "+format, args...))
+	}
+	c.readSeed(fault)
+	c.listenSettings.check(fault)
+	c.logSettings.check(fault)
+	return errors.Join(faults...)
+}
+
+// readSeed reads the seed, or the one that is built in.
+func (c *mockCommand) readSeed(fault addFault) {
+	const name = "USERAPI_SEED or --seed"
+	text := mock.DefaultSeed()
+	if c.Seed != "" {
+		var err error
+		if text, err = os.ReadFile(c.Seed); err != nil {
+			fault(name, "%w", err)
+			return
+		}
+	}
+	seed, found, err := mock.ParseSeed(text)
+	if err != nil {
+		fault(name, "%w", err)
+	}
+	for _, f := range found {
+		fault(name, "%s: %s", c.Seed, f)
+	}
+	c.seed = seed
+}
+
+// Run serves until ctx ends or a listener fails.
+func (c *mockCommand) Run(ctx context.Context, std streams) (err error) {
+	signal.Ignore(syscall.SIGPIPE) // the server goes on when the reader of its output has ended
+	log := telemetry.NewLogBuffer(std.stderr, c.logLevel, c.LogFormat)
+	defer func() { _ = log.Close() }() // nobody can be told that the log failed
+	logger := telemetry.NewLogger(log, c.logLevel, c.LogFormat)
+	public, ops, err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeListeners(public, ops)
+	described, err := contract.Load()
+	if err != nil {
+		return err
+	}
+	world, err := newMockWorld(ctx, &mockWorld{
+		seed: c.seed, contract: described, logger: logger, log: log.Metric(), fatal: logAndExit(log, logger),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, world.close()) }()
+	connections, err := publicConnections(logger)
+	if err != nil {
+		return err
+	}
+	api, operator := mockHandlers(world)
+	c.announce(std.stdout, world, public, ops)
+
+	go tuneGC(ctx)
+	servers, stopped := errgroup.WithContext(ctx)
+	endpoints{
+		public: public, ops: ops, logger: logger, api: closeConnections(ctx, api), operator: operator,
+		connections: max(minConnections, connections/2), // a reset opens another database before it closes the old one
+	}.serve(stopped, servers)
+	logger.Info("listening", "address", public.Addr().String())
+	err = servers.Wait()
+	logger.Info("stopped")
+	return err
+}
+
+// mockHandlers returns what the two listeners serve. This is the place for everything that only the mock does: put what changes
+// or watches answers of the API around api, the last one outside, and add what a tester calls to operator.
+func mockHandlers(world *mockWorld) (api, operator http.Handler) {
+	api = world
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /reset", world.serveReset)
+	mux.HandleFunc("GET /now", world.serveNow)
+	mux.HandleFunc("POST /now", world.serveNow)
+	mux.HandleFunc("/", world.serveOperator)
+	return api, mux
+}
+
+// announce prints the users and tokens, and what to paste into another terminal.
+func (c *mockCommand) announce(out io.Writer, world *mockWorld, public, ops net.Listener) {}
