@@ -40,10 +40,7 @@ func registerDocs(r headRouter) error {
 	if err != nil {
 		return err
 	}
-	page, err := newFile(echo.MIMETextHTMLCharsetUTF8, content)
-	if err != nil {
-		return err
-	}
+	page := newFile(echo.MIMETextHTMLCharsetUTF8, content)
 	policy := docsPolicy(content)
 	for _, path := range []string{docsPath, docsPath + "/"} {
 		r.GET(path, func(c echo.Context) error {
@@ -73,7 +70,7 @@ func docsAsset(name string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newFile(mediaType, content)
+	return newFile(mediaType, content), nil
 }
 
 // docsPage returns the HTML of the page.

@@ -23,11 +23,17 @@ type file struct {
 	mediaType string
 	tag       string                 // the digest, without quotes
 	plain     func() ([]byte, error) // as it is without a content coding
-	gzipped   []byte                 // nil: gzip does not make it smaller
+	gzipped   func() ([]byte, error) // returns nil if gzip does not make it smaller
 }
 
-// newFile compresses the content, so that no request has to.
-func newFile(mediaType string, content []byte) (*file, error) {
+// newFile returns a file that is compressed once, when a client first asks for it.
+func newFile(mediaType string, content []byte) *file {
+	plain := func() ([]byte, error) { return content, nil }
+	return &file{mediaType, digest(content), plain, sync.OnceValues(func() ([]byte, error) { return compress(content) })}
+}
+
+// compress returns nil if the content does not become smaller.
+func compress(content []byte) ([]byte, error) {
 	var packed bytes.Buffer
 	zip, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	if err != nil {
@@ -39,11 +45,10 @@ func newFile(mediaType string, content []byte) (*file, error) {
 	if err := zip.Close(); err != nil {
 		return nil, err
 	}
-	plain := func() ([]byte, error) { return content, nil }
 	if packed.Len() >= len(content) {
-		return &file{mediaType, digest(content), plain, nil}, nil
+		return nil, nil
 	}
-	return &file{mediaType, digest(content), plain, packed.Bytes()}, nil
+	return packed.Bytes(), nil
 }
 
 // newPackedFile returns a file that is compressed already. It is unpacked once, when the first
@@ -56,7 +61,7 @@ func newPackedFile(mediaType string, gzipped []byte) *file {
 		}
 		return io.ReadAll(zip)
 	})
-	return &file{mediaType, digest(gzipped), unpack, gzipped}
+	return &file{mediaType, digest(gzipped), unpack, func() ([]byte, error) { return gzipped, nil }}
 }
 
 func digest(content []byte) string {
@@ -69,7 +74,11 @@ func digest(content []byte) string {
 // under the same names.
 func (f *file) serve(c echo.Context) error {
 	header, sent := c.Response().Header(), c.Request().Header
-	packed := f.gzipped != nil && acceptsGzip(sent["Accept-Encoding"])
+	gzipped, err := f.gzipped()
+	if err != nil {
+		return err
+	}
+	packed := gzipped != nil && acceptsGzip(sent["Accept-Encoding"])
 	tag := `"` + f.tag + `"`
 	if packed {
 		tag = `"` + f.tag + `-gzip"`
@@ -79,7 +88,7 @@ func (f *file) serve(c echo.Context) error {
 	}
 	header.Set(echo.HeaderCacheControl, "no-cache")
 	header.Set("ETag", tag)
-	if f.gzipped != nil {
+	if gzipped != nil {
 		header.Set(echo.HeaderVary, echo.HeaderAcceptEncoding)
 	}
 	if except := sent["If-None-Match"]; except != nil && names(except, tag, weak) {
@@ -87,7 +96,7 @@ func (f *file) serve(c echo.Context) error {
 	}
 	if packed {
 		header.Set(echo.HeaderContentEncoding, "gzip")
-		return f.send(c, f.gzipped)
+		return f.send(c, gzipped)
 	}
 	content, err := f.plain()
 	if err != nil {

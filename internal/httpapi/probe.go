@@ -27,11 +27,7 @@ func (s *Server) registerProbes(r headRouter) error {
 		"/openapi-3.1.json":  {echo.MIMEApplicationJSON, spec.JSON31},
 		"/oapi-codegen.yaml": {"application/yaml", spec.ClientYAML},
 	} {
-		served, err := newFile(content.mediaType, content.bytes)
-		if err != nil {
-			return err
-		}
-		r.GET(path, served.serve)
+		r.GET(path, newFile(content.mediaType, content.bytes).serve)
 	}
 	r.GET("/healthz", func(c echo.Context) error {
 		return c.String(http.StatusOK, "alive\n")
