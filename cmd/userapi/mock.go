@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -94,7 +92,7 @@ func (c *mockCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	api, operator := mockHandlers(world)
-	c.announce(std.stdout, world, public, ops)
+	announceInTime(std.stdout, c.seed, public.Addr(), ops)
 
 	go tuneGC(ctx)
 	servers, stopped := errgroup.WithContext(ctx)
@@ -120,6 +118,3 @@ func mockHandlers(world *mockWorld) (api, operator http.Handler) {
 	mux.HandleFunc("/", world.serveOperator)
 	return api, mux
 }
-
-// announce prints the users and tokens, and what to paste into another terminal.
-func (c *mockCommand) announce(out io.Writer, world *mockWorld, public, ops net.Listener) {}

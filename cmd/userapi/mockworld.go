@@ -213,8 +213,12 @@ func (w *mockWorld) serveNow(response http.ResponseWriter, request *http.Request
 	g.clock.ServeHTTP(response, request)
 }
 
-// serveReset brings the seed back.
+// serveReset brings the seed back. It takes no body, because there is nothing to choose.
 func (w *mockWorld) serveReset(response http.ResponseWriter, request *http.Request) {
+	if n, _ := request.Body.Read(make([]byte, 1)); n > 0 {
+		mock.WriteProblem(response, mock.NoBody)
+		return
+	}
 	if err := w.reset(context.WithoutCancel(request.Context())); err != nil {
 		w.logger.Error("the seed cannot be brought back", "error", err)
 		mock.WriteProblem(response, mock.InternalError)

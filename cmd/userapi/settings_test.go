@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,14 +18,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The manual has a row for each setting of the server, with its flag and its default.
+// The manual has a row for each setting of the server and of the mock, with its flag and its default.
 func TestManualListsEverySetting(t *testing.T) {
 	manual, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	parser, err := kong.New(&serveCommand{})
+	server, err := kong.New(&serveCommand{})
+	require.NoError(t, err)
+	tester, err := kong.New(&mockCommand{})
 	require.NoError(t, err)
 	settings := 0
-	for _, flag := range parser.Model.Flags {
+	for _, flag := range slices.Concat(server.Model.Flags, tester.Model.Flags) {
 		for _, environment := range flag.Envs {
 			settings++
 			row := fmt.Sprintf("\n| `%s` | `--%s` | ", environment, flag.Name)

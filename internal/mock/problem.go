@@ -22,6 +22,11 @@ var InternalError = Problem{
 	Status: http.StatusInternalServerError, Code: "internal_error", Title: "Internal error", Detail: "The mock failed. Its log says why.",
 }
 
+// NoBody is the problem of a request with a body that must have none.
+var NoBody = Problem{
+	Status: http.StatusUnprocessableEntity, Code: string(contract.CodeInvalidRequest), Title: "Invalid request", Detail: "Send no body. Nothing was changed.",
+}
+
 // WriteProblem answers with a problem.
 func WriteProblem(w http.ResponseWriter, p Problem) {
 	type fault struct {
