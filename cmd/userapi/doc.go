@@ -11,8 +11,9 @@
 //
 // To add a setting of the server, add a field to serveSettings and a row to the settings
 // in README.md. If the value can be wrong, check it in serveSettings.Validate, which
-// reports all faults together. A secret must not be a flag, because process lists show
-// flags: read it like USERAPI_ADMIN_TOKEN.
+// reports all faults together. A setting that the mock needs, too, belongs to listenSettings
+// or logSettings. A secret must not be a flag, because process lists show flags: read it
+// like USERAPI_ADMIN_TOKEN.
 //
 // To add a subcommand, write its struct with a Run method in a new file and add a field
 // for it to commandLine. Run may take a context, which ends at SIGINT, SIGTERM and SIGHUP,

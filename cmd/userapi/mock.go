@@ -115,6 +115,8 @@ func mockHandlers(world *mockWorld) (api, operator http.Handler) {
 	mux.HandleFunc("POST /reset", world.serveReset)
 	mux.HandleFunc("GET /now", world.serveNow)
 	mux.HandleFunc("POST /now", world.serveNow)
-	mux.HandleFunc("/", world.serveOperator)
+	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		mux.HandleFunc("GET "+path, world.serveOperator)
+	}
 	return api, mux
 }

@@ -26,8 +26,9 @@ func NewClock(at time.Time) *Clock {
 	return c
 }
 
-// wallTime is the time without the reading of the monotonic clock, which stands while the machine sleeps.
-func wallTime() time.Time { return time.Now().Round(0) }
+// wallTime is the time in microseconds, because the store keeps no more, and without the reading of the monotonic clock,
+// which stands while the machine sleeps.
+func wallTime() time.Time { return time.Now().Round(0).Truncate(time.Microsecond) }
 
 // Now returns the time, in UTC.
 func (c *Clock) Now() time.Time {
@@ -62,7 +63,7 @@ var errOutOfRange = errors.New("the clock shows times from 1970 to 8999")
 func (c *Clock) move(next func(now time.Time) time.Time, running *bool) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	at := next(c.now()).UTC()
+	at := next(c.now()).UTC().Truncate(time.Microsecond)
 	if at.Year() < firstYear || at.Year() > lastYear {
 		return errOutOfRange
 	}

@@ -21,7 +21,7 @@ var loadNowSchema = sync.OnceValues(func() (*contract.Schema, error) { return co
 // body says, which now.schema.json describes.
 func (c *Clock) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
-		problem, err := c.post(w, r)
+		problem, err := c.post(r)
 		if err != nil {
 			problem = &InternalError
 		}
@@ -40,17 +40,21 @@ func (c *Clock) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // timeLayout is how the contract writes times.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
-func (c *Clock) post(w http.ResponseWriter, r *http.Request) (*Problem, error) {
-	if contract.CheckContentCoding(r.Header) != nil || contract.CheckMediaType(r.Header) != nil {
+func (c *Clock) post(r *http.Request) (*Problem, error) {
+	isJSON := contract.CheckContentCoding(r.Header) == nil && contract.CheckMediaType(r.Header) == nil
+	if !isJSON {
 		return &Problem{
 			Status: http.StatusUnsupportedMediaType, Code: string(contract.CodeUnsupportedMediaType), Title: "Unsupported media type",
 			Detail: "Send Content-Type: application/json, with charset=utf-8 or none, and no Content-Encoding.",
 		}, nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, contract.MaxBody))
+	body, err := io.ReadAll(io.LimitReader(r.Body, contract.MaxBody+1))
 	if err != nil {
+		return nil, err // the client has left
+	}
+	if len(body) > contract.MaxBody {
 		return &Problem{
-			Status: http.StatusRequestEntityTooLarge, Code: "content_too_large", Title: "Content too large", Detail: "Send a whole body of at most 64 KiB.",
+			Status: http.StatusRequestEntityTooLarge, Code: "content_too_large", Title: "Content too large", Detail: "Send a body of at most 64 KiB.",
 		}, nil
 	}
 	schema, err := loadNowSchema()
@@ -113,8 +117,8 @@ func (c *Clock) apply(body map[string]any) []contract.Fault {
 		}
 	case isMoved:
 		d, err := time.ParseDuration(forward)
-		if err != nil || d <= 0 {
-			return []contract.Fault{{Pointer: place, Code: contract.FaultFormat, Detail: "Send a duration above 0 and below 292 years."}}
+		if err != nil || d < time.Microsecond {
+			return []contract.Fault{{Pointer: place, Code: contract.FaultFormat, Detail: "Send a duration from 1 microsecond to 292 years."}}
 		}
 		next = func(now time.Time) time.Time { return now.Add(d) }
 	case running != nil:

@@ -17,9 +17,9 @@ type Problem struct {
 	Faults []contract.Fault
 }
 
-// InternalError is the problem of a fault of the mock. The log says more.
+// InternalError is the problem of a fault of the mock.
 var InternalError = Problem{
-	Status: http.StatusInternalServerError, Code: "internal_error", Title: "Internal error", Detail: "The mock failed. Its log says why.",
+	Status: http.StatusInternalServerError, Code: "internal_error", Title: "Internal error", Detail: "The mock failed. If its log does not say why, report this.",
 }
 
 // NoBody is the problem of a request with a body that must have none.
