@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -162,20 +161,15 @@ func checkDocumented(described *openapi3.Operation, e Exchange, code string) err
 
 // findRoute returns the operation of a request and the values of its path parameters, or nil.
 func (c *Contract) findRoute(request *http.Request) (*routers.Route, map[string]string) {
-	method := request.Method
-	if method == http.MethodHead {
-		method = http.MethodGet
+	// No router of the library accepts every spelling of a path that tests send.
+	sent := request.URL.EscapedPath()
+	found := c.Find(request.Method, sent)
+	if found == nil {
+		return nil, nil
 	}
-	sent := NormalPath(request.URL.EscapedPath())
-	for template, item := range c.document.Paths.Map() {
-		// No router of the library accepts every spelling of a path that tests send.
-		matched, err := path.Match(strings.ReplaceAll(template, "{user_id}", "*"), sent)
-		if operation := item.GetOperation(method); err == nil && matched && operation != nil {
-			return &routers.Route{Spec: c.document, Path: template, PathItem: item, Method: method, Operation: operation},
-				map[string]string{"user_id": userIDOf(template, sent)}
-		}
-	}
-	return nil, nil
+	item := c.document.Paths.Value(found.Path)
+	return &routers.Route{Spec: c.document, Path: found.Path, PathItem: item, Method: found.Method, Operation: item.GetOperation(found.Method)},
+		map[string]string{"user_id": userIDOf(found.Path, NormalPath(sent))}
 }
 
 // userIDOf returns the segment of a path at the position of {user_id} in the template. It returns
