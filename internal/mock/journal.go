@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"userapi/internal/contract"
 )
 
@@ -22,7 +24,6 @@ const JournalSize = 1000
 type Journal struct {
 	contract *contract.Contract
 	shapes   map[*contract.Operation]*shape
-	now      func() time.Time
 
 	mutex  sync.Mutex
 	number int64
@@ -32,9 +33,9 @@ type Journal struct {
 // entry is the place of a request in the journal. Its content is replaced when the request ends.
 type entry struct{ request loggedRequest }
 
-// NewJournal returns a journal without requests. Now is the clock that it writes times with.
-func NewJournal(c *contract.Contract, now func() time.Time) *Journal {
-	j := &Journal{contract: c, shapes: map[*contract.Operation]*shape{}, now: now}
+// NewJournal returns a journal without requests.
+func NewJournal(c *contract.Contract) *Journal {
+	j := &Journal{contract: c, shapes: map[*contract.Operation]*shape{}}
 	for _, operation := range c.Operations() {
 		j.shapes[operation] = newShape(c, operation)
 	}
@@ -61,7 +62,7 @@ const (
 // loggedRequest is a request as GET /requests shows it.
 type loggedRequest struct {
 	Number            int64                     `json:"number"` // counts from 1
-	Time              string                    `json:"time"`   // in the form of the contract
+	Time              string                    `json:"time"`   // the real one, because it shows how long a client waits before it tries again
 	State             string                    `json:"state"`
 	RequestID         string                    `json:"request_id,omitempty"`
 	Method            string                    `json:"method"`
@@ -184,14 +185,11 @@ type loggedExchange struct {
 	answer    *recorder
 }
 
-// timeForm is the form of times in the contract.
-const timeForm = "2006-01-02T15:04:05.000000Z"
-
 // head returns what is known before the body has arrived.
 func (x *loggedExchange) head() loggedRequest {
 	r := x.request
 	head := loggedRequest{
-		Time:        x.journal.now().UTC().Format(timeForm),
+		Time:        time.Now().UTC().Format(timeLayout),
 		State:       requestUnderWay,
 		Method:      x.secrets.mask(r.Method),
 		Target:      maskTarget(r, x.shape, x.secrets),
@@ -260,14 +258,16 @@ type sentBody struct {
 	io.ReadCloser
 	read   []byte
 	length int
-	ended  bool
+	err    error // why reading ended; nil: it has not
 }
 
 // Read implements [io.Reader].
 func (b *sentBody) Read(into []byte) (int, error) {
 	n, err := b.ReadCloser.Read(into)
 	b.length += n
-	b.ended = b.ended || errors.Is(err, io.EOF)
+	if b.err == nil {
+		b.err = err // net/http returns io.EOF when it is asked again for a body that did not arrive whole
+	}
 	room := contract.MaxBody - len(b.read)
 	b.read = append(b.read, into[:min(n, room)]...)
 	return n, err
@@ -275,9 +275,9 @@ func (b *sentBody) Read(into []byte) (int, error) {
 
 // state returns what became of the body of a request.
 func (b *sentBody) state(r *http.Request) string {
-	isWhole := b.ended || r.ContentLength >= 0 && int64(b.length) == r.ContentLength
+	isWhole := errors.Is(b.err, io.EOF) || r.ContentLength >= 0 && int64(b.length) == r.ContentLength
 	switch {
-	case b.length > contract.MaxBody:
+	case r.ContentLength > contract.MaxBody || b.length > contract.MaxBody:
 		return bodyTooLong
 	case isWhole && b.length == 0:
 		return bodyNone
@@ -285,7 +285,7 @@ func (b *sentBody) state(r *http.Request) string {
 		return bodyNotRead
 	case !isWhole:
 		return bodyIncomplete
-	case scan(b.read).isJSON && utf8.Valid(b.read):
+	case jsontext.Value(b.read).IsValid(jsontext.AllowDuplicateNames(true)):
 		return bodyJSON
 	}
 	return bodyNotJSON

@@ -22,6 +22,9 @@ const shortSecret = 5
 // madeToken matches the tokens that the server makes.
 var madeToken = regexp.MustCompile(`ua_[A-Za-z0-9_-]{43}`)
 
+// secretName matches the names that passwords and tokens may have if the contract does not name them.
+var secretName = regexp.MustCompile(`(?i)pass|secret|token`)
+
 // secrets are the token and the passwords of one request. A client that sends them to the right place may by mistake send
 // them to another one, too.
 type secrets []string
@@ -241,7 +244,7 @@ func maskBody(body []byte, shape *shape, s secrets) ([]byte, secrets) {
 	for i, m := range found.members {
 		name := unquote(m.label.of(body))
 		found.members[i].name = name
-		if shape.isSecret(name) {
+		if shape.isSecret(name) || secretName.MatchString(name) {
 			s = s.with(unquote(m.span.of(body)))
 		}
 	}

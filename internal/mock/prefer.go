@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -23,14 +24,19 @@ const (
 // MaxDelay is the longest delay that a client can ask for.
 const MaxDelay = time.Minute
 
-// afterDelay is how long a request may take after its delay. The limits of the server begin when the request arrives.
+// afterDelay is how long an answer may take after a delay. The limit of the server begins when the request arrives.
 const afterDelay = 30 * time.Second
 
-// Prefer returns a wrapper that gives clients what they ask for in the header Prefer (RFC 7240): an answer of the
-// contract instead of the server's, a delay, or a connection that ends. RequestID returns the id of a new request. Prefer
-// fails if the contract documents an answer that cannot be made.
-func Prefer(c *contract.Contract, requestID func() string) (func(http.Handler) http.Handler, error) {
-	p := &preferrer{contract: c, requestID: requestID, operations: map[*contract.Operation]answers{}}
+// Prefer gives clients what they ask for in the header Prefer (RFC 7240): an answer of the contract instead of the
+// server's, a delay, or a connection that ends. It is safe for concurrent use.
+type Prefer struct {
+	contract   *contract.Contract
+	operations map[*contract.Operation]answers
+}
+
+// NewPrefer fails if the contract documents an answer that cannot be made.
+func NewPrefer(c *contract.Contract) (*Prefer, error) {
+	p := &Prefer{contract: c, operations: map[*contract.Operation]answers{}}
 	codes := problemCodes(c)
 	for _, operation := range c.Operations() {
 		all, err := answersOf(described(c, operation), codes)
@@ -39,16 +45,12 @@ func Prefer(c *contract.Contract, requestID func() string) (func(http.Handler) h
 		}
 		p.operations[operation] = answers{described(c, operation).OperationID, all}
 	}
-	return p.wrap, nil
+	return p, nil
 }
 
-type preferrer struct {
-	contract   *contract.Contract
-	requestID  func() string
-	operations map[*contract.Operation]answers
-}
-
-func (p *preferrer) wrap(next http.Handler) http.Handler {
+// Wrap returns a handler that calls next for everything that a request does not ask for. RequestID returns the id of a
+// new request, for answers that next does not give.
+func (p *Prefer) Wrap(next http.Handler, requestID func() string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		lines := r.Header.Values("Prefer")
 		if len(lines) == 0 {
@@ -62,7 +64,11 @@ func (p *preferrer) wrap(next http.Handler) http.Handler {
 		if len(plan.applied) > 0 {
 			w.Header().Set(headerApplied, strings.Join(plan.applied, ", "))
 		}
-		p.carryOut(plan, next, w, r)
+		answerer := next
+		if plan.answer != nil {
+			answerer = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plan.answer.write(w, requestID()) })
+		}
+		plan.carryOut(answerer, w, r)
 	})
 }
 
@@ -87,7 +93,7 @@ func (p *plan) ignore(format string, values ...any) {
 	p.ignored = append(p.ignored, fmt.Sprintf(format, values...))
 }
 
-func (p *preferrer) plan(r *http.Request, lines []string) *plan {
+func (p *Prefer) plan(r *http.Request, lines []string) *plan {
 	made := &plan{}
 	wanted, hasParameters, err := parsePrefer(lines)
 	if err != nil {
@@ -109,7 +115,7 @@ func (p *preferrer) plan(r *http.Request, lines []string) *plan {
 	return made
 }
 
-func (p *preferrer) chooseAnswer(made *plan, r *http.Request, wanted preferences) {
+func (p *Prefer) chooseAnswer(made *plan, r *http.Request, wanted preferences) {
 	names := slices.DeleteFunc([]string{"code", "problem", "example"}, func(name string) bool {
 		_, sent := wanted[name]
 		return !sent
@@ -226,35 +232,36 @@ func list(values []string) string {
 	return strings.Join(values[:last], ", ") + " and " + values[last]
 }
 
-// carryOut answers a request. It panics with [http.ErrAbortHandler] to end the connection without an answer.
-func (p *preferrer) carryOut(plan *plan, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	if plan.answer != nil || plan.delay > 0 || plan.drop == dropBefore {
-		r = readAhead(r)
-	}
-	if plan.delay > 0 {
-		wait(plan.delay, w, r)
-	}
-	if plan.drop == dropBefore {
-		panic(http.ErrAbortHandler)
-	}
-	if plan.drop == dropAfter {
-		defer panic(http.ErrAbortHandler)
+// carryOut lets next answer. It panics with [http.ErrAbortHandler] to end the connection without an answer.
+func (p *plan) carryOut(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	if p.drop == dropAfter {
 		w = throwAway(w)
 	}
-	if plan.answer == nil {
-		next.ServeHTTP(w, r)
-		return
+	if p.answer != nil || p.delay > 0 || p.drop == dropBefore {
+		w, r = readAhead(w, r)
 	}
-	plan.answer.write(w, p.requestID())
+	if p.delay > 0 {
+		wait(p.delay, w, r)
+	}
+	if p.drop != dropBefore {
+		next.ServeHTTP(w, r)
+	}
+	if p.drop != "" {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // readAhead returns the request with the body in memory. A client that waits for an answer then has sent its body, the
 // connection can serve the next request, and net/http notices when the client leaves.
-func readAhead(r *http.Request) *http.Request {
+func readAhead(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request) {
 	ahead := r.WithContext(r.Context()) // a copy
-	read, _ := io.ReadAll(io.LimitReader(r.Body, contract.MaxBody+1))
-	ahead.Body = readAheadBody{io.MultiReader(bytes.NewReader(read), r.Body), r.Body} // after an error, r.Body fails again
-	return ahead
+	read, err := io.ReadAll(io.LimitReader(r.Body, contract.MaxBody+1))
+	if err != nil || len(read) > contract.MaxBody {
+		ahead.Body = readAheadBody{io.MultiReader(bytes.NewReader(read), r.Body), r.Body} // after an error, r.Body fails again
+		return w, ahead
+	}
+	ahead.Body = readAheadBody{bytes.NewReader(read), r.Body}
+	return bodyHasEnded{w}, ahead
 }
 
 type readAheadBody struct {
@@ -262,12 +269,19 @@ type readAheadBody struct {
 	io.Closer
 }
 
+// bodyHasEnded is the writer of an answer to a request whose body was read to its end. From then on, net/http reads the
+// connection itself, and a deadline that the server sets to read the body would break that.
+type bodyHasEnded struct{ http.ResponseWriter }
+
+// SetReadDeadline is what [http.ResponseController.SetReadDeadline] calls.
+func (bodyHasEnded) SetReadDeadline(time.Time) error { return nil }
+
+// Unwrap is what [http.ResponseController] calls to set other deadlines.
+func (b bodyHasEnded) Unwrap() http.ResponseWriter { return b.ResponseWriter }
+
 // wait waits. If the client leaves or the server stops, the request ends.
 func wait(delay time.Duration, w http.ResponseWriter, r *http.Request) {
-	connection := http.NewResponseController(w)
-	deadline := time.Now().Add(delay + afterDelay)
-	_ = connection.SetReadDeadline(deadline) // they fail only if there is no connection
-	_ = connection.SetWriteDeadline(deadline)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(delay + afterDelay)) // it fails only if there is no connection
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
@@ -280,22 +294,17 @@ func wait(delay time.Duration, w http.ResponseWriter, r *http.Request) {
 // write sends the answer. A problem has the id of the request, too.
 func (a *answer) write(w http.ResponseWriter, requestID string) {
 	header := w.Header()
+	maps.Copy(header, a.header)
 	header.Set("X-Request-Id", requestID)
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
-	for name, values := range a.header {
-		header[name] = values
-	}
 	if a.body == nil {
 		w.WriteHeader(a.status)
 		return
 	}
 	body := a.body
 	if a.problem != "" {
-		problem := map[string]any{}
-		for name, value := range a.body.(map[string]any) {
-			problem[name] = value
-		}
+		problem := maps.Clone(a.body.(map[string]any))
 		problem["request_id"] = requestID
 		body = problem
 	}
