@@ -28,7 +28,8 @@ type mockCommand struct {
 func (mockCommand) Help() string {
 	return `This is the server of 'userapi serve' on a database of its own, which is deleted when the server ends. It is for tests of
 programs that use the API, and no place for secrets: it prints its tokens, and hashes passwords at the lowest cost.
-At the address of /metrics, POST /reset brings the users and tokens of the beginning back, and POST /now moves the clock.
+At the address of /metrics, POST /reset brings the users and tokens of the beginning back, POST /now moves the clock, and
+GET /requests lists the last requests. A request chooses its answer with the header Prefer, as in Prefer: code=409.
 No limits of requests apply, and the ids of requests count from 1.`
 }
 
@@ -80,8 +81,12 @@ func (c *mockCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
+	prefer, err := mock.NewPrefer(described)
+	if err != nil {
+		return err
+	}
 	world, err := newMockWorld(ctx, &mockWorld{
-		seed: c.seed, contract: described, logger: logger, log: log.Metric(), fatal: logAndExit(log, logger),
+		seed: c.seed, contract: described, prefer: prefer, logger: logger, log: log.Metric(), fatal: logAndExit(log, logger),
 	})
 	if err != nil {
 		return err
@@ -109,9 +114,11 @@ func (c *mockCommand) Run(ctx context.Context, std streams) (err error) {
 // mockHandlers returns what the two listeners serve. This is the place for everything that only the mock does: put what changes
 // or watches answers of the API around api, the last one outside, and add what a tester calls to operator.
 func mockHandlers(world *mockWorld) (api, operator http.Handler) {
-	api = world
+	journal := mock.NewJournal(world.contract)
+	api = journal.Wrap(world)
 
 	mux := http.NewServeMux()
+	journal.Register(mux)
 	mux.HandleFunc("POST /reset", world.serveReset)
 	mux.HandleFunc("GET /now", world.serveNow)
 	mux.HandleFunc("POST /now", world.serveNow)

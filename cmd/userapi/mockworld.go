@@ -26,6 +26,7 @@ import (
 type mockWorld struct {
 	seed     mock.Seed
 	contract *contract.Contract
+	prefer   *mock.Prefer
 	logger   *slog.Logger
 	log      prometheus.Collector
 	fatal    func(error)
@@ -151,7 +152,7 @@ func (w *mockWorld) newGeneration(ctx context.Context) (*generation, error) {
 }
 
 // prepare makes the handlers of the generation.
-func (g *generation) prepare(w *mockWorld) (err error) {
+func (g *generation) prepare(w *mockWorld) error {
 	service := newService(withoutFailures{g.db}, logInLife, 0)
 	service.Hasher = password.NewHasher(password.CheapestParams())
 	service.Now = g.clock.Now
@@ -159,11 +160,16 @@ func (g *generation) prepare(w *mockWorld) (err error) {
 	metrics.MustRegister(w.log)
 	registerStore(metrics, g.db)
 	g.operator = telemetry.OpsHandler(metrics, g.db.Ready, false)
-	g.api, err = (&httpapi.Server{
+	ids := new(mock.RequestIDs)
+	api, err := (&httpapi.Server{
 		Contract: w.contract, Directory: service, Ready: g.db.Ready, Logger: w.logger, Metrics: metrics,
-		RequestTimeout: requestTimeout, RequestID: new(mock.RequestIDs).Next,
+		RequestTimeout: requestTimeout, RequestID: ids.Next,
 	}).Handler()
-	return err
+	if err != nil {
+		return err
+	}
+	g.api = w.prefer.Wrap(api, ids.Next)
+	return nil
 }
 
 // logInLife is how long a log-in token of a mock is valid, as 'userapi serve' has it if nothing else is set.
