@@ -6,6 +6,11 @@
 // holds at first: users, tokens, and the time at which the clock stands. A reset brings the seed back. Time
 // is what the [Clock] says, which can be stopped and moved.
 //
+// A preference is what a client asks for in the header Prefer, such as an answer of the contract on demand; see [Prefer].
+// The [Journal] keeps the last requests. It tells of each member of a body whether it was absent, null or a value.
+//
+// The journal is outside, so that it sees what was given to whom. Prefer is between the journal and the server.
+//
 // # How to add something
 //
 // To add something to the answers of the API, write a func(http.Handler) http.Handler. To add something
@@ -23,4 +28,5 @@
 //
 //   - Never import Echo, the store or httpapi: the mock is around the server, not inside.
 //   - Never put a value of a seed into a fault: it may be a password.
+//   - Never put anything of a request into the journal that mask.go has not seen, for the same reason.
 package mock

@@ -16,8 +16,9 @@ import (
 	"userapi/internal/contract"
 )
 
-// JournalSize is how many requests a [Journal] keeps. Each of them takes 100 KiB or less for its body (a body can grow when it is masked),
-// 16 KiB for its header and 20 KiB for the faults of its answer, so that the worst case is about 150 MB. A usual request takes 3 KB.
+// JournalSize is how many requests a [Journal] keeps. A usual one takes 2 KB of memory, and none takes more than 200 KB: at
+// most 160 KB for a body of 64 KiB, which can grow when it is masked, 20 KB for its head and 20 KB for the faults of its answer. So the
+// worst case is 200 MB.
 const JournalSize = 1000
 
 // Journal keeps the last [JournalSize] requests, without their passwords and tokens. It is safe for concurrent use.
