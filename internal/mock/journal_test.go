@@ -3,6 +3,7 @@ package mock_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
@@ -46,7 +48,7 @@ type logged struct {
 	PreferIgnored     []string `json:"prefer_ignored"`
 }
 
-// journal returns what GET /requests answers.
+// journal returns what GET /requests answers. Any goroutine may call it.
 func (a *api) journal(t testing.TB) string {
 	t.Helper()
 	return a.callOps(t, http.MethodGet, 200)
@@ -55,16 +57,20 @@ func (a *api) journal(t testing.TB) string {
 func (a *api) callOps(t testing.TB, method string, status int) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, a.Ops+"/requests", nil)
-	require.NoError(t, err)
+	if !assert.NoError(t, err) {
+		return ""
+	}
 	response, err := a.transport.RoundTrip(request)
-	require.NoError(t, err)
+	if !assert.NoError(t, err) {
+		return ""
+	}
 	text, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Equal(t, status, response.StatusCode)
+	assert.NoError(t, errors.Join(err, response.Body.Close()))
+	assert.Equal(t, status, response.StatusCode)
 	return string(text)
 }
 
+// requests returns the requests in the journal. Any goroutine may call it.
 func (a *api) requests(t testing.TB) []logged {
 	t.Helper()
 	return parseJournal(t, a.journal(t))
@@ -73,7 +79,7 @@ func (a *api) requests(t testing.TB) []logged {
 func parseJournal(t testing.TB, text string) []logged {
 	t.Helper()
 	var list struct{ Requests []logged }
-	require.NoError(t, json.Unmarshal([]byte(text), &list))
+	assert.NoError(t, json.Unmarshal([]byte(text), &list))
 	return list.Requests
 }
 
@@ -281,6 +287,7 @@ func (a *api) sendCut(t *testing.T, text string) {
 // A request that is under way is in the journal already, without its body and its answer.
 func TestJournalShowsRequestsUnderWay(t *testing.T) {
 	hasher := apitest.NewHeldHasher()
+	defer hasher.Release()
 	a := startWith(t, apitest.Config{Hasher: hasher})
 	answered := make(chan answer, 1)
 	go func() {
@@ -331,18 +338,19 @@ func TestJournalIsConcurrent(t *testing.T) {
 	for range 8 {
 		clients.Go(func() {
 			for range 50 {
-				a.send(t, "PUT", people.First.Path(), `{"phone":"1","password":"a secret password"}`, "Prefer: code=200")
+				_, err := a.do(t.Context(), t, "PUT", people.First.Path(), `{"phone":"1","password":"a secret password"}`, "Prefer: code=200")
+				assert.NoError(t, err)
 			}
 		})
 		clients.Go(func() {
 			for i := range 20 {
 				seen := map[int64]bool{}
 				for _, one := range a.requests(t) {
-					require.False(t, seen[one.Number])
+					assert.False(t, seen[one.Number])
 					seen[one.Number] = true
 					if one.State == "answered" {
-						require.Equal(t, `{"phone":"1","password":"***"}`, one.Body)
-						require.Equal(t, 200, one.Answer.Status)
+						assert.Equal(t, `{"phone":"1","password":"***"}`, one.Body)
+						assert.Equal(t, 200, one.Answer.Status)
 					}
 				}
 				if i == 10 {

@@ -309,6 +309,9 @@ func TestDropAfter(t *testing.T) {
 	a.requireDropped(t, "POST", "/openapi/v1/users", `{"nick_name":"new","password":"12345678","enterprise_id":"default"}`, "Prefer: drop=after")
 	require.Equal(t, 409, a.send(t, "POST", "/openapi/v1/users", `{"nick_name":"new","password":"12345678","enterprise_id":"default"}`).Status)
 
+	a.DB.InsertMany(t, "default", 100)
+	a.requireDropped(t, "GET", "/openapi/v1/users?page_size=100", "", "Prefer: drop=after") // longer than what net/http keeps back
+
 	before := a.DB.State(t)
 	a.requireDropped(t, "PUT", people.OtherUser.Path(), `{"phone":"1"}`, "Prefer: drop=after, code=200")
 	require.Equal(t, before, a.DB.State(t), "the answer that was dropped was not the server's")
