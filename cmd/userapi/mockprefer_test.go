@@ -10,8 +10,10 @@ import (
 	"userapi/internal/apitest"
 )
 
-// preferring sends a request with the header Prefer, and with If-Match if it is not empty. The exchange is not in the contract.
-func (m *mockServer) preferring(t *testing.T, prefer, method, path, body, ifMatch string) (apitest.Answer, error) {
+const adaPath = "/openapi/v1/users/2"
+
+// preferring changes user 2 with the header Prefer, and with If-Match if it is not empty. The exchange is not in the contract.
+func (m *mockServer) preferring(t *testing.T, prefer, body, ifMatch string) (apitest.Answer, error) {
 	t.Helper()
 	unchecked := *m.server
 	unchecked.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -19,29 +21,28 @@ func (m *mockServer) preferring(t *testing.T, prefer, method, path, body, ifMatc
 	if ifMatch != "" {
 		headers = append(headers, "If-Match: "+ifMatch)
 	}
-	return unchecked.attempt(t, rootToken, method, path, body, headers...)
+	return unchecked.attempt(t, rootToken, "PUT", adaPath, body, headers...)
 }
 
 // A mock gives the answers that a client prefers, ends connections before and after a change, and keeps a journal of it.
 func TestMockPrefersAndRemembers(t *testing.T) {
-	const ada = "/openapi/v1/users/2"
 	m := startMock(t)
-	before := m.send(t, rootToken, "GET", ada, "")
-	answer, err := m.preferring(t, "code=409, problem=last_administrator", "PUT", ada, `{"is_active":null}`, "")
+	before := m.send(t, rootToken, "GET", adaPath, "")
+	answer, err := m.preferring(t, "code=409, problem=last_administrator", `{"is_active":null}`, "")
 	require.NoError(t, err)
 	require.Equal(t, 409, answer.Status)
 	require.Equal(t, "last_administrator", string(answer.Problem(t).Code))
 	require.Equal(t, "00000000000000000000000002", answer.Header.Get("X-Request-Id"), "one count for all requests")
 	require.Equal(t, "code=409, problem=last_administrator", answer.Header.Get("Preference-Applied"))
-	_, err = m.preferring(t, "drop=before", "PUT", ada, `{"is_active":false}`, "")
+	_, err = m.preferring(t, "drop=before", `{"is_active":false}`, "")
 	require.Error(t, err)
-	after := m.send(t, rootToken, "GET", ada, "")
+	after := m.send(t, rootToken, "GET", adaPath, "")
 	require.Equal(t, before.Body+before.Header.Get("ETag"), after.Body+after.Header.Get("ETag"))
 
-	_, err = m.preferring(t, "drop=after", "PUT", ada, `{"phone":"1","password":"a secret password"}`, before.Header.Get("ETag"))
+	_, err = m.preferring(t, "drop=after", `{"phone":"1","password":"a secret password"}`, before.Header.Get("ETag"))
 	require.Error(t, err)
-	require.Contains(t, m.send(t, rootToken, "GET", ada, "").Body, `"phone":"1"`)
-	answer, err = m.preferring(t, "code=418", "PUT", ada, `{"phone":"1"}`, before.Header.Get("ETag"))
+	require.Contains(t, m.send(t, rootToken, "GET", adaPath, "").Body, `"phone":"1"`)
+	answer, err = m.preferring(t, "code=418", `{"phone":"1"}`, before.Header.Get("ETag"))
 	require.NoError(t, err)
 	require.Equal(t, 412, answer.Status, "the first one was done")
 	require.NotEmpty(t, answer.Header.Get("Prefer-Ignored"))
@@ -58,7 +59,7 @@ func TestMockPrefersAndRemembers(t *testing.T) {
 	}
 	status, _ = m.ops.sendRequest(t, "", "DELETE", "/requests", "")
 	require.Equal(t, 204, status)
-	m.send(t, rootToken, "GET", ada, "")
+	m.send(t, rootToken, "GET", adaPath, "")
 	_, journal = m.ops.sendRequest(t, "", "GET", "/requests", "")
 	require.Regexp(t, `^\{"requests":\[\n\{"number":8,.*\}\n\]\}\n$`, journal)
 }
@@ -68,7 +69,7 @@ func TestMockEndsDelays(t *testing.T) {
 	m := startMock(t)
 	dropped := make(chan error, 1)
 	go func() {
-		_, err := m.preferring(t, "delay=60000", "PUT", "/openapi/v1/users/2", `{"phone":"1"}`, "")
+		_, err := m.preferring(t, "delay=60000", `{"phone":"1"}`, "")
 		dropped <- err
 	}()
 	apitest.WaitFor(func() bool {

@@ -21,7 +21,7 @@
 //
 // A server calls [CheckMediaType] before it reads a body, then [Operation.Check] with the body,
 // then [Unmarshal] to fill its own type. A program that stores a value without a request calls
-// [Contract.CheckValue]. A test program calls [Contract.CheckExchange].
+// [Contract.CheckValue]. A test program calls [Contract.CheckExchange]. A program in front of a server calls [Contract.Find].
 //
 // The checks must cover everything that openapi.yaml asks of requests. So [Load] fails if an
 // operation contains something that no check covers, such as a parameter of an unknown kind: a

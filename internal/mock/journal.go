@@ -107,9 +107,9 @@ func (j *Journal) Wrap(next http.Handler) http.Handler {
 		x.body = &sentBody{ReadCloser: r.Body}
 		x.answer = &recorder{ResponseWriter: w}
 		defer x.end()
-		withBody := r.WithContext(r.Context()) // a copy
-		withBody.Body = x.body
-		next.ServeHTTP(x.answer, withBody)
+		passed := r.Clone(r.Context()) // the server may change it
+		passed.Body = x.body
+		next.ServeHTTP(x.answer, passed)
 		if x.answer.status == 0 {
 			x.answer.status = http.StatusOK // as net/http does
 		}

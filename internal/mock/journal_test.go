@@ -168,6 +168,13 @@ func TestJournalShowsParameters(t *testing.T) {
 		"page_size": {"in": "query", "state": "absent"},
 	}, a.last(t).Parameters)
 	require.Equal(t, "/openapi/v1/users?page=2&query=&page=1&x=", a.last(t).Target)
+	a.send(t, "GET", "/openapi/v1/%75sers/%31", "", "X: y")
+	require.Equal(t, "/openapi/v1/%75sers/%31", a.last(t).Target, "as it was sent")
+	require.Equal(t, "1", a.last(t).Parameters["user_id"]["value"])
+	a.sendCut(t, "GET /openapi/v1/users/1 HTTP/1.1\nHost: x\nAuthorization: TOKEN\nIf-Match: \"8\"\nIf-Match: \"9\"\n\n")
+	require.Equal(t, []string{`"8"`, `"9"`}, a.last(t).Header["If-Match"], "as they were sent, although the server joins them")
+	require.Equal(t, map[string]any{"in": "header", "state": "value", "value": `"8"`, "repeated": true}, a.last(t).Parameters["If-Match"])
+	require.Equal(t, 412, a.last(t).Answer.Status)
 	a.send(t, "GET", "/openapi/v1/users/a%2Fb%20c", "")
 	require.Equal(t, "a/b c", a.last(t).Parameters["user_id"]["value"])
 	require.Equal(t, "/openapi/v1/users/a%2Fb%20c", a.last(t).Target)
