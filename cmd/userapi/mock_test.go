@@ -165,6 +165,24 @@ func TestMockServesAndLeavesNothing(t *testing.T) {
 	}
 }
 
+// A mock serves even if nobody reads what it prints, and if the reader has ended.
+func TestMockServesIfNobodyReads(t *testing.T) {
+	seed := writeSeed(t, seedOf(1500)) // a pipe has no room for so many users
+	for _, reads := range []bool{true, false} {
+		c := mockCommandIn(t, t.TempDir(), seed)
+		stdout, err := c.StdoutPipe()
+		require.NoError(t, err)
+		if !reads {
+			require.NoError(t, stdout.Close())
+		}
+		s := waitForServer(t, c)
+		status, _ := s.sendRequest(t, rootToken, "GET", "/openapi/v1/users/1500", "")
+		require.Equal(t, 200, status)
+		code, log := s.terminate(t)
+		require.Equal(t, 0, code, log)
+	}
+}
+
 // Every value of a seed reaches the API, and so do its defaults.
 func TestMockHasTheSeed(t *testing.T) {
 	m := startMock(t, writeSeed(t, `{

@@ -15,31 +15,36 @@ import (
 
 // decode reads one JSON text strictly (RFC 8259; RFC 7493 §2.1 and §2.3): valid UTF-8
 // without a byte order mark or lone surrogates, no member twice, no data after the text.
-func decode(body []byte, options ...json.Options) (any, error) {
+func decode(body []byte) (any, error) {
 	if len(body) == 0 {
 		return nil, malformed(Fault{Code: FaultSyntax, Detail: "Send a body."})
 	}
 	var value any
-	err := json.Unmarshal(body, &value, options...)
+	err := json.Unmarshal(body, &value)
 	if _, semantic := errors.AsType[*json.SemanticError](err); semantic {
-		err = json.Unmarshal(body, &value, append(options, clampNumbers())...)
+		err = json.Unmarshal(body, &value, clampNumbers())
 	}
 	if err == nil {
 		return value, nil
 	}
+	return nil, refusal(err)
+}
+
+// refusal turns an error of the JSON library into a [Violation]. It returns any other error as it is.
+func refusal(err error) error {
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok {
-		return nil, err
+		return err
 	}
 	if errors.Is(err, tooDeep()) {
-		return nil, &Violation{Code: CodeMalformedJSON, Detail: depthDetail, Faults: []Fault{{
+		return &Violation{Code: CodeMalformedJSON, Detail: depthDetail, Faults: []Fault{{
 			Pointer: pointer(syntax.JSONPointer.Tokens()), Code: FaultSyntax, Detail: depthDetail,
 		}}}
 	}
 	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return nil, malformed(duplicateMember(syntax.JSONPointer))
+		return malformed(duplicateMember(syntax.JSONPointer))
 	}
-	return nil, malformed(Fault{
+	return malformed(Fault{
 		Pointer: pointer(syntax.JSONPointer.Tokens()),
 		Code:    FaultSyntax,
 		Detail:  fmt.Sprintf("This is not JSON in UTF-8 at or after byte %d.", syntax.ByteOffset),

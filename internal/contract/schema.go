@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,10 +24,13 @@ func ParseSchema(text []byte) (*Schema, error) {
 }
 
 // Check reads a JSON text as strictly as the body of a request, and checks it against the schema. It returns all
-// faults, those of the JSON first, and what the text contains if it is JSON. An error is a fault of the program.
+// faults, those of the JSON first, and what the text contains if it is JSON: of members with the same name, the
+// first one. An error is a fault of the program.
 func (s *Schema) Check(text []byte) (value any, faults []Fault, err error) {
-	faults = repeatedMembers(text)
-	value, err = decode(text, jsontext.AllowDuplicateNames(len(faults) > 0))
+	rest, faults, err := dropRepeatedMembers(text)
+	if err == nil {
+		value, err = decode(rest)
+	}
 	if violation, ok := errors.AsType[*Violation](err); ok {
 		return nil, append(faults, violation.Faults...), nil
 	}
@@ -37,19 +41,35 @@ func (s *Schema) Check(text []byte) (value any, faults []Fault, err error) {
 	return value, append(faults, found...), err
 }
 
-// repeatedMembers returns a fault for each member that an object names again. It stops where the text is no JSON.
-func repeatedMembers(text []byte) (faults []Fault) {
-	from, seen := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true)), map[jsontext.Pointer]int{}
-	for {
-		if _, err := from.ReadToken(); err != nil {
-			return faults
+// dropRepeatedMembers returns the text without the members that an object names again, and a fault for each of
+// them. If there are any, and the text is no JSON otherwise, it fails with a [Violation].
+func dropRepeatedMembers(text []byte) (rest []byte, faults []Fault, err error) {
+	var kept bytes.Buffer
+	from := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true))
+	to := jsontext.NewEncoder(&kept)
+	seen := map[jsontext.Pointer]bool{}
+	copyNext := func() error {
+		token, err := from.ReadToken()
+		if err != nil {
+			return err
 		}
-		if kind, length := from.StackIndex(from.StackDepth()); kind != '{' || length%2 == 0 {
-			continue // not the name of a member
-		}
-		place := from.StackPointer()
-		if seen[place]++; seen[place] == 2 {
+		kind, length := from.StackIndex(from.StackDepth())
+		isName, place := kind == '{' && length%2 == 1, from.StackPointer()
+		if isName && seen[place] {
 			faults = append(faults, duplicateMember(place))
+			return from.SkipValue()
 		}
+		seen[place] = true
+		return to.WriteToken(token)
 	}
+	for err == nil {
+		err = copyNext()
+	}
+	switch {
+	case len(faults) == 0:
+		return text, nil, nil // decode says what is wrong, if anything is
+	case errors.Is(err, io.EOF):
+		return kept.Bytes(), faults, nil
+	}
+	return nil, faults, refusal(err)
 }

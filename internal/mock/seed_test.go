@@ -207,13 +207,16 @@ func TestFaultsOfASeed(t *testing.T) {
 		{``, []string{"the seed: Send a body"}},
 		{`{"users":[]} x`, []string{"the seed: This is not JSON in UTF-8 at or after byte 13"}},
 		{`{"users":[{"nick_name":"a`, []string{"/users/0/nick_name: This is not JSON in UTF-8 at or after byte 25"}},
+		{`{"users":[],"users":[],x`, []string{"/users: this member is there twice", "the seed: This is not JSON in UTF-8 at or after byte 23"}},
+		{`{"users":[],"users":[]`, []string{"/users: this member is there twice", "the seed: This is not JSON in UTF-8 at or after byte 22"}},
+		{`{"users":[],"":1,"":"a","":[],"users":{}}`, []string{"/: there is no such member", "/: this member is there twice", "/users: this member is there twice"}},
 		{`[]`, []string{"the seed: use an object"}},
 		{`{}`, []string{"/users: this member is missing"}},
 		{`{"users":{},"tokens":3,"now":7}`, []string{"/now: use a string", "/tokens: use an array", "/users: use an array"}},
 		{`{"users":[1,{"nick_name":"a","x":1}]}`, []string{"/users/0: use an object", "/users/1/x: there is no such member"}},
 		{
-			`{"users":[{"nick_name":"a"}],"users":[{"nick_name":"a","role":"x","role":"y"}],"now":"2030-02-30T00:00:00Z"}`,
-			[]string{"/now: there is no such date or time", "/users: this member is there twice", "/users/0/nick_name: this member is there twice", "/users/0/role: use user, administrator or system_administrator", "/users/0/role: this member is there twice"},
+			`{"users":[{"nick_name":"a","role":"x","role":"user","role":7}],"users":3,"now":"2030-02-30T00:00:00Z"}`,
+			[]string{"/now: there is no such date or time", "/users: this member is there twice", "/users/0/role: use user, administrator or system_administrator", "/users/0/role: this member is there twice"},
 		},
 		{
 			`{"users":[{"nick_name":"Ada","email":"A@example.com"},{"nick_name":"ＡＤＡ","email":"a@EXAMPLE.com"},{"nick_name":"ada","enterprise_id":"other"},{"user_id":2,"nick_name":"b"}]}`,
@@ -244,4 +247,38 @@ func TestFaultsOfASeed(t *testing.T) {
 	_, faults := parse(t, seed)
 	require.Len(t, faults, 12)
 	require.Equal(t, "/users/2/canary: there is no such member", faults[2], "they are in the order of the file")
+}
+
+// FuzzParseSeed reads any text: either there are faults, or each user and each token of the seed can be stored.
+func FuzzParseSeed(f *testing.F) {
+	full, err := json.Marshal(fullSeed())
+	require.NoError(f, err)
+	for _, text := range []string{
+		string(full), string(mock.DefaultSeed()), ``, `{}`, `[]`, `{"users":[]}`, `{"users":[{}],"tokens":[{}]}`, `{"users":[null,[{}]],"tokens":{"0":1}}`,
+		`{"users":[{"nick_name":"a","user_id":1e400},{"nick_name":"b"}]}`, `{"users":[{"nick_name":"a","nick_name":"b"}]}`, `{"now":"2030-01-01T99:00:00Z","users":[]}`, `{"":1,"":"x"}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		seed, faults := parse(t, text)
+		if len(faults) > 0 {
+			require.Equal(t, mock.Seed{}, seed)
+			return
+		}
+		ids, secrets := map[directory.UserID]bool{}, map[string]bool{}
+		for _, u := range seed.Users {
+			require.Positive(t, u.ID)
+			require.False(t, ids[u.ID])
+			ids[u.ID] = true
+			require.NotEmpty(t, u.NickName)
+			require.Contains(t, directory.Roles(), u.Role)
+			require.NotEmpty(t, u.EnterpriseID)
+		}
+		for _, token := range seed.Tokens {
+			require.True(t, ids[token.UserID])
+			require.False(t, secrets[token.Token])
+			secrets[token.Token] = true
+			require.GreaterOrEqual(t, len(token.Token), 32)
+		}
+	})
 }
