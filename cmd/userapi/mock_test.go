@@ -155,7 +155,7 @@ func TestMockServesAndLeavesNothing(t *testing.T) {
 		for i := range 3 {
 			answer := m.send(t, bossToken, "GET", "/openapi/v1/users/2", "")
 			require.Equal(t, 200, answer.Status, answer.Body)
-			require.Equal(t, fmt.Sprintf("%026d", i+1), answer.Header.Get("X-Request-Id"))
+			require.Equal(t, fmt.Sprint(i+1), answer.Header.Get("X-Request-Id"))
 		}
 		require.Equal(t, 401, m.send(t, "mock-token-that-has-expired-22222", "GET", "/openapi/v1/users/2", "").Status)
 		code, log := m.signalAndWait(t, signal)
@@ -213,7 +213,7 @@ func TestMockHasTheSeed(t *testing.T) {
 	events := m.send(t, adaToken, "GET", "/openapi/v1/users/45/audit", "").Body
 	require.Contains(t, events, `"token_name":"seed"`, "it is the name of a token that has none")
 	require.Contains(t, events, `"time":"2030-05-06T07:08:09.500000Z"`)
-	require.Contains(t, events, `"request_id":"00000000000000000000000002"`)
+	require.Contains(t, events, `"request_id":"2"`)
 	for name, status := range map[string]int{"e.1/ädä": 200, "a@EXAMPLE.com": 200, "e.1/next": 401, "default/plain": 401} {
 		answer := m.send(t, "", "POST", "/openapi/v1/auth-token", fmt.Sprintf(`{"username":%q,"password":"correct horse"}`, name))
 		require.Equal(t, status, answer.Status, name)

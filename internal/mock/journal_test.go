@@ -217,7 +217,7 @@ func TestJournalShowsVerdict(t *testing.T) {
 	last = a.last(t)
 	require.Equal(t, "dropped", last.State)
 	require.Equal(t, 200, last.Answer.Status)
-	require.Len(t, last.RequestID, 26)
+	require.NotEmpty(t, last.RequestID)
 
 	a.send(t, "HEAD", people.Missing.Path(), "")
 	require.Equal(t, 404, a.last(t).Answer.Status)

@@ -1,12 +1,12 @@
 package mock
 
 import (
-	"fmt"
+	"strconv"
 	"sync/atomic"
 )
 
-// RequestIDs makes ids of requests that count from 1. Each has 26 digits, because the contract asks for 26 characters.
+// RequestIDs makes ids of requests that count from 1.
 type RequestIDs struct{ last atomic.Int64 }
 
 // Next returns the next id. It is safe for concurrent use.
-func (r *RequestIDs) Next() string { return fmt.Sprintf("%026d", r.last.Add(1)) }
+func (r *RequestIDs) Next() string { return strconv.FormatInt(r.last.Add(1), 10) }
