@@ -126,7 +126,7 @@ func (s *Server) startNode(t testing.TB, config Config, store opened) (address s
 		proxies = append(proxies, prefix)
 	}
 	handler, err := (&httpapi.Server{
-		Contract:  loadContract(),
+		Contract:  LoadContract(),
 		Directory: service, Ready: store.Ready, Logger: logger, Metrics: registry,
 		RequestTimeout: config.RequestTimeout, TrustedProxies: proxies, RateLimit: config.RateLimit,
 	}).Handler()

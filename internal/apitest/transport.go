@@ -11,8 +11,8 @@ import (
 	"userapi/internal/contract"
 )
 
-// loadContract panics if there is no valid contract.
-func loadContract() *contract.Contract {
+// LoadContract returns the contract. It panics if there is no valid one.
+func LoadContract() *contract.Contract {
 	c, err := contract.Load()
 	if err != nil {
 		panic(err)
@@ -21,7 +21,7 @@ func loadContract() *contract.Contract {
 }
 
 // Contract is openapi.yaml, parsed. Its objects take no members that they do not name.
-func Contract() *openapi3.T { return loadContract().Document() }
+func Contract() *openapi3.T { return LoadContract().Document() }
 
 // NewClient returns a client that checks every exchange with a server against the contract.
 func NewClient(t testing.TB, base http.RoundTripper) *http.Client {
@@ -64,7 +64,7 @@ func check(t testing.TB, request *http.Request, sent []byte, response *http.Resp
 	}
 	response.Body = io.NopCloser(bytes.NewReader(received))
 	exchange := contract.Exchange{Request: request, Sent: sent, Response: response, Received: received}
-	if err := loadContract().CheckExchange(exchange); err != nil {
+	if err := LoadContract().CheckExchange(exchange); err != nil {
 		t.Errorf("%s %s: %d is not in the contract: %v\n%s", request.Method, request.URL.EscapedPath(), response.StatusCode, err, received)
 	}
 }

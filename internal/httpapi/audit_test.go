@@ -53,11 +53,11 @@ func TestAuditNamesEveryMember(t *testing.T) {
 		if op.OperationID != "createUser" && op.OperationID != "updateUser" {
 			return
 		}
-		f := newFuzzed(method, path, op)
-		for member := range f.body.Properties {
+		f := newFuzzed(method, path)
+		for member := range f.Body.Properties {
 			s.DB.InsertPeople(t)
 			request := f.example()
-			request.setMember(member, differingValues(t, op.OperationID, member)[0])
+			request.SetMember(member, differingValues(t, op.OperationID, member)[0])
 			answer := request.send(t, s)
 			require.Less(t, answer.Status, 300, answer.Body)
 			events := s.DB.Events(t)

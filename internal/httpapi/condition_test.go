@@ -85,15 +85,15 @@ func TestEveryOperationOnAUserTakesConditions(t *testing.T) {
 		for _, name := range []string{"If-Match", "If-None-Match"} {
 			require.Equal(t, isOfUser, op.Parameters.GetByInAndName("header", name) != nil, name)
 		}
-		f := newFuzzed(method, path, op)
+		f := newFuzzed(method, path)
 		send := func(t *testing.T, method, header string) (answer apitest.Answer, written bool) {
 			t.Helper()
 			s.DB.InsertPeopleWhoLogIn(t)
 			before, g := s.DB.State(t), f.example()
-			g.method = method
+			g.Method = method
 			if header != "" {
 				name, value, _ := strings.Cut(header, ": ")
-				g.headers[name] = value
+				g.Headers[name] = value
 			}
 			answer = g.send(t, s)
 			return answer, s.DB.State(t) != before

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
+	"userapi/internal/conform"
 	"userapi/internal/directory"
 )
 
@@ -65,7 +66,7 @@ func TestEveryStatusIsReached(t *testing.T) {
 	}
 	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
 		t.Parallel()
-		f := newFuzzed(method, path, op)
+		f := newFuzzed(method, path)
 		usual := apitest.Start(t, apitest.Config{})
 		for documented := range op.Responses.Map() {
 			t.Run(documented, func(t *testing.T) {
@@ -148,17 +149,17 @@ func hasOneExample(documented *openapi3.Response) bool {
 
 // example returns a request that succeeds, made from the examples of the contract.
 func (f fuzzed) example() generated {
-	g := generated{method: f.method, path: f.path, query: url.Values{}, headers: map[string]string{}}
-	g.path = strings.ReplaceAll(g.path, "{user_id}", f.target().ID.String())
-	if f.op.Security == nil {
-		g.headers["Authorization"] = people.System.Token()
+	g := generated{conform.Request{Method: f.Method, Path: f.Path, Query: url.Values{}, Headers: map[string]string{}}}
+	g.Path = strings.ReplaceAll(g.Path, "{user_id}", f.target().ID.String())
+	if f.Described.Security == nil {
+		g.Headers["Authorization"] = people.System.Token()
 	}
-	if f.body != nil {
-		examples := f.op.RequestBody.Value.Content["application/json"].Examples
+	if f.Body != nil {
+		examples := f.Described.RequestBody.Value.Content["application/json"].Examples
 		last := slices.Max(slices.Collect(maps.Keys(examples)))
-		g.members = maps.Clone(examples[last].Value.Value.(map[string]any))
-		g.headers["Content-Type"] = "application/json"
-		f.keepRules(g.members, f.target())
+		g.Members = maps.Clone(examples[last].Value.Value.(map[string]any))
+		g.Headers["Content-Type"] = "application/json"
+		f.KeepRules(g.Members, castOf(f.target()))
 	}
 	return g
 }
@@ -167,7 +168,7 @@ func (f fuzzed) example() generated {
 func provoke(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated) {
 	t.Helper()
 	reads := func(place string) bool {
-		for _, p := range f.op.Parameters {
+		for _, p := range f.Described.Parameters {
 			if p.Value.In == place {
 				return true
 			}
@@ -177,44 +178,44 @@ func provoke(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated
 	switch status {
 	case 200, 201, 204, 500, 503:
 	case 304:
-		g.headers["If-None-Match"] = "*"
+		g.Headers["If-None-Match"] = "*"
 	case 400:
 		if reads("header") {
-			g.headers["If-None-Match"] = "x"
+			g.Headers["If-None-Match"] = "x"
 		} else {
-			g.setText("{")
+			g.SetText("{")
 		}
 	case 401:
-		g.headers["Authorization"] = "unknown"
-		if f.op.Security != nil {
-			g.members["password"] = "wrong"
+		g.Headers["Authorization"] = "unknown"
+		if f.Described.Security != nil {
+			g.Members["password"] = "wrong"
 		}
 	case 403:
 		provokeForbidden(t, f, s, g)
 	case 404:
-		g.path = strings.Replace(f.path, "{user_id}", people.Missing.ID.String(), 1)
-		if f.body != nil {
-			f.keepRules(g.members, people.Missing)
+		g.Path = strings.Replace(f.Path, "{user_id}", people.Missing.ID.String(), 1)
+		if f.Body != nil {
+			f.KeepRules(g.Members, castOf(people.Missing))
 		}
 	case 409:
 		provokeConflict(t, f, s, g)
 	case 412:
-		g.headers["If-Match"] = `"99"`
+		g.Headers["If-Match"] = `"99"`
 	case 413:
-		g.setText(strings.Repeat(" ", 1<<16+1))
+		g.SetText(strings.Repeat(" ", 1<<16+1))
 	case 415:
-		g.headers["Content-Type"] = "text/plain"
+		g.Headers["Content-Type"] = "text/plain"
 	case 422:
 		if reads("query") {
-			g.query.Set("page", "0")
+			g.Query.Set("page", "0")
 		} else {
-			g.setMember("nickname", "ada")
+			g.SetMember("nickname", "ada")
 		}
 	case 429:
-		if f.op.Security == nil {
+		if f.Described.Security == nil {
 			s.Send(t, "GET", people.System.Path(), "", people.System.Auth())
 		} else {
-			g.members["password"] = "wrong"
+			g.Members["password"] = "wrong"
 			g.send(t, s)
 		}
 	default:
@@ -225,10 +226,10 @@ func provoke(t *testing.T, f fuzzed, s *apitest.Server, status int, g *generated
 // provokeForbidden sends the request as a user without rights, or with an old log-in.
 func provokeForbidden(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	t.Helper()
-	g.headers["Authorization"] = people.User.Token()
-	switch f.op.OperationID {
+	g.Headers["Authorization"] = people.User.Token()
+	switch f.ID() {
 	case "updateUser":
-		g.members["enterprise_id"] = "other"
+		g.Members["enterprise_id"] = "other"
 	case "changeOwnPassword":
 		s.DB.SetTokenKind(t, people.User, directory.TokenLogIn)
 	}
@@ -237,16 +238,16 @@ func provokeForbidden(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 // provokeConflict sends the request about the actor, or with a value that is taken.
 func provokeConflict(t *testing.T, f fuzzed, s *apitest.Server, g *generated) {
 	t.Helper()
-	switch f.op.OperationID {
+	switch f.ID() {
 	case "createUser":
-		g.members["nick_name"] = strings.ToUpper(people.OtherUser.Name)
+		g.Members["nick_name"] = strings.ToUpper(people.OtherUser.Name)
 	case "updateUser", "deleteUser", "deleteAdministrator":
-		g.path = strings.Replace(f.path, "{user_id}", people.System.ID.String(), 1)
-		if g.members != nil {
-			g.members = map[string]any{"is_active": nil}
+		g.Path = strings.Replace(f.Path, "{user_id}", people.System.ID.String(), 1)
+		if g.Members != nil {
+			g.Members = map[string]any{"is_active": nil}
 		}
 	case "createAdministrator":
-		g.members["eid"] = "other"
+		g.Members["eid"] = "other"
 	case "deleteAuthToken":
 		s.DB.SetTokenKind(t, people.System, directory.TokenOperator)
 	}
@@ -335,7 +336,7 @@ func TestLongestValuesAreAnswered(t *testing.T) {
 	for name, property := range bodies {
 		switch {
 		case name == "email":
-			members[name] = longestAddress
+			members[name] = conform.LongestAddress
 		case name == "enterprise_id":
 			members[name] = strings.Repeat("e", int(*property.Value.MaxLength))
 		case property.Value.Type.Is("string"):

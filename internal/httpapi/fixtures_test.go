@@ -5,23 +5,19 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"userapi/internal/apitest"
-	"userapi/internal/contract"
+	"userapi/internal/conform"
 )
 
 // people are the people whom InsertPeople inserts, and two others.
@@ -122,63 +118,40 @@ func readREADME(t *testing.T) string {
 	return string(text)
 }
 
-// longestAddress has 254 characters: 64 before the @, and labels of up to 63 after it.
-var longestAddress = strings.Repeat("a", 64) + "@" + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." + strings.Repeat("d", 61)
-
 // fuzzed is an operation of the contract for which tests generate requests.
-type fuzzed struct {
-	method, path string
-	op           *openapi3.Operation
-	parameters   openapi3.Parameters
-	body         *openapi3.Schema // nil: none
-}
+type fuzzed struct{ conform.Operation }
 
 // generated is a request that was generated.
-type generated struct {
-	method, path string
-	query        url.Values
-	headers      map[string]string
-	members      map[string]any // of the body; nil: body is sent
-	body         string
+type generated struct{ conform.Request }
+
+func newFuzzed(method, path string) fuzzed {
+	return fuzzed{conform.NewOperation(apitest.LoadContract(), method, path)}
 }
 
-func newFuzzed(method, path string, op *openapi3.Operation) fuzzed {
-	item := apitest.Contract().Paths.Value(path)
-	f := fuzzed{method: method, path: path, op: op, parameters: slices.Concat(item.Parameters, op.Parameters)}
-	if op.RequestBody != nil {
-		f.body = op.RequestBody.Value.Content["application/json"].Schema.Value
-	}
-	return f
-}
+func (f fuzzed) breakages() []conform.Breakage { return f.Breakages(apitest.LoadContract()) }
 
 func (g generated) send(t testing.TB, s *apitest.Server) apitest.Answer {
-	path, body, headers := g.parts(t)
-	return s.Send(t, g.method, path, body, headers...)
+	path, body, headers := g.parts()
+	return s.Send(t, g.Method, path, body, headers...)
 }
 
 // parts returns the path with the query, the body, and the headers in the form that Send takes.
-func (g generated) parts(t testing.TB) (path, body string, headers []string) {
-	body = g.body
-	if g.members != nil {
-		text, err := json.Marshal(g.members)
-		require.NoError(t, err)
-		body = string(text)
-	}
+func (g generated) parts() (path, body string, headers []string) {
 	headers = []string{apitest.NoAuth}
-	for name, value := range g.headers {
+	for name, value := range g.Headers {
 		headers = append(headers, name+": "+value)
 	}
-	return g.path + "?" + g.query.Encode(), body, headers
+	return g.Request.Target(), g.Content(), headers
 }
 
 // eachFuzzed calls do for every operation. Each has a server of its own, and send inserts
 // the people again before each request.
 func eachFuzzed(t *testing.T, do func(t *testing.T, f fuzzed, send func(*rapid.T, generated) apitest.Answer)) {
 	t.Helper()
-	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
+	eachOperation(t, func(t *testing.T, method, path string, _ *openapi3.Operation) {
 		t.Parallel()
 		s := apitest.Start(t, apitest.Config{})
-		do(t, newFuzzed(method, path, op), func(rt *rapid.T, g generated) apitest.Answer {
+		do(t, newFuzzed(method, path), func(rt *rapid.T, g generated) apitest.Answer {
 			part := &recorder{TB: t}
 			s.DB.InsertPeopleWhoLogIn(part)
 			answer := g.send(part, s.For(part))
@@ -202,157 +175,36 @@ func (r *recorder) FailNow() { r.Fatal(strings.Join(r.errors, "\n")) }
 
 func (r *recorder) Error(args ...any) { r.errors = append(r.errors, fmt.Sprint(args...)) }
 
-// drawBool draws true in one of two cases.
-func drawBool(rt *rapid.T, label string) bool { return rapid.Bool().Draw(rt, label) }
+// drawn makes the choices of the generator with rapid, which can then repeat and shrink them.
+type drawn struct{ rt *rapid.T }
 
-// drawRarely draws true in one of 16 cases.
-func drawRarely(rt *rapid.T, label string) bool {
-	for range 4 {
-		if !drawBool(rt, label) {
-			return false
-		}
-	}
-	return true
-}
+// IntN implements [conform.Source].
+func (d drawn) IntN(n int) int { return rapid.IntRange(0, n-1).Draw(d.rt, "choice") }
 
 // generate draws a request that the contract allows. Most of them succeed. If succeeding
 // is set, all of them do, except those that send a condition.
 func (f fuzzed) generate(rt *rapid.T, succeeding bool) generated {
-	actor, target := people.System, f.target()
-	if !succeeding && drawRarely(rt, "another actor") {
-		actor = rapid.SampledFrom(people.Inserted()).Draw(rt, "actor")
+	cast := conform.Cast{Actor: castOf(people.System), Target: castOf(f.target())}
+	for _, p := range people.Inserted() {
+		cast.Actors = append(cast.Actors, castOf(p))
 	}
-	if !succeeding && drawRarely(rt, "another target") {
-		target = rapid.SampledFrom(append(people.Inserted(), people.Missing)).Draw(rt, "target")
+	cast.Targets = append(slices.Clone(cast.Actors), castOf(people.Missing))
+	return generated{f.Generate(drawn{rt}, cast, succeeding)}
+}
+
+// castOf returns a person as the generator names them.
+func castOf(p apitest.Person) conform.Person {
+	person := conform.Person{ID: p.ID.String(), Enterprise: cmp.Or(p.Enterprise, "default"), Name: p.Name, Password: apitest.Password}
+	if p.ID != people.Missing.ID {
+		person.Token = p.Token()
 	}
-	g := generated{method: f.method, path: f.path, query: url.Values{}, headers: map[string]string{}}
-	if f.op.Security == nil {
-		g.headers["Authorization"] = rapid.SampledFrom([]string{"Bearer ", "bearer ", "BEARER  ", ""}).Draw(rt, "scheme") + actor.Token()
-	}
-	for _, p := range f.parameters {
-		switch name := p.Value.Name; p.Value.In {
-		case "path":
-			g.path = strings.ReplaceAll(g.path, "{"+name+"}", target.ID.String())
-		case "query":
-			if drawBool(rt, name) {
-				g.query.Set(name, fmt.Sprint(valuesOf(p.Value.Schema.Value).Draw(rt, name)))
-			}
-		case "header":
-			if drawRarely(rt, name) {
-				g.headers[name] = fmt.Sprint(valuesOf(p.Value.Schema.Value).Draw(rt, name))
-			}
-		}
-	}
-	if f.body == nil || !f.op.RequestBody.Value.Required && drawRarely(rt, "no body") {
-		return g
-	}
-	g.headers["Content-Type"] = rapid.SampledFrom([]string{
-		"application/json", "Application/JSON", `application/json; charset="utf-8"`, "application/json;charset=UTF-8",
-	}).Draw(rt, "media type")
-	g.members = map[string]any{}
-	for _, name := range slices.Sorted(maps.Keys(f.body.Properties)) {
-		if slices.Contains(f.body.Required, name) || drawBool(rt, name) {
-			g.members[name] = valuesOf(f.body.Properties[name].Value).Draw(rt, name)
-		}
-	}
-	if succeeding || !drawRarely(rt, "no rules") {
-		f.keepRules(g.members, target)
-	}
-	return g
+	return person
 }
 
 // target returns the user for whom the operation succeeds.
 func (f fuzzed) target() apitest.Person {
-	if f.op.OperationID == "deleteAdministrator" {
+	if f.ID() == "deleteAdministrator" {
 		return people.Admin
 	}
 	return people.User
-}
-
-// keepRules changes members so that they keep the rules in the description of the operation.
-func (f fuzzed) keepRules(members map[string]any, target apitest.Person) {
-	switch f.op.OperationID {
-	case "changePassword":
-		members["user_id"], members["password1"] = target.ID, members["password"]
-	case "changeOwnPassword":
-		members["password1"] = members["password"]
-	case "createAdministrator":
-		members["user_id"], members["eid"] = target.ID.String(), cmp.Or(target.Enterprise, "default")
-	case "createAuthToken":
-		members["username"], members["password"] = target.Enterprise+"/"+strings.ToUpper(target.Name), apitest.Password
-	}
-}
-
-// characterClass matches patterns of any number of characters of one class.
-var characterClass = regexp.MustCompile(`^\^(\[.*\])[*+]\$$`)
-
-// valuesOf generates values that a schema allows.
-func valuesOf(schema *openapi3.Schema) *rapid.Generator[any] {
-	switch {
-	case schema.Nullable:
-		required := *schema
-		required.Nullable = false
-		return rapid.OneOf(valuesOf(&required), rapid.Just[any](nil))
-	case schema.Type.Is("boolean"):
-		return rapid.Bool().AsAny()
-	case schema.Type.Is("integer"):
-		return rapid.Int64Range(int64(*schema.Min), int64(*schema.Max)).AsAny()
-	case schema.Pattern == "":
-		return rapid.StringN(int(schema.MinLength), int(*schema.MaxLength), -1).AsAny()
-	}
-	return textsOf(schema, int(schema.MinLength), int(*schema.MaxLength)).AsAny()
-}
-
-// textsOf generates strings that match the pattern of a schema. Their lengths are between
-// shortest and longest, and often one of these.
-func textsOf(schema *openapi3.Schema, shortest, longest int) *rapid.Generator[string] {
-	if match := characterClass.FindStringSubmatch(schema.Pattern); match != nil {
-		fits := func(text string) bool { return contract.FitsForm(schema, text) }
-		between := func(a, b int) *rapid.Generator[string] {
-			switch schemas := apitest.Contract().Components.Schemas; schema.Extensions["x-form"] {
-			case schemas["NickName"].Value.Extensions["x-form"]:
-				return rapid.OneOf(namesIn(a, b, leftToRight...), namesIn(a, b, rightToLeft...)).Filter(fits)
-			case schemas["Password"].Value.Extensions["x-form"]:
-				character := rapid.Rune().Filter(func(r rune) bool { return fits(strings.Repeat(string(r), int(schema.MinLength))) })
-				return rapid.StringOfN(character, a, b, -1).Filter(fits)
-			}
-			most := min(b, 1000) // that regexp allows
-			return rapid.StringMatching(fmt.Sprintf("^%s{%d,%d}$", match[1], a, most)).Filter(fits)
-		}
-		return rapid.OneOf(between(shortest, longest), between(shortest, longest), between(shortest, shortest), between(longest, longest))
-	}
-	fitting := rapid.StringMatching(schema.Pattern).Filter(func(text string) bool {
-		length := utf8.RuneCountInString(text)
-		return shortest <= length && length <= longest && (schema.Format != "email" || strings.IndexByte(text, '@') <= 64)
-	})
-	if schema.Format != "email" {
-		return fitting
-	}
-	return rapid.OneOf(fitting, fitting, fitting, rapid.Just(longestAddress))
-}
-
-// The scripts of which names are generated. A name has letters of one direction only.
-var (
-	leftToRight = []*unicode.RangeTable{unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Devanagari, unicode.Han, unicode.Katakana, unicode.Hangul}
-	rightToLeft = []*unicode.RangeTable{unicode.Arabic, unicode.Hebrew}
-)
-
-// namesIn generates names in these scripts. Most of them fit the form of NickName.
-func namesIn(shortest, longest int, scripts ...*unicode.RangeTable) *rapid.Generator[string] {
-	name := apitest.Contract().Components.Schemas["NickName"].Value
-	letter := rapid.RuneFrom(nil, scripts...).Filter(func(r rune) bool { return unicode.IsLetter(r) && contract.FitsForm(name, string(r)) })
-	return rapid.StringOfN(rapid.OneOf(letter, letter, rapid.RuneFrom([]rune("azAZ019!-_.~"))), shortest, longest, -1)
-}
-
-func (g *generated) setMember(name string, value any) {
-	if g.members == nil {
-		g.members = map[string]any{}
-		g.headers["Content-Type"] = "application/json"
-	}
-	g.members[name] = value
-}
-
-func (g *generated) setText(text string) {
-	g.headers["Content-Type"] = "application/json"
-	g.members, g.body = nil, text
 }

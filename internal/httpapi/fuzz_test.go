@@ -24,7 +24,7 @@ func TestFuzzValidRequests(t *testing.T) {
 				succeeded++
 				requireAnswered(rt, f, g, answer)
 			case 401:
-				require.NotNil(rt, f.op.Security, "%+v", g)
+				require.NotNil(rt, f.Described.Security, "%+v", g)
 			case 422:
 				for _, fault := range answer.Faults(t) {
 					require.True(rt, strings.HasSuffix(fault, " mismatch"), "%s: %+v", fault, g)
@@ -43,15 +43,15 @@ func TestFuzzValidRequests(t *testing.T) {
 // of the answer has the member and it is not writeOnly.
 func requireAnswered(rt *rapid.T, f fuzzed, g generated, answer apitest.Answer) {
 	var got map[string]any
-	if g.members == nil || answer.Status == 204 {
+	if g.Members == nil || answer.Status == 204 {
 		return
 	}
 	require.NoError(rt, json.Unmarshal([]byte(answer.Body), &got))
-	sent, err := json.Marshal(g.members)
+	sent, err := json.Marshal(g.Members)
 	require.NoError(rt, err)
 	var want map[string]any
 	require.NoError(rt, json.Unmarshal(sent, &want))
-	described := f.op.Responses.Status(answer.Status).Value.Content["application/json"].Schema.Value.Properties
+	described := f.Described.Responses.Status(answer.Status).Value.Content["application/json"].Schema.Value.Properties
 	for member, value := range want {
 		if property := described[member]; property != nil && !property.Value.WriteOnly {
 			require.Contains(rt, got, member, "%s was sent and does not come back: %+v", member, g)

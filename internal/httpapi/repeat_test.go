@@ -137,15 +137,15 @@ func TestRepeatingARequest(t *testing.T) {
 		delete(unused, key)
 		row, found := table[key]
 		require.True(t, found, "the table has no row for %s", key)
-		f := newFuzzed(method, path, op)
+		f := newFuzzed(method, path)
 		if method == "GET" {
 			repeatRead(t, f, row)
 			return
 		}
 		requests := map[string]generated{"": f.example()}
-		if slices.ContainsFunc(f.parameters, func(p *openapi3.ParameterRef) bool { return p.Value.Name == "If-Match" }) {
+		if slices.ContainsFunc(f.Parameters, func(p *openapi3.ParameterRef) bool { return p.Value.Name == "If-Match" }) {
 			conditional := f.example()
-			conditional.headers["If-Match"] = `"1"`
+			conditional.Headers["If-Match"] = `"1"`
 			requests[" with If-Match"] = conditional
 		}
 		for condition, g := range requests {
@@ -196,8 +196,8 @@ func (i interruption) repeat(t *testing.T, f fuzzed, g generated, row repetition
 	s.DB.InsertPeopleWhoLogIn(t)
 	before := s.DB.State(t)
 	if i.status == 0 {
-		path, body, headers := g.parts(t)
-		s.SendAndLeave(ctx, t, g.method, path, body, headers...)
+		path, body, headers := g.parts()
+		s.SendAndLeave(ctx, t, g.Method, path, body, headers...)
 	} else {
 		require.Equal(t, i.status, g.send(t, s).Status)
 	}
@@ -242,7 +242,7 @@ func refuse(t *testing.T, f fuzzed, row repetition) {
 // success returns the status of a request that succeeds.
 func (f fuzzed) success(t *testing.T) int {
 	t.Helper()
-	status, err := strconv.Atoi(slices.Min(slices.Collect(maps.Keys(f.op.Responses.Map()))))
+	status, err := strconv.Atoi(slices.Min(slices.Collect(maps.Keys(f.Described.Responses.Map()))))
 	require.NoError(t, err)
 	return status
 }
