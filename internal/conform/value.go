@@ -95,7 +95,9 @@ var scripts = [][]*unicode.RangeTable{
 // runesOf returns how to choose the characters of a text that a schema allows: it first chooses the kind of text.
 // It returns nil if the pattern allows more than any number of characters of one class.
 func runesOf(schema *openapi3.Schema) func(Source) func() rune {
-	fits := func(r rune) bool { return contract.FitsForm(schema, strings.Repeat(string(r), max(1, int(schema.MinLength)))) }
+	fits := func(r rune) bool {
+		return contract.FitsForm(schema, strings.Repeat(string(r), max(1, int(schema.MinLength))))
+	}
 	switch form, _ := schema.Extensions["x-form"].(string); {
 	case schema.Pattern == "":
 		return func(s Source) func() rune { return func() rune { return anyRune(s) } }
@@ -121,7 +123,9 @@ func runesOf(schema *openapi3.Schema) func(Source) func() rune {
 	if class == nil {
 		return nil
 	}
-	return func(s Source) func() rune { return func() rune { return runeThat(s, 'a', func() rune { return runeOfClass(s, class) }, fits) } }
+	return func(s Source) func() rune {
+		return func() rune { return runeThat(s, 'a', func() rune { return runeOfClass(s, class) }, fits) }
+	}
 }
 
 // runeThat chooses a character until it fits.

@@ -61,6 +61,22 @@ func (c *Contract) Document() *openapi3.T { return c.document }
 // Version is info.version.
 func (c *Contract) Version() string { return c.document.Info.Version }
 
+// Line returns a line of openapi.yaml, counted from 1: the first one that contains the first text or, with more texts,
+// the first one that contains the last text and comes after the line of the texts before it. It returns 0 if there is none.
+func (c *Contract) Line(texts ...string) int {
+	number := 0
+	for line := range strings.Lines(string(spec.YAML)) {
+		number++
+		if !strings.Contains(line, texts[0]) {
+			continue
+		}
+		if texts = texts[1:]; len(texts) == 0 {
+			return number
+		}
+	}
+	return 0
+}
+
 // Operations returns all operations, in no particular order.
 func (c *Contract) Operations() []*Operation { return c.operations }
 

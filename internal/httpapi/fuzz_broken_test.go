@@ -41,4 +41,3 @@ func TestFuzzBrokenRequests(t *testing.T) {
 		require.Positive(t, sent)
 	})
 }
-

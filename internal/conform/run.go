@@ -1,0 +1,305 @@
+package conform
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"userapi/internal/contract"
+)
+
+// DefaultRequests is how many requests a run sends if nobody says otherwise.
+const DefaultRequests = 1500
+
+// Options is what a run needs to know.
+type Options struct {
+	URL      string                   // of the server, without the path of the contract
+	Token    string                   // of a system administrator, made at the command line
+	Requests int                      // about how many requests to send; 0: [DefaultRequests]
+	Seed     uint64                   // the same seed sends the same requests, apart from what the server chooses
+	Progress func(done, requests int) // nil: none
+}
+
+// CannotJudgeError says why there is no Report.
+type CannotJudgeError struct{ Reason string }
+
+func (e *CannotJudgeError) Error() string { return e.Reason }
+
+// run is one run against a server.
+type run struct {
+	ctx        context.Context
+	options    Options
+	base       string
+	contract   *contract.Contract
+	operations map[string]*Operation
+	names      []string // of the operations, sorted
+	breakages  map[string][]Breakage
+	client     *http.Client
+	rng        *rand.Rand
+	tally      *tally
+
+	sent     int
+	silences int   // requests in a row without an answer
+	err      error // why the run has to end; no more requests are sent then
+	muted    bool  // what follows may be the consequence of a fault
+
+	world
+}
+
+// Run drives a server and judges it. It fails with a [*CannotJudgeError] if it cannot judge the server, and with the
+// error of ctx if that ends. It always removes what it has made.
+func Run(ctx context.Context, o Options) (Report, error) {
+	c, err := contract.Load()
+	if err != nil {
+		return Report{}, err
+	}
+	if o.Requests == 0 {
+		o.Requests = DefaultRequests
+	}
+	began := time.Now()
+	r := &run{
+		ctx: ctx, options: o, base: strings.TrimSuffix(o.URL, "/"), contract: c, client: newClient(),
+		rng:        rand.New(rand.NewPCG(o.Seed, 0)), //nolint:gosec // a seed has to repeat the requests
+		operations: map[string]*Operation{}, breakages: map[string][]Breakage{},
+	}
+	defer r.client.CloseIdleConnections()
+	if err := checkURL(r.base); err != nil {
+		return Report{}, &CannotJudgeError{err.Error()}
+	}
+	r.loadOperations()
+	r.world = newWorld(o.Token)
+	r.judgeServer()
+	report := Report{URL: r.base, Contract: c.Version(), Seed: o.Seed, Requests: r.sent}
+	report.Left = r.remove()
+	report.Took = time.Since(began)
+	r.tally.fill(&report)
+	if r.err != nil && errors.Is(r.err, errSilent) && len(report.Faults) > 0 {
+		return report, nil // the fault says that the server has stopped to answer
+	}
+	return report, r.err
+}
+
+// errSilent ends a run whose server does not answer any more.
+var errSilent = &CannotJudgeError{"the server does not answer any more"}
+
+func checkURL(base string) error {
+	parsed, err := url.Parse(base)
+	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" {
+		return errors.New("the URL must be that of a server, such as http://127.0.0.1:8080")
+	}
+	return nil
+}
+
+// IsLoopback reports whether a URL names this machine.
+func IsLoopback(base string) bool {
+	parsed, err := url.Parse(base)
+	if err != nil {
+		return false
+	}
+	host := parsed.Hostname()
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && net.IP(address.AsSlice()).IsLoopback()
+}
+
+func (r *run) loadOperations() {
+	var all []Operation
+	for _, o := range r.contract.Operations() {
+		all = append(all, NewOperation(r.contract, o.Method, o.Path))
+	}
+	for i := range all {
+		r.operations[all[i].ID()] = &all[i]
+		r.breakages[all[i].ID()] = all[i].Breakages(r.contract)
+	}
+	r.names = sortedKeys(r.operations)
+	r.tally = newTally(all)
+}
+
+// judgeServer sends all requests, until they are used up or the run has to end.
+func (r *run) judgeServer() {
+	if r.meet(); r.err != nil {
+		return
+	}
+	if !r.setUp() {
+		return
+	}
+	order := r.rng.Perm(len(scenes))
+	for _, at := range order {
+		r.play(scenes[at])
+	}
+	for !r.isOver() {
+		switch r.rng.IntN(8) {
+		case 0, 1, 2:
+			r.play(scene{"valid", (*run).sendValid})
+		case 3, 4, 5, 6:
+			r.play(scene{"broken", (*run).sendBroken})
+		default:
+			r.play(scenes[r.rng.IntN(len(scenes))])
+		}
+	}
+}
+
+// scene tests some rules.
+type scene struct {
+	name string
+	play func(r *run)
+}
+
+// play plays a scene unless the requests are used up.
+func (r *run) play(s scene) {
+	if r.isOver() {
+		return
+	}
+	r.muted = false
+	s.play(r)
+}
+
+func (r *run) isOver() bool { return r.err != nil || r.sent >= r.options.Requests }
+
+// marker returns a text that no other run uses, for the names of what this run makes.
+func (r *run) marker(attempt int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "userapi conform %d %d", r.options.Seed, attempt))
+	return hex.EncodeToString(sum[:6])
+}
+
+// send sends a request and judges the answer by the rules of every answer. The operation is "" for a path outside the contract.
+func (r *run) send(operation, as, token string, request Request) exchange {
+	x := exchange{operation: operation, as: as, token: token, request: request}
+	if r.err != nil {
+		return x
+	}
+	r.sent++
+	x.number = r.sent
+	if r.options.Progress != nil {
+		r.options.Progress(r.sent, r.options.Requests)
+	}
+	if err := r.exchange(r.ctx, &x); err != nil {
+		r.noAnswer(x, err)
+		return x
+	}
+	r.silences = 0
+	r.judge(x)
+	return x
+}
+
+// exchange sends a request again if the server says so.
+func (r *run) exchange(ctx context.Context, x *exchange) error {
+	for range maxWaits {
+		if err := exchangeOnce(ctx, r.client, r.base, x); err != nil {
+			return err
+		}
+		wait, asked := x.retryAfter()
+		if !asked {
+			return nil
+		}
+		r.judge(*x)
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+	return &CannotJudgeError{fmt.Sprintf("the server has answered %d to %s %s %d times", x.status, x.request.Method, x.request.Path, maxWaits)}
+}
+
+// noAnswer ends the run if ctx has ended or the server does not answer any more.
+func (r *run) noAnswer(x exchange, err error) {
+	if r.ctx.Err() != nil {
+		r.err = r.ctx.Err()
+		return
+	}
+	if busy, ok := errors.AsType[*CannotJudgeError](err); ok {
+		r.err = busy
+		return
+	}
+	r.fault(x, ruleAnswer, "an answer", causeOf(err))
+	if r.silences++; r.silences == maxSilences {
+		r.err = errSilent
+	}
+	r.muted = true
+}
+
+// causeOf returns an error without the address that was asked.
+func causeOf(err error) string {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err
+	}
+	return err.Error()
+}
+
+// judge judges an answer by the rules of every answer.
+func (r *run) judge(x exchange) {
+	if x.operation != "" {
+		result := r.tally.of(x.operation)
+		result.Requests++
+		if x.succeeded() {
+			result.Succeeded++
+		}
+	}
+	var operation *Operation
+	if o := r.operations[x.operation]; o != nil && (x.request.Method == o.Method || (x.request.Method == http.MethodHead && o.Method == http.MethodGet)) {
+		operation = o
+	}
+	for _, j := range judge(r.contract, operation, x) {
+		r.tally.check(x.operation, j.rule.name)
+		if j.wanted != "" {
+			r.fault(x, j.rule, j.wanted, j.got)
+		}
+	}
+	r.judgeSecrets(x)
+}
+
+// fault reports a fault whatever came before.
+func (r *run) fault(x exchange, broken rule, wanted, got string) {
+	line := broken.line(r.contract, x.operation, fmt.Sprint(x.status))
+	r.tally.add(Fault{
+		Operation: x.operation, Rule: broken.name, Curl: curl(r.base, x), Wanted: wanted, Line: line,
+		Got: strings.ReplaceAll(got, r.options.Token, masked), Request: x.number,
+	})
+}
+
+// want reports a fault unless ok, and returns ok. Only the first fault of a scene is reported, because the others may
+// be its consequences.
+func (r *run) want(x exchange, by rule, ok bool, wanted, got string) bool {
+	if r.err != nil || x.status == 0 || r.muted {
+		return false
+	}
+	r.tally.check(x.operation, by.name)
+	if !ok {
+		r.fault(x, by, wanted, got)
+		r.muted = true
+	}
+	return ok
+}
+
+// wantStatus wants an answer with this status and, if it is not "", this code of the problem.
+func (r *run) wantStatus(x exchange, by rule, status int, code string) bool {
+	wanted := fmt.Sprintf("%d", status)
+	ok := x.status == status
+	if code != "" && x.request.Method != http.MethodHead {
+		wanted += " " + code
+		ok = ok && x.object()["code"] == code
+	}
+	return r.want(x, by, ok, wanted, x.text())
+}
+
+// wantFault wants a problem with a fault of this code at this place, among others.
+func (r *run) wantFault(x exchange, by rule, place, code string) bool {
+	var places []string
+	for _, f := range faultsOf(x) {
+		if f.place() == place && f.code == code {
+			return r.want(x, by, true, "", "")
+		}
+		places = append(places, f.place()+" "+f.code)
+	}
+	return r.want(x, by, false, fmt.Sprintf("a fault %s at %q", code, place), fmt.Sprintf("faults %q in %s", places, x.text()))
+}
