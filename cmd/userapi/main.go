@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"userapi/internal/conform"
 	"userapi/internal/store/postgres"
 )
 
@@ -20,6 +22,8 @@ import (
 const (
 	exitFailed = 1
 	exitUsage  = 2 // wrong arguments or settings; nothing was started
+
+	exitCannotJudge = 3 // conform could not judge the server
 )
 
 // forceExitAfter is how long a command may run after a signal. It then exits with
@@ -46,6 +50,9 @@ func main() {
 	text, status := fmt.Sprintln("userapi:", err), exitFailed
 	if _, usage := errors.AsType[*usageError](err); usage {
 		text, status = text+"Run 'userapi --help' to see how to use it.\n", exitUsage
+	}
+	if failed, ok := errors.AsType[*statusError](err); ok {
+		status = failed.status
 	}
 	printed := make(chan struct{})
 	go func() {
@@ -76,6 +83,16 @@ func (e *usageError) Error() string { return e.err.Error() }
 
 func (e *usageError) Unwrap() error { return e.err }
 
+// statusError is an error with an exit status of its own.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e *statusError) Error() string { return e.err.Error() }
+
+func (e *statusError) Unwrap() error { return e.err }
+
 type commandLine struct {
 	Serve   serveCommand   `cmd:"" help:"Start the server."`
 	Migrate migrateCommand `cmd:"" help:"Create the database, or update its schema to this version of userapi."`
@@ -86,6 +103,7 @@ type commandLine struct {
 	User    userCommands   `cmd:"" help:"Create and list users and set passwords, even if nobody can log in."`
 	Mock    mockCommand    `cmd:"" help:"Start the server on a database that is deleted when it ends, to test programs against it."`
 	Audit   auditCommand   `cmd:"" help:"Print who changed what, and when."`
+	Conform conformCommand `cmd:"" help:"Test whether a server keeps the contract."`
 	Version versionCommand `cmd:"" help:"Print the versions of userapi, of its API and of Go."`
 }
 
@@ -103,6 +121,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	parser, err := kong.New(&cli,
 		kong.Name("userapi"),
 		kong.Description("A user directory server. It serves its API, and the documentation of the API at /docs."),
+		kong.Vars{"conformRequests": strconv.Itoa(conform.DefaultRequests)},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helpShown = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),

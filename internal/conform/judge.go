@@ -43,7 +43,8 @@ func judge(c *contract.Contract, operation *Operation, x exchange) (all []judgem
 	if operation == nil {
 		return all
 	}
-	add(ruleRequestID, len(x.header.Get("X-Request-Id")) == 26, "X-Request-Id with 26 characters", header(x, "X-Request-Id"))
+	id := x.header.Get("X-Request-Id")
+	add(ruleRequestID, id != "" && checkSchema(c.Document().Components.Headers["RequestId"].Value.Schema, id) == "", "X-Request-Id", header(x, "X-Request-Id"))
 	add(ruleNoStore, x.header.Get("Cache-Control") == "no-store", "Cache-Control: no-store", header(x, "Cache-Control"))
 	add(ruleNoSniff, x.header.Get("X-Content-Type-Options") == "nosniff", "X-Content-Type-Options: nosniff", header(x, "X-Content-Type-Options"))
 	add(ruleUncompressed, x.header.Get("Content-Encoding") == "", "no Content-Encoding", header(x, "Content-Encoding"))

@@ -83,6 +83,9 @@ func (t *tally) add(f Fault) {
 		}
 	}
 	f.Times = 1
+	if t.of(f.Operation); t.checks[f.Operation][f.Rule] == 0 {
+		t.check(f.Operation, f.Rule) // each fault is a case of a rule
+	}
 	t.faults = append(t.faults, &f)
 	t.of(f.Operation).Faults++
 }

@@ -72,7 +72,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		operations: map[string]*Operation{}, breakages: map[string][]Breakage{},
 	}
 	defer r.client.CloseIdleConnections()
-	if err := checkURL(r.base); err != nil {
+	if err := CheckURL(o.URL); err != nil {
 		return Report{}, &CannotJudgeError{err.Error()}
 	}
 	r.loadOperations()
@@ -91,7 +91,8 @@ func Run(ctx context.Context, o Options) (Report, error) {
 // errSilent ends a run whose server does not answer any more.
 var errSilent = &CannotJudgeError{"the server does not answer any more"}
 
-func checkURL(base string) error {
+// CheckURL fails if a URL cannot be that of a server.
+func CheckURL(base string) error {
 	parsed, err := url.Parse(base)
 	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" {
 		return errors.New("the URL must be that of a server, such as http://127.0.0.1:8080")
@@ -238,12 +239,10 @@ func causeOf(err error) string {
 
 // judge judges an answer by the rules of every answer.
 func (r *run) judge(x exchange) {
-	if x.operation != "" {
-		result := r.tally.of(x.operation)
-		result.Requests++
-		if x.succeeded() {
-			result.Succeeded++
-		}
+	result := r.tally.of(x.operation)
+	result.Requests++
+	if x.succeeded() {
+		result.Succeeded++
 	}
 	var operation *Operation
 	if o := r.operations[x.operation]; o != nil && (x.request.Method == o.Method || (x.request.Method == http.MethodHead && o.Method == http.MethodGet)) {

@@ -740,8 +740,9 @@ func (r *run) playOrder() {
 // playValues stores the longest values.
 func (r *run) playValues() {
 	character := oneOf(r.rng, "a", "\u00e9", "\u6f22", "\U00020000")
+	suffix := r.newName("")
 	u := r.create(r.owner, members{
-		"nick_name": strings.Repeat(character, 40) + strings.Repeat("b", 24-len(r.newName(""))) + r.newName(""),
+		"nick_name": strings.Repeat(character, 64-len(suffix)) + suffix,
 		"phone":     strings.Repeat("\U0001f600", 32), "origion": strings.Repeat(`"\<&`, 8), "password": strings.Repeat(character, 128),
 	})
 	if u != nil {

@@ -132,12 +132,19 @@ func (r *run) appoint(as, u *user) bool {
 	return r.reread(x, u, changed)
 }
 
-// removeTimeout is how long a run tries to remove what it has made.
-const removeTimeout = 30 * time.Second
+// How long a run tries to remove what it has made. A user who has stopped it does not wait long.
+const (
+	removeTimeout   = 2 * time.Minute
+	removeAfterStop = 8 * time.Second
+)
 
 // remove deletes what the run has made, also after the end of its context, and returns the paths of what is left.
 func (r *run) remove() (left []string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), removeTimeout)
+	timeout := removeTimeout
+	if r.ctx.Err() != nil {
+		timeout = removeAfterStop
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), timeout)
 	defer cancel()
 	for id := range r.idsAtEnd(ctx) {
 		r.ids[id] = true
