@@ -2,7 +2,6 @@ package conform
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -85,9 +84,13 @@ func wrongValues(place string, schema *openapi3.Schema, set func(r *Request, val
 		all = append(all, Breakage{Place: place, Code: string(code), Status: http.StatusUnprocessableEntity, Apply: func(s Source, r *Request) { set(r, wrong(s)) }})
 	}
 	if inBody := strings.HasPrefix(place, "/"); inBody {
-		types := map[string]any{"boolean": true, "integer": 7, "string": "text", "array": []any{}, "object": map[string]any{"a": 1}}
+		types := map[string][]any{
+			"boolean": {true, false}, "integer": {0, 1, 7}, "string": {"text", "", "true", "1"}, "array": {[]any{}, []any{"text"}}, "object": {map[string]any{}, map[string]any{"a": 1}},
+		}
 		delete(types, schema.Type.Slice()[0])
-		add(contract.FaultType, func(s Source) any { return types[oneOf(s, slices.Sorted(maps.Keys(types))...)] })
+		for _, values := range sorted(types) {
+			add(contract.FaultType, func(s Source) any { return oneOf(s, values...) })
+		}
 		if !schema.Nullable {
 			add(contract.FaultNull, func(Source) any { return nil })
 		}

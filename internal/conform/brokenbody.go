@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -47,6 +48,16 @@ func (o Operation) brokenTexts() []Breakage {
 	inside := func(member string) func(Source, string) string {
 		return func(_ Source, text string) string { return strings.TrimSuffix("{"+member+","+text[1:], ",}") + "}" }
 	}
+	// A member twice is sent with the value that it has, so that nothing else is wrong.
+	twice := func(spell func(name string) string) Breakage {
+		return Breakage{Status: http.StatusBadRequest, Apply: func(s Source, r *Request) {
+			if len(r.Members) == 0 {
+				r.SetMember("a", 1)
+			}
+			name := oneOf(s, sortedKeys(r.Members)...)
+			r.SetText(inside(spell(name)+":"+inJSON(r.Members[name]))(s, r.Content()))
+		}}
+	}
 	header := func(name string, wrong ...string) Breakage {
 		return Breakage{Status: http.StatusUnsupportedMediaType, Apply: func(s Source, r *Request) {
 			r.SetMember("x", 1)
@@ -59,8 +70,8 @@ func (o Operation) brokenTexts() []Breakage {
 			return text + oneOf(s, "}", "{}", "x", ",", "\x00", "0", "\ufeff", "//")
 		}),
 		text(http.StatusBadRequest, func(_ Source, text string) string { return "\ufeff" + text }),
-		text(http.StatusBadRequest, inside(`"a":1,"a":1`)),
-		text(http.StatusBadRequest, inside(`"a":1,"\u0061":1`)),
+		twice(inJSON[string]),
+		twice(func(name string) string { return fmt.Sprintf(`"\u%04x%s"`, name[0], name[1:]) }),
 		text(http.StatusBadRequest, inside("\"a\":\"\xff\"")),
 		text(http.StatusBadRequest, inside(`"a":"\ud800"`)),
 		text(http.StatusRequestEntityTooLarge, func(s Source, text string) string {

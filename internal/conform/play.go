@@ -437,8 +437,8 @@ func (r *run) sendDismissal(actor, target *user, g Request) {
 }
 
 // sendBroken sends a request that is broken in one place. It has to be refused and to change nothing.
-func (r *run) sendBroken() {
-	op := oneOf(r.rng, r.names...)
+func (r *run) sendBroken(c card) {
+	op, b := c.op, c.breakage
 	o := r.operations[op]
 	actor, target := r.owner, r.plain
 	if op == "changeOwnPassword" || op == "deleteAuthToken" {
@@ -447,7 +447,6 @@ func (r *run) sendBroken() {
 	g := r.generate(op, actor, target)
 	delete(g.Headers, "If-Match")
 	delete(g.Headers, "If-None-Match")
-	b := oneOf(r.rng, r.breakages[op]...)
 	b.Apply(r.rng, &g)
 	x := r.send(op, r.nameOf(actor), actor.token, g)
 	r.noteStray(x)
@@ -471,7 +470,8 @@ func (r *run) sendBroken() {
 			r.wantOnlyPlace(x, b.Place)
 		}
 	}
-	if o.Method != http.MethodGet && op != "createAuthToken" && op != "deleteAuthToken" {
+	changes := o.Method != http.MethodGet && op != "createAuthToken" && op != "deleteAuthToken"
+	if x.succeeded() || (changes && r.rng.IntN(4) == 0) {
 		r.reread(x, target, false)
 	}
 }

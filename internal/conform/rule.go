@@ -42,6 +42,7 @@ var (
 	ruleOptions       = rule{"OPTIONS is 204 with Allow", "OPTIONS returns 204 with `Allow`"}
 	ruleMediaTypes    = rule{"media types in any letter case", "If you send a `charset`, it must be `utf-8`, in any letter case."}
 	ruleOtherQuery    = rule{"unknown parameters are ignored", "The server ignores query parameters that the operation does not name."}
+	ruleNumber        = rule{"ids in decimal digits", "The id of a user, in decimal digits."}
 	ruleEscapedPath   = rule{"percent-encoded paths", "may be percent-encoded, and the path is the same"}
 )
 

@@ -41,7 +41,6 @@ type run struct {
 	base       string
 	contract   *contract.Contract
 	operations map[string]*Operation
-	names      []string // of the operations, sorted
 	breakages  map[string][]Breakage
 	client     *http.Client
 	rng        *rand.Rand
@@ -123,7 +122,6 @@ func (r *run) loadOperations() {
 		r.operations[all[i].ID()] = &all[i]
 		r.breakages[all[i].ID()] = all[i].Breakages(r.contract)
 	}
-	r.names = sortedKeys(r.operations)
 	r.tally = newTally(all)
 }
 
@@ -135,20 +133,49 @@ func (r *run) judgeServer() {
 	if !r.setUp() {
 		return
 	}
-	order := r.rng.Perm(len(scenes))
-	for _, at := range order {
-		r.play(scenes[at])
+	deck := &deck{r: r}
+	for _, at := range r.rng.Perm(len(scenes)) {
+		r.play(scenes[at].play)
+		for range 7 {
+			r.play(func(r *run) { r.sendBroken(deck.next()) })
+		}
+		r.play((*run).sendValid)
 	}
 	for !r.isOver() {
-		switch r.rng.IntN(8) {
-		case 0, 1, 2:
-			r.play(scene{"valid", (*run).sendValid})
-		case 3, 4, 5, 6:
-			r.play(scene{"broken", (*run).sendBroken})
+		switch r.rng.IntN(16) {
+		case 0:
+			r.play(scenes[r.rng.IntN(len(scenes))].play)
+		case 1, 2, 3, 4, 5, 6, 7:
+			r.play((*run).sendValid)
 		default:
-			r.play(scenes[r.rng.IntN(len(scenes))])
+			r.play(func(r *run) { r.sendBroken(deck.next()) })
 		}
 	}
+}
+
+// deck has all ways to break a request of any operation. All of them are used before one is used again.
+type deck struct {
+	r    *run
+	rest []card
+}
+
+type card struct {
+	op       string
+	breakage Breakage
+}
+
+func (d *deck) next() card {
+	if len(d.rest) == 0 {
+		for op, breakages := range sorted(d.r.breakages) {
+			for _, b := range breakages {
+				d.rest = append(d.rest, card{op, b})
+			}
+		}
+		d.r.rng.Shuffle(len(d.rest), func(i, j int) { d.rest[i], d.rest[j] = d.rest[j], d.rest[i] })
+	}
+	first := d.rest[0]
+	d.rest = d.rest[1:]
+	return first
 }
 
 // scene tests some rules.
@@ -158,12 +185,12 @@ type scene struct {
 }
 
 // play plays a scene unless the requests are used up.
-func (r *run) play(s scene) {
+func (r *run) play(story func(r *run)) {
 	if r.isOver() {
 		return
 	}
 	r.muted = false
-	s.play(r)
+	story(r)
 }
 
 func (r *run) isOver() bool { return r.err != nil || r.sent >= r.options.Requests }

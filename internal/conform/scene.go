@@ -81,6 +81,7 @@ func (r *run) playMembers() {
 		{"email": r.newMail()},
 		{"is_active": nil},
 		{"phone": ""},
+		{"phone": oneOf(r.rng, " 0 0 ", "+44  20 ", "\u00a01 2")},
 		{"enterprise_id": r.enterprise(3)},
 		{"password": r.newPassword()},
 		{"is_active": true},
@@ -227,6 +228,7 @@ func (r *run) playPassword() {
 	}
 	r.put(r.owner, u, members{"password": r.newPassword()}, nil)
 	r.logIn(u)
+	r.checkAudit(u, oneOf(r.rng, r.owner, r.admin))
 }
 
 // playDeactivation tests that tokens end with is_active, for good.
@@ -667,6 +669,11 @@ func (r *run) playPaths() {
 		}
 		x = r.send(op, "TOKEN", r.owner.token, Request{Method: http.MethodOptions, Path: path, Headers: map[string]string{"Authorization": token}})
 		r.want(x, ruleOptions, x.status == http.StatusNoContent && allows(x, o.Method), "204 and Allow with "+o.Method, x.text()+" "+header(x, "Allow"))
+	}
+	for _, wrong := range []string{"0%s", "+%s", "-%s", "%s.0", "%%20%s", "%s%%20", "0x%s", "%se0", "%s%%00"} {
+		r.muted = false
+		x := r.call(call{op: "getUser", as: r.owner, of: fmt.Sprintf(wrong, idOf(r.plain))})
+		r.wantStatus(x, ruleNumber, http.StatusNotFound, "not_found")
 	}
 	escaped := strings.Replace(r.plain.path(), "users", "%75sers", 1)
 	x := r.send("getUser", "TOKEN", r.owner.token, Request{Method: http.MethodGet, Path: escaped, Headers: map[string]string{"Authorization": token}})

@@ -321,7 +321,8 @@ func describe(name string, value any, present bool) string {
 	return fmt.Sprintf("%s is %s", name, shorten(inJSON(value), 200))
 }
 
-func inJSON(value any) string {
+// inJSON writes a value as JSON does.
+func inJSON[T any](value T) string {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Sprint(value)
