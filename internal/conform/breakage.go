@@ -85,7 +85,7 @@ func wrongValues(place string, schema *openapi3.Schema, set func(r *Request, val
 	}
 	if inBody := strings.HasPrefix(place, "/"); inBody {
 		types := map[string][]any{
-			"boolean": {true, false}, "integer": {0, 1, 7}, "string": {"text", "", "true", "1"}, "array": {[]any{}, []any{"text"}}, "object": {map[string]any{}, map[string]any{"a": 1}},
+			"boolean": {true, false}, "integer": {1, 7}, "string": {"text", "", "true", "1"}, "array": {[]any{}, []any{"text"}}, "object": {map[string]any{}, map[string]any{"a": 1}},
 		}
 		delete(types, schema.Type.Slice()[0])
 		for _, values := range sorted(types) {

@@ -46,7 +46,12 @@ func (o Operation) brokenTexts() []Breakage {
 		}}
 	}
 	inside := func(member string) func(Source, string) string {
-		return func(_ Source, text string) string { return strings.TrimSuffix("{"+member+","+text[1:], ",}") + "}" }
+		return func(_ Source, text string) string {
+			if text == "{}" {
+				return "{" + member + "}"
+			}
+			return "{" + member + "," + text[1:]
+		}
 	}
 	// A member twice is sent with the value that it has, so that nothing else is wrong.
 	twice := func(spell func(name string) string) Breakage {
