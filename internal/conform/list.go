@@ -135,6 +135,9 @@ func (r *run) checkAudit(u, as *user) {
 		r.wantOutcome(x, *no)
 		return
 	}
+	if u.eventsUnknown {
+		return
+	}
 	wanted, by := u.events, ruleAudit
 	if as != r.owner {
 		by = ruleAuditPart

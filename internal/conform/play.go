@@ -150,13 +150,7 @@ func (r *run) update(actor, target *user, g Request) bool {
 	r.tokenOf(actor)
 	x := r.sendAs("updateUser", actor, g)
 	if !r.wantOutcome(x, wanted) {
-		if !target.gone {
-			if x.status == wanted.status {
-				r.reread(x, target, false)
-			} else {
-				r.sync(target)
-			}
-		}
+		r.recover(x, target, wanted)
 		return false
 	}
 	r.applyUpdate(x, actor, target, g.Members)
@@ -177,7 +171,7 @@ func (r *run) applyUpdate(x exchange, actor, target *user, body members) {
 	}
 	got := x.object()
 	_, hasPassword := got["password"]
-	r.want(x, ruleNoPassword, !hasPassword, "no password", x.text())
+	r.aside(x, ruleNoPassword, !hasPassword, "no password", x.text())
 	info := target.info()
 	for _, name := range []string{"enterprise_id", "phone", "is_active", "email"} {
 		value, present := got[name]
@@ -242,7 +236,7 @@ func (r *run) sendCreate(actor *user, g Request) {
 	if r.wantOutcome(x, wanted) {
 		r.wantCreated(x, actor, g.Members)
 	} else {
-		r.noteStray(x)
+		r.removeStray(x)
 	}
 }
 
@@ -253,13 +247,6 @@ func (r *run) isAmbiguous(body members) bool {
 	byMail := r.refusalOfTaken(nil, "\x00", enterprise, body)
 	byName := r.refusalOfTaken(nil, name, enterprise, nil)
 	return byMail != nil && byName != nil
-}
-
-// noteStray remembers a user who should not have been created, so that the user is removed.
-func (r *run) noteStray(x exchange) {
-	if id, _ := x.object()["user_id"].(float64); x.succeeded() && id >= 1 {
-		r.ids[int64(id)] = true
-	}
 }
 
 // otherCase changes the letter case of ASCII letters.
@@ -323,9 +310,7 @@ func (r *run) recover(x exchange, target *user, wanted outcome) {
 		r.reread(x, target, false)
 		return
 	}
-	got := r.read(target)
-	target.gone = got.status == http.StatusNotFound
-	r.sync(target)
+	r.repair(target)
 }
 
 // afterDelete wants a user to be gone.
@@ -355,7 +340,7 @@ func (r *run) sendPassword(actor, target *user, g Request) {
 		r.recover(x, target, wanted)
 		return
 	}
-	r.want(x, ruleComesBack, x.object()["user_id"] == float64(target.id), "user_id is "+strconv.FormatInt(target.id, 10), x.text())
+	r.aside(x, ruleComesBack, x.object()["user_id"] == float64(target.id), "user_id is "+strconv.FormatInt(target.id, 10), x.text())
 	target.apply(members{"password": g.Members["password"]})
 	r.recordEvent(target, x, event{operation: "changePassword", actor: actor.id, fields: []string{"password"}})
 	if actor != target {
@@ -408,17 +393,17 @@ func (r *run) sendAppointment(actor, target *user, g Request) {
 	r.afterAppointment(x, actor, target)
 }
 
-func (r *run) afterAppointment(x exchange, actor, target *user) {
+func (r *run) afterAppointment(x exchange, actor, target *user) bool {
 	location := basePath + "administrators/" + idOf(target)
-	r.want(x, ruleAppointed, x.header.Get("Location") == location, "Location: "+location, header(x, "Location"))
+	r.aside(x, ruleAppointed, x.header.Get("Location") == "" || x.header.Get("Location") == location, "Location: "+location, header(x, "Location"))
 	object := x.object()
-	r.want(x, ruleComesBack, object["user_id"] == idOf(target) && object["eid"] == target.enterprise, "user_id and eid as they were sent", x.text())
+	r.aside(x, ruleComesBack, object["user_id"] == idOf(target) && object["eid"] == target.enterprise, "user_id and eid as they were sent", x.text())
 	changed := target.role != directory.RoleAdministrator
 	if changed {
 		target.role = directory.RoleAdministrator
 		r.recordEvent(target, x, event{operation: "createAdministrator", actor: actor.id, fields: []string{"role"}})
 	}
-	r.reread(x, target, changed)
+	return r.reread(x, target, changed)
 }
 
 func (r *run) sendDismissal(actor, target *user, g Request) {
@@ -449,7 +434,6 @@ func (r *run) sendBroken(c card) {
 	delete(g.Headers, "If-None-Match")
 	b.Apply(r.rng, &g)
 	x := r.send(op, r.nameOf(actor), actor.token, g)
-	r.noteStray(x)
 	by := ruleBroken
 	switch {
 	case b.Code == "unknown_member":
@@ -462,7 +446,7 @@ func (r *run) sendBroken(c card) {
 	if r.wantStatus(x, by, b.Status, codesOf[b.Status]) {
 		switch {
 		case b.Status == http.StatusMethodNotAllowed:
-			r.want(x, ruleMethod, x.header.Get("Allow") != "", "the header Allow", header(x, "Allow"))
+			r.aside(x, ruleMethod, x.header.Get("Allow") != "", "the header Allow", header(x, "Allow"))
 		case b.Code == "unknown_member":
 			r.wantCode(x, by, b.Code)
 		case b.Code != "":
@@ -471,7 +455,11 @@ func (r *run) sendBroken(c card) {
 		}
 	}
 	changes := o.Method != http.MethodGet && op != "createAuthToken" && op != "deleteAuthToken"
-	if x.succeeded() || (changes && r.rng.IntN(4) == 0) {
+	switch {
+	case x.succeeded() && changes:
+		r.removeStray(x)
+		r.repair(target)
+	case changes && r.rng.IntN(4) == 0:
 		r.reread(x, target, false)
 	}
 }
@@ -486,11 +474,11 @@ var codesOf = map[int]string{
 // wantCode wants a fault of this code at any place.
 func (r *run) wantCode(x exchange, by rule, code string) {
 	ok := slices.ContainsFunc(faultsOf(x), func(f problemFault) bool { return f.code == code })
-	r.want(x, by, ok, "a fault "+code, x.text())
+	r.aside(x, by, ok, "a fault "+code, x.text())
 }
 
 // wantOnlyPlace wants no other place to be at fault.
 func (r *run) wantOnlyPlace(x exchange, place string) {
 	ok := !slices.ContainsFunc(faultsOf(x), func(f problemFault) bool { return f.place() != place && f.code != "mismatch" })
-	r.want(x, rulePointer, ok, fmt.Sprintf("only faults at %q", place), x.text())
+	r.aside(x, rulePointer, ok, fmt.Sprintf("only faults at %q", place), x.text())
 }

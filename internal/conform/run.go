@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -47,9 +48,10 @@ type run struct {
 	tally      *tally
 
 	sent     int
-	silences int   // requests in a row without an answer
-	err      error // why the run has to end; no more requests are sent then
-	muted    bool  // what follows may be the consequence of a fault
+	silences int             // requests in a row without an answer
+	err      error           // why the run has to end; no more requests are sent then
+	muted    bool            // what follows may be the consequence of a fault
+	touched  map[string]bool // the paths of the users in the requests since the story began
 
 	world
 }
@@ -75,7 +77,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return Report{}, &CannotJudgeError{err.Error()}
 	}
 	r.loadOperations()
-	r.world = newWorld(o.Token)
+	r.world, r.touched = newWorld(o.Token), map[string]bool{}
 	r.judgeServer()
 	report := Report{URL: r.base, Contract: c.Version(), Seed: o.Seed, Requests: r.sent}
 	report.Left = r.remove()
@@ -189,8 +191,11 @@ func (r *run) play(story func(r *run)) {
 	if r.isOver() {
 		return
 	}
-	r.muted = false
+	r.muted, r.touched = false, map[string]bool{}
 	story(r)
+	if r.muted {
+		r.settle()
+	}
 }
 
 func (r *run) isOver() bool { return r.err != nil || r.sent >= r.options.Requests }
@@ -217,8 +222,22 @@ func (r *run) send(operation, as, token string, request Request) exchange {
 		return x
 	}
 	r.silences = 0
+	r.touch(request)
 	r.judge(x)
 	return x
+}
+
+// userInRequest finds the number of a user in a path or a body.
+var userInRequest = regexp.MustCompile(`(?:users/|administrators/|"user_id":"?)([0-9]+)`)
+
+// touch notes the user whom a request names.
+func (r *run) touch(request Request) {
+	if request.Method == http.MethodGet || request.Method == http.MethodHead {
+		return
+	}
+	for _, match := range userInRequest.FindAllStringSubmatch(request.Path+" "+request.Content(), -1) {
+		r.touched[basePath+"users/"+match[1]] = true
+	}
 }
 
 // exchange sends a request again if the server says so.
@@ -296,13 +315,21 @@ func (r *run) fault(x exchange, broken rule, wanted, got string) {
 // want reports a fault unless ok, and returns ok. Only the first fault of a scene is reported, because the others may
 // be its consequences.
 func (r *run) want(x exchange, by rule, ok bool, wanted, got string) bool {
+	ok = r.aside(x, by, ok, wanted, got)
+	if !ok {
+		r.muted = true
+	}
+	return ok
+}
+
+// aside is want for something that has no consequences.
+func (r *run) aside(x exchange, by rule, ok bool, wanted, got string) bool {
 	if r.err != nil || x.status == 0 || r.muted {
 		return false
 	}
 	r.tally.check(x.operation, by.name)
 	if !ok {
 		r.fault(x, by, wanted, got)
-		r.muted = true
 	}
 	return ok
 }
@@ -323,9 +350,9 @@ func (r *run) wantFault(x exchange, by rule, place, code string) bool {
 	var places []string
 	for _, f := range faultsOf(x) {
 		if f.place() == place && f.code == code {
-			return r.want(x, by, true, "", "")
+			return r.aside(x, by, true, "", "")
 		}
 		places = append(places, f.place()+" "+f.code)
 	}
-	return r.want(x, by, false, fmt.Sprintf("a fault %s at %q", code, place), fmt.Sprintf("faults %q in %s", places, x.text()))
+	return r.aside(x, by, false, fmt.Sprintf("a fault %s at %q", code, place), fmt.Sprintf("faults %q in %s", places, x.text()))
 }

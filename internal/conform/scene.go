@@ -307,7 +307,7 @@ func (r *run) playRoles(actor *user) {
 			r.muted = false
 			x := r.call(c)
 			if !r.wantOutcome(x, *no) && x.succeeded() && target != nil && target != r.owner {
-				r.sync(target)
+				r.repair(target)
 			}
 		}
 	}
@@ -320,7 +320,7 @@ func (r *run) playRoles(actor *user) {
 			c.as = actor
 			r.muted = false
 			x := r.call(c)
-			r.noteStray(x)
+			r.removeStray(x)
 			r.wantStatus(x, ruleAlways403, http.StatusForbidden, "forbidden")
 		}
 	}
@@ -377,7 +377,7 @@ func (r *run) createAs(as *user, given members) *user {
 	wanted := r.createOutcome(as, body)
 	x := r.call(call{op: "createUser", as: as, body: body})
 	if !r.wantOutcome(x, wanted) {
-		r.noteStray(x)
+		r.removeStray(x)
 		return nil
 	}
 	return r.wantCreated(x, as, body)
@@ -645,9 +645,9 @@ func (r *run) playHead() {
 		x := r.call(c)
 		r.wantStatus(x, ruleHead, got.status, "")
 		for _, name := range []string{"Content-Type", "ETag"} {
-			r.want(x, ruleHead, x.header.Get(name) == got.header.Get(name), header(got, name), header(x, name))
+			r.aside(x, ruleHead, x.header.Get(name) == got.header.Get(name), header(got, name), header(x, name))
 		}
-		r.want(x, ruleHead, len(x.body) == 0, "no body", x.text())
+		r.aside(x, ruleHead, len(x.body) == 0, "no body", x.text())
 	}
 	x := r.call(call{op: "getUser", as: r.owner, of: "2147483647", method: http.MethodHead})
 	r.wantStatus(x, ruleHead, http.StatusNotFound, "")
@@ -665,10 +665,10 @@ func (r *run) playPaths() {
 		path := strings.ReplaceAll(o.Path, "{user_id}", idOf(r.plain))
 		x := r.send(op, "TOKEN", r.owner.token, Request{Method: http.MethodPatch, Path: path, Headers: map[string]string{"Authorization": token}})
 		if r.wantStatus(x, ruleMethod, http.StatusMethodNotAllowed, "method_not_allowed") {
-			r.want(x, ruleMethod, allows(x, o.Method), "Allow with "+o.Method, header(x, "Allow"))
+			r.aside(x, ruleMethod, allows(x, o.Method), "Allow with "+o.Method, header(x, "Allow"))
 		}
 		x = r.send(op, "TOKEN", r.owner.token, Request{Method: http.MethodOptions, Path: path, Headers: map[string]string{"Authorization": token}})
-		r.want(x, ruleOptions, x.status == http.StatusNoContent && allows(x, o.Method), "204 and Allow with "+o.Method, x.text()+" "+header(x, "Allow"))
+		r.aside(x, ruleOptions, x.status == http.StatusNoContent && allows(x, o.Method), "204 and Allow with "+o.Method, x.text()+" "+header(x, "Allow"))
 	}
 	for _, wrong := range []string{"0%s", "+%s", "-%s", "%s.0", "%%20%s", "%s%%20", "0x%s", "%se0", "%s%%00"} {
 		r.muted = false
