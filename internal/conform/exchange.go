@@ -2,6 +2,7 @@ package conform
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,12 +79,29 @@ func exchangeOnce(ctx context.Context, client *http.Client, base string, x *exch
 	if err != nil {
 		return err
 	}
-	x.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	x.body, err = readAnswer(response)
 	x.status, x.header, x.value = response.StatusCode, response.Header, nil
 	if json.Unmarshal(x.body, &x.value) != nil {
 		x.value = nil
 	}
 	return errors.Join(err, response.Body.Close())
+}
+
+// readAnswer reads the body of an answer. An answer must not be compressed, but if it is, the rest of it can be judged, too.
+func readAnswer(response *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil || response.Header.Get("Content-Encoding") != "gzip" {
+		return body, err
+	}
+	compressed, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return body, nil //nolint:nilerr // this is not gzip, so the body is judged as it is
+	}
+	plain, err := io.ReadAll(io.LimitReader(compressed, maxAnswer))
+	if err != nil {
+		return body, nil //nolint:nilerr // the same
+	}
+	return plain, nil
 }
 
 // retryAfter returns how long the answer asks to wait, and whether it asks at all.

@@ -754,5 +754,6 @@ func (r *run) playValues() {
 	})
 	if u != nil {
 		r.logIn(u)
+		r.put(r.owner, u, members{"phone": " +44 20  7946 0000 "}, nil)
 	}
 }
