@@ -34,6 +34,7 @@ test: compiler ## Run all tests with the race detector; needs Go and a C compile
 
 test-postgres: compiler ## Run the tests of the store and of HTTP on PostgreSQL, whose binaries must be installed
 	.ci/postgres go test -race -shuffle=on -timeout 45m -count=1 $(TESTFLAGS) ./internal/store/postgres ./internal/httpapi
+	.ci/postgres go test -race -count=1 $(TESTFLAGS) ./internal/conform -run '^TestServerConforms$$'
 	.ci/postgres go test -race -count=1 $(TESTFLAGS) ./cmd/userapi -run Postgres
 	@$(MAKE) --no-print-directory test-nodes
 
