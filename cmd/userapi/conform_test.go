@@ -28,7 +28,7 @@ func startJudged(t *testing.T, args ...string) (s *server, dir, tokenFile string
 func requireNothingLeft(t *testing.T, dir string) {
 	t.Helper()
 	var users int
-	require.NoError(t, openDatabase(t, dir).QueryRow(`SELECT count(*) FROM users`).Scan(&users))
+	require.NoError(t, openDatabase(t, dir).QueryRowContext(t.Context(), `SELECT count(*) FROM users`).Scan(&users))
 	require.Equal(t, 1, users, "conform removes what it has made")
 }
 
@@ -150,7 +150,7 @@ func TestConformCannotJudge(t *testing.T) {
 		require.NotContains(t, stdout+stderr, token)
 	}
 	var users int
-	require.NoError(t, openDatabase(t, dir).QueryRow(`SELECT count(*) FROM users`).Scan(&users))
+	require.NoError(t, openDatabase(t, dir).QueryRowContext(t.Context(), `SELECT count(*) FROM users`).Scan(&users))
 	require.Equal(t, 4, users)
 }
 

@@ -64,7 +64,8 @@ func (o Operation) brokenParameter(p *openapi3.Parameter) []Breakage {
 	case "header":
 		pattern := regexp.MustCompile(schema.Pattern)
 		return []Breakage{{Status: http.StatusBadRequest, Apply: func(s Source, r *Request) {
-			r.Headers[name] = `"` + strings.Repeat("1", int(*schema.MaxLength)) + `"`
+			_, longest := lengthsOf(schema)
+			r.Headers[name] = `"` + strings.Repeat("1", longest) + `"`
 			if text := matching(s, `^[!-)+-~]{1,20}$`); yes(s) && !pattern.MatchString(text) {
 				r.Headers[name] = text
 			}
@@ -97,7 +98,7 @@ func wrongValues(place string, schema *openapi3.Schema, set func(r *Request, val
 	} else if schema.Type.Is("integer") {
 		add(contract.FaultType, func(s Source) any {
 			return oneOf(s, "", "+1", "01", "1.0", "1e1", " 1", "1 ", "0x1", "１", textWith(between(s, 1, 9), func() rune {
-				return runeThat(s, 'x', func() rune { return anyRune(s) }, func(r rune) bool { return r != '-' && (r < '0' || r > '9') })
+				return runeThat('x', func() rune { return anyRune(s) }, func(r rune) bool { return r != '-' && (r < '0' || r > '9') })
 			}))
 		})
 	}
@@ -106,17 +107,18 @@ func wrongValues(place string, schema *openapi3.Schema, set func(r *Request, val
 		add(contract.FaultMinimum, func(s Source) any { return integerIn(s, math.MinInt64, int64(*schema.Min)-1) })
 		add(contract.FaultMaximum, func(s Source) any { return integerIn(s, int64(*schema.Max)+1, math.MaxInt64) })
 	case schema.Type.Is("string"):
+		shortest, longest := lengthsOf(schema)
 		if schema.MinLength > 0 {
 			add(contract.FaultMinLength, func(s Source) any {
-				return textWith(between(s, 0, int(schema.MinLength)-1), func() rune { return anyRune(s) })
+				return textWith(between(s, 0, shortest-1), func() rune { return anyRune(s) })
 			})
 		}
 		add(contract.FaultMaxLength, func(s Source) any {
-			return textWith(between(s, int(*schema.MaxLength)+1, int(*schema.MaxLength)+99), func() rune { return anyRune(s) })
+			return textWith(between(s, longest+1, longest+99), func() rune { return anyRune(s) })
 		})
 		if schema.Pattern != "" {
 			add(contract.FaultPattern, func(s Source) any {
-				text := []rune(textOf(s, schema, max(1, int(schema.MinLength)), int(*schema.MaxLength)))
+				text := []rune(textOf(s, schema, max(1, shortest), longest))
 				text[s.IntN(len(text))] = oneOf[rune](s, 0, 1, '\t', '\n', 0x7f, 0x80, 0x85, 0x9f)
 				return string(text)
 			})

@@ -3,6 +3,7 @@ package conform
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,8 +27,8 @@ const mostOfBody = 2000
 func curl(base string, x exchange) string {
 	words := []string{"curl", "-i"}
 	switch x.request.Method {
-	case "GET":
-	case "HEAD":
+	case http.MethodGet:
+	case http.MethodHead:
 		words = append(words, "--head")
 	default:
 		words = append(words, "-X", x.request.Method)

@@ -25,7 +25,8 @@ type exchange struct {
 	status    int
 	header    http.Header
 	body      []byte
-	value     any // of the body if it is JSON
+	value     any        // of the body if it is JSON
+	waits     []exchange // the answers before this one that asked to wait
 }
 
 // object returns the body if it is an object, and an empty one otherwise.

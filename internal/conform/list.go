@@ -23,8 +23,8 @@ type list struct {
 	by      rule
 }
 
-// read reports whether the list is as it has to be.
-func (r *run) readList(l list) bool {
+// readList wants the list to be as it has to be.
+func (r *run) readList(l list) {
 	size := oneOf(r.rng, 3, 5, 7, 10, 100)
 	at := 0
 	for page := 1; ; page++ {
@@ -37,11 +37,11 @@ func (r *run) readList(l list) bool {
 		}
 		x := r.call(call{op: l.op, as: l.as, of: l.of, query: query})
 		if !r.wantStatus(x, l.by, http.StatusOK, "") {
-			return false
+			return
 		}
 		entries, _ := x.object()[l.entries].([]any)
 		if !r.want(x, ruleTotal, x.object()["total"] == float64(l.wanted), fmt.Sprintf("total is %d", l.wanted), x.text()) {
-			return false
+			return
 		}
 		expected := min(size, max(0, l.wanted-at))
 		by := rulePageSize
@@ -49,15 +49,15 @@ func (r *run) readList(l list) bool {
 			by = ruleAfterLast
 		}
 		if !r.want(x, by, len(entries) == expected, fmt.Sprintf("%d entries on page %d of %d", expected, page, size), fmt.Sprintf("%d entries: %s", len(entries), x.text())) {
-			return false
+			return
 		}
 		if expected == 0 {
-			return true
+			return
 		}
 		for _, entry := range entries {
 			members, _ := entry.(map[string]any)
 			if !l.check(x, at, members) {
-				return false
+				return
 			}
 			at++
 		}
@@ -65,12 +65,12 @@ func (r *run) readList(l list) bool {
 }
 
 // checkUsers wants a list of users to have these users in this order.
-func (r *run) checkUsers(op string, as *user, query url.Values, wanted []*user, by rule) bool {
+func (r *run) checkUsers(op string, as *user, query url.Values, wanted []*user, by rule) {
 	ids := make([]float64, len(wanted))
 	for i, u := range wanted {
 		ids[i] = float64(u.id)
 	}
-	return r.readList(list{
+	r.readList(list{
 		op: op, as: as, query: query, entries: "users", wanted: len(wanted), by: by,
 		check: func(x exchange, at int, entry map[string]any) bool {
 			id, _ := entry["user_id"].(float64)

@@ -183,6 +183,9 @@ func (r *run) applyUpdate(x exchange, actor, target *user, body members) {
 		if _, named := body[name]; !named && len(body) > 0 && name != "is_active" {
 			by = ruleAbsent
 		}
+		if name == "phone" && body[name] == "" {
+			by = rulePhone
+		}
 		ok := present == wantedPresent && (!present || value == info[name])
 		r.want(x, by, ok, fmt.Sprintf("%s is %s", name, inJSON(info[name])), describe(name, value, present))
 	}

@@ -40,7 +40,6 @@ var (
 	ruleMethod        = rule{"other methods are 405 with Allow", "An unknown path is 404. A known path with another method is 405"}
 	ruleHead          = rule{"HEAD is GET without the body", "HEAD returns the same as GET, without the body."}
 	ruleOptions       = rule{"OPTIONS is 204 with Allow", "OPTIONS returns 204 with `Allow`"}
-	ruleMediaTypes    = rule{"media types in any letter case", "If you send a `charset`, it must be `utf-8`, in any letter case."}
 	ruleOtherQuery    = rule{"unknown parameters are ignored", "The server ignores query parameters that the operation does not name."}
 	ruleNumber        = rule{"ids in decimal digits", "The id of a user, in decimal digits."}
 	ruleEscapedPath   = rule{"percent-encoded paths", "may be percent-encoded, and the path is the same"}
@@ -122,7 +121,6 @@ var (
 	rulePassword     = rule{"a new password ends the tokens", "Sets a new password for a user and revokes all tokens of the user."}
 	ruleUpdatePass   = rule{"an updated password ends the tokens", "A new `password` revokes all tokens of the user, except the token that sent the request."}
 	ruleDeactivated  = rule{"deactivation ends the tokens", "Setting `is_active` to `false` or `null` revokes all tokens of the user."}
-	ruleTokenLimit   = rule{"at most 50 tokens", "A user can have at most 50 tokens from log-ins. One more log-in revokes the oldest of them."}
 	ruleUnicode      = rule{"passwords in any composition", "The server compares it in Unicode NFC"}
 )
 

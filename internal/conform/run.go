@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"userapi/internal/contract"
@@ -209,22 +210,39 @@ func (r *run) marker(attempt int) string {
 // send sends a request and judges the answer by the rules of every answer. The operation is "" for a path outside the contract.
 func (r *run) send(operation, as, token string, request Request) exchange {
 	x := exchange{operation: operation, as: as, token: token, request: request}
+	r.sendTogether([]*exchange{&x})
+	return x
+}
+
+// sendTogether sends requests at the same moment, and judges the answers in the order of the requests.
+func (r *run) sendTogether(all []*exchange) {
 	if r.err != nil {
-		return x
+		return
 	}
-	r.sent++
-	x.number = r.sent
+	failed := make([]error, len(all))
+	var running sync.WaitGroup
+	for i, x := range all {
+		r.sent++
+		x.number = r.sent
+		running.Go(func() { failed[i] = r.exchange(r.ctx, x) })
+	}
+	running.Wait()
 	if r.options.Progress != nil {
 		r.options.Progress(r.sent, r.options.Requests)
 	}
-	if err := r.exchange(r.ctx, &x); err != nil {
-		r.noAnswer(x, err)
-		return x
+	for i, x := range all {
+		if failed[i] != nil {
+			*x = exchange{number: x.number, operation: x.operation, as: x.as, token: x.token, request: x.request}
+			r.noAnswer(*x, failed[i])
+			continue
+		}
+		r.silences = 0
+		r.touch(x.request)
+		for _, before := range x.waits {
+			r.judge(before)
+		}
+		r.judge(*x)
 	}
-	r.silences = 0
-	r.touch(request)
-	r.judge(x)
-	return x
 }
 
 // userInRequest finds the number of a user in a path or a body.
@@ -250,7 +268,8 @@ func (r *run) exchange(ctx context.Context, x *exchange) error {
 		if !asked {
 			return nil
 		}
-		r.judge(*x)
+		before := *x
+		before.waits, x.waits = nil, append(x.waits, before)
 		if err := sleep(ctx, wait); err != nil {
 			return err
 		}
@@ -346,13 +365,14 @@ func (r *run) wantStatus(x exchange, by rule, status int, code string) bool {
 }
 
 // wantFault wants a problem with a fault of this code at this place, among others.
-func (r *run) wantFault(x exchange, by rule, place, code string) bool {
+func (r *run) wantFault(x exchange, by rule, place, code string) {
 	var places []string
 	for _, f := range faultsOf(x) {
 		if f.place() == place && f.code == code {
-			return r.aside(x, by, true, "", "")
+			r.aside(x, by, true, "", "")
+			return
 		}
 		places = append(places, f.place()+" "+f.code)
 	}
-	return r.aside(x, by, false, fmt.Sprintf("a fault %s at %q", code, place), fmt.Sprintf("faults %q in %s", places, x.text()))
+	r.aside(x, by, false, fmt.Sprintf("a fault %s at %q", code, place), fmt.Sprintf("faults %q in %s", places, x.text()))
 }

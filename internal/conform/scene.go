@@ -2,6 +2,7 @@ package conform
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -40,6 +41,7 @@ var scenes = []scene{
 	{"rules between members", (*run).playTwice},
 	{"order of refusals", (*run).playOrder},
 	{"values", (*run).playValues},
+	{"at the same time", (*run).playTogether},
 }
 
 // put sends an update as a scene needs it.
@@ -585,8 +587,8 @@ func (r *run) playAudit() {
 
 // playLogIns logs in by each name, and by wrong ones.
 func (r *run) playLogIns() {
-	mail := r.newMail()
-	u := r.create(r.owner, members{"email": mail, "password": "e\u0301t\u00e9 \u212b corre\u0301ct"})
+	mail, decomposed := r.newMail(), "e\u0301t\u00e9 \u212b corre\u0301ct"
+	u := r.create(r.owner, members{"email": mail, "password": decomposed})
 	if u == nil {
 		return
 	}
@@ -756,4 +758,49 @@ func (r *run) playValues() {
 		r.logIn(u)
 		r.put(r.owner, u, members{"phone": " +44 20  7946 0000 "}, nil)
 	}
+}
+
+// playTogether sends updates at the same time: different members all take effect, and one version is changed once.
+func (r *run) playTogether() {
+	u := r.create(r.owner, nil)
+	if u == nil {
+		return
+	}
+	update := func(as *user, body members, headers map[string]string) *exchange {
+		request := Request{Method: http.MethodPut, Path: u.path(), Members: body, Headers: map[string]string{
+			"Content-Type": "application/json", "Authorization": "Bearer " + r.tokenOf(as),
+		}}
+		maps.Copy(request.Headers, headers)
+		return &exchange{operation: "updateUser", as: r.nameOf(as), token: as.token, request: request}
+	}
+	u.eventsUnknown = true // their order is the server's
+	var all []*exchange
+	for member, value := range sorted(members{"phone": r.newName("")[:9], "email": r.newMail(), "is_active": nil, "enterprise_id": r.enterprise(3)}) {
+		all = append(all, update(r.owner, members{member: value}, nil))
+		u.apply(members{member: value})
+	}
+	r.sendTogether(all)
+	for _, x := range all {
+		r.wantStatus(*x, ruleBothWin, http.StatusOK, "")
+	}
+	got := r.read(u)
+	r.wantUser(*all[0], ruleBothWin, u, got.object())
+	u.etag = got.header.Get("ETag")
+
+	all = nil
+	for i := range 4 {
+		all = append(all, update(r.owner, members{"phone": fmt.Sprint(i)}, map[string]string{"If-Match": u.etag}))
+	}
+	r.sendTogether(all)
+	winners := 0
+	for i, x := range all {
+		if x.status == http.StatusOK {
+			u.phone = fmt.Sprint(i)
+			winners++
+			continue
+		}
+		r.wantStatus(*x, ruleOneWinner, http.StatusPreconditionFailed, "precondition_failed")
+	}
+	r.want(*all[0], ruleOneWinner, winners == 1, "one of four updates with the same If-Match is 200", fmt.Sprintf("%d are 200", winners))
+	r.reread(*all[0], u, true)
 }

@@ -13,6 +13,11 @@ func oneOf[T any](s Source, values ...T) T { return values[s.IntN(len(values))] 
 // between chooses a number from low to high.
 func between(s Source, low, high int) int { return low + s.IntN(high-low+1) }
 
+// runeBetween chooses a character from low to high.
+func runeBetween(s Source, low, high rune) rune {
+	return low + rune(s.IntN(int(high-low)+1)) //nolint:gosec // code points fit into a rune
+}
+
 // yes is true in one of two cases.
 func yes(s Source) bool { return s.IntN(2) == 1 }
 

@@ -26,26 +26,29 @@ func valueOf(s Source, schema *openapi3.Schema) any {
 	case schema.Type.Is("integer"):
 		return integerIn(s, int64(*schema.Min), int64(*schema.Max))
 	}
-	return textOf(s, schema, int(schema.MinLength), int(*schema.MaxLength))
+	shortest, longest := lengthsOf(schema)
+	return textOf(s, schema, shortest, longest)
+}
+
+// lengthsOf returns how many characters a text has at least and at most.
+func lengthsOf(schema *openapi3.Schema) (shortest, longest int) {
+	return int(schema.MinLength), int(*schema.MaxLength) //nolint:gosec // the contract's are small
 }
 
 // integerIn chooses an integer from low to high. It is often one of these, or close to one.
 func integerIn(s Source, low, high int64) int64 {
-	// The difference may be too large for an int64, but not for a uint64.
-	size := uint64(high) - uint64(low) //nolint:gosec // two's complement gives the right difference
-	offset := uint64(s.IntN(int(min(size, 9)) + 1))
-	switch s.IntN(4) {
-	case 0:
-	case 1:
-		offset = size - offset
-	default:
-		if size < math.MaxInt64 {
-			offset = uint64(s.IntN(int(size) + 1))
-		} else {
-			offset = uint64(s.IntN(math.MaxInt64))
-		}
+	size := high - low
+	if size < 0 || size == math.MaxInt64 { // too large for an int64, or for IntN
+		size = math.MaxInt64 - 1
 	}
-	return int64(uint64(low) + offset) //nolint:gosec // it is from low to high
+	if yes(s) {
+		size = min(size, 9)
+	}
+	offset := int64(s.IntN(int(size) + 1))
+	if yes(s) {
+		return high - offset
+	}
+	return low + offset
 }
 
 // LongestAddress has 254 characters: 64 before the @, and labels of up to 63 after it.
@@ -96,7 +99,8 @@ var scripts = [][]*unicode.RangeTable{
 // It returns nil if the pattern allows more than any number of characters of one class.
 func runesOf(schema *openapi3.Schema) func(Source) func() rune {
 	fits := func(r rune) bool {
-		return contract.FitsForm(schema, strings.Repeat(string(r), max(1, int(schema.MinLength))))
+		shortest, _ := lengthsOf(schema)
+		return contract.FitsForm(schema, strings.Repeat(string(r), max(1, shortest)))
 	}
 	switch form, _ := schema.Extensions["x-form"].(string); {
 	case schema.Pattern == "":
@@ -105,7 +109,7 @@ func runesOf(schema *openapi3.Schema) func(Source) func() rune {
 		return func(s Source) func() rune {
 			tables := oneOf(s, scripts...)
 			letter := func() rune {
-				return runeThat(s, 'a', func() rune { return runeIn(s, oneOf(s, tables...)) }, func(r rune) bool { return unicode.IsLetter(r) && fits(r) })
+				return runeThat('a', func() rune { return runeIn(s, oneOf(s, tables...)) }, func(r rune) bool { return unicode.IsLetter(r) && fits(r) })
 			}
 			return func() rune {
 				if s.IntN(3) == 0 {
@@ -116,7 +120,7 @@ func runesOf(schema *openapi3.Schema) func(Source) func() rune {
 		}
 	case strings.HasPrefix(form, "visible characters"):
 		return func(s Source) func() rune {
-			return func() rune { return runeThat(s, 'a', func() rune { return anyRune(s) }, fits) }
+			return func() rune { return runeThat('a', func() rune { return anyRune(s) }, fits) }
 		}
 	}
 	class := classOf(schema.Pattern)
@@ -124,12 +128,12 @@ func runesOf(schema *openapi3.Schema) func(Source) func() rune {
 		return nil
 	}
 	return func(s Source) func() rune {
-		return func() rune { return runeThat(s, 'a', func() rune { return runeOfClass(s, class) }, fits) }
+		return func() rune { return runeThat('a', func() rune { return runeOfClass(s, class) }, fits) }
 	}
 }
 
 // runeThat chooses a character until it fits.
-func runeThat(s Source, otherwise rune, next func() rune, fits func(rune) bool) rune {
+func runeThat(otherwise rune, next func() rune, fits func(rune) bool) rune {
 	for range tries {
 		if r := next(); fits(r) {
 			return r
@@ -142,7 +146,7 @@ func runeThat(s Source, otherwise rune, next func() rune, fits func(rune) bool) 
 func anyRune(s Source) rune {
 	switch s.IntN(4) {
 	case 0:
-		return rune(between(s, ' ', '~'))
+		return runeBetween(s, ' ', '~')
 	case 1:
 		return oneOf(s, []rune("\u00a0\u00e9\u0301\u212b\u3000\uff21\uff76\uff9e\u200d\ufeff\U0001f600\U00020000\"\\<&%+'/@")...)
 	}
@@ -154,10 +158,10 @@ func runeIn(s Source, table *unicode.RangeTable) rune {
 	at := s.IntN(len(table.R16) + len(table.R32))
 	if at < len(table.R16) {
 		r := table.R16[at]
-		return rune(r.Lo) + rune(r.Stride)*rune(s.IntN(int((r.Hi-r.Lo)/r.Stride)+1))
+		return rune(r.Lo) + rune(r.Stride)*runeBetween(s, 0, rune((r.Hi-r.Lo)/r.Stride))
 	}
 	r := table.R32[at-len(table.R16)]
-	return rune(r.Lo) + rune(r.Stride)*rune(s.IntN(int((r.Hi-r.Lo)/r.Stride)+1)) //nolint:gosec // code points fit into a rune
+	return rune(r.Lo) + rune(r.Stride)*runeBetween(s, 0, rune((r.Hi-r.Lo)/r.Stride)) //nolint:gosec // code points fit into a rune
 }
 
 // classOf returns the class if a pattern allows any number of characters of one class, and nil otherwise.
@@ -184,7 +188,7 @@ func runeOfClass(s Source, class []rune) rune {
 	}
 	chosen := oneOf(s, ranges...)
 	for range tries {
-		if r := rune(between(s, int(chosen[0]), int(chosen[1]))); utf8.ValidRune(r) {
+		if r := runeBetween(s, chosen[0], chosen[1]); utf8.ValidRune(r) {
 			return r
 		}
 	}

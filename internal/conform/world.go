@@ -255,6 +255,9 @@ func (r *run) wantCreated(x exchange, as *user, body members) *user {
 	r.users = append(r.users, u)
 	r.wantStatus(x, ruleValid, http.StatusCreated, "")
 	r.recordEvent(u, x, event{operation: "createUser", actor: as.id, fields: createdFields(body)})
+	if _, named := body["is_active"]; !named {
+		r.want(x, ruleDefault, x.object()["is_active"] == true, "is_active is true", describe("is_active", x.object()["is_active"], true))
+	}
 	if !r.wantUser(x, ruleComesBack, u, x.object()) {
 		r.sync(u)
 		return u

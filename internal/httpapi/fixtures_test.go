@@ -141,7 +141,7 @@ func (g generated) parts() (path, body string, headers []string) {
 	for name, value := range g.Headers {
 		headers = append(headers, name+": "+value)
 	}
-	return g.Request.Target(), g.Content(), headers
+	return g.Target(), g.Content(), headers
 }
 
 // eachFuzzed calls do for every operation. Each has a server of its own, and send inserts

@@ -22,7 +22,7 @@ import (
 func TestPrism(t *testing.T) {
 	s := apitest.Start(t, apitest.Config{})
 	proxied := s.Behind(t, startPrism(t, s.URL))
-	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
+	eachOperation(t, func(t *testing.T, method, path string, _ *openapi3.Operation) {
 		f := newFuzzed(method, path)
 		breakages, passed := f.breakages(), 0
 		rapid.Check(t, func(rt *rapid.T) {

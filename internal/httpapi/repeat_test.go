@@ -129,7 +129,7 @@ func TestRepeatingARequest(t *testing.T) {
 	apitest.OneNode(t, "it interrupts the store of one process")
 	table := repetitions(t)
 	unused := maps.Clone(table)
-	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
+	eachOperation(t, func(t *testing.T, method, path string, _ *openapi3.Operation) {
 		key := method + " " + path
 		if method == "GET" {
 			key = method
