@@ -113,6 +113,26 @@ func TestFaultIsExplained(t *testing.T) {
 	require.Len(t, s.DB.Rows(t), 1, "the run removes what it has made")
 }
 
+// If a server repeats a password, the report says so and does not repeat it.
+func TestRepeatedPasswordIsNotPrinted(t *testing.T) {
+	s := apitest.Start(t, apitest.Config{})
+	gateway := startGateway(t, s, func(answer *http.Response) error {
+		if answer.Request.Method != http.MethodPost || answer.StatusCode != http.StatusCreated || !strings.HasSuffix(answer.Request.URL.Path, "/users") {
+			return nil
+		}
+		return rewrite(answer, func(body []byte) []byte {
+			return bytes.ReplaceAll(body, []byte(`"first"`), []byte(`"correct horse `+string(regexp.MustCompile(`conform-([0-9a-f]+)-`).FindSubmatch(body)[1])+`"`))
+		})
+	})
+	report, err := conform.Run(t.Context(), conform.Options{URL: gateway, Token: s.Token, Requests: 40})
+	require.NoError(t, err)
+	var text strings.Builder
+	require.NoError(t, report.Print(&text))
+	require.Contains(t, text.String(), "createUser: no answer has a password")
+	require.Contains(t, text.String(), "nick_name is \"********\"")
+	require.NotContains(t, text.String(), "correct horse")
+}
+
 // The report is XML whatever a server answers.
 func TestReportIsWellFormed(t *testing.T) {
 	report := conform.Report{

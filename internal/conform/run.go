@@ -327,8 +327,24 @@ func (r *run) fault(x exchange, broken rule, wanted, got string) {
 	line := broken.line(r.contract, x.operation, fmt.Sprint(x.status))
 	r.tally.add(Fault{
 		Operation: x.operation, Rule: broken.name, Curl: curl(r.base, x), Wanted: wanted, Line: line,
-		Got: strings.ReplaceAll(got, r.options.Token, masked), Request: x.number,
+		Got: r.hide(x, got), Request: x.number,
 	})
+}
+
+// hide masks the tokens and the passwords of a request in what a server has answered.
+func (r *run) hide(x exchange, text string) string {
+	secrets := []string{r.options.Token, x.token}
+	for _, name := range []string{"password", "password1"} {
+		if password, ok := x.request.Members[name].(string); ok {
+			secrets = append(secrets, strings.Trim(inJSON(password), `"`), password)
+		}
+	}
+	for _, secret := range secrets {
+		if len(secret) >= shortestValue {
+			text = strings.ReplaceAll(text, secret, masked)
+		}
+	}
+	return text
 }
 
 // want reports a fault unless ok, and returns ok. Only the first fault of a scene is reported, because the others may
