@@ -15,7 +15,7 @@ import (
 type conformCommand struct {
 	URL             string  `arg:"" help:"The server, for example http://127.0.0.1:8080."`
 	TokenFile       string  `required:"" placeholder:"FILE" help:"File with the token of a system administrator that 'userapi token create' has made."`
-	Requests        int     `default:"${conformRequests}" placeholder:"N" help:"About how many requests to send (default: ${conformRequests})."`
+	Requests        int     `default:"1500" placeholder:"N" help:"About how many requests to send (default: 1500)."`
 	Seed            *uint64 `placeholder:"N" help:"Send the same requests as the run with this seed (default: a new one)."`
 	Report          string  `placeholder:"FILE" help:"Write a report in JUnit's XML to this file."`
 	ThisChangesData bool    `help:"Run against a server on another machine. userapi creates users there and removes them in the end."`

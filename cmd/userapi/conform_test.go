@@ -8,12 +8,16 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"userapi/internal/conform"
 )
 
 // startJudged starts a server and returns it with the file that has its token.
@@ -53,6 +57,13 @@ func TestConform(t *testing.T) {
 	require.NoError(t, xml.Unmarshal(report, &suites))
 	require.Zero(t, suites.Failures)
 	require.Greater(t, len(suites.Suites), 10)
+}
+
+// The default that the help names is that of the package.
+func TestConformDefault(t *testing.T) {
+	field, found := reflect.TypeFor[conformCommand]().FieldByName("Requests")
+	require.True(t, found)
+	require.Equal(t, strconv.Itoa(conform.DefaultRequests), field.Tag.Get("default"))
 }
 
 // A server with a fault is status 1, and the fault is printed with a request that shows it.

@@ -8,13 +8,11 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
-	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
-	"userapi/internal/conform"
 	"userapi/internal/store/postgres"
 )
 
@@ -121,7 +119,6 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	parser, err := kong.New(&cli,
 		kong.Name("userapi"),
 		kong.Description("A user directory server. It serves its API, and the documentation of the API at /docs."),
-		kong.Vars{"conformRequests": strconv.Itoa(conform.DefaultRequests)},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helpShown = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
