@@ -105,8 +105,8 @@ func takeUnknownMembers(schema *openapi3.Schema, value any, names ...string) (fa
 		faults = append(faults, takeUnknownMembers(schema, child, names...)...)
 	})
 	object, isObject := value.(map[string]any)
-	if !isObject {
-		return faults
+	if !isObject || !schema.Type.Permits(openapi3.TypeObject) {
+		return faults // an object in the place of a password may have the password as a name
 	}
 	var unknown []string
 	for name := range object {
