@@ -98,7 +98,7 @@ func TestFaultIsExplained(t *testing.T) {
 	require.Equal(t, "createUser", fault.Operation)
 	require.Equal(t, "is_active is true", fault.Wanted)
 	require.Equal(t, "is_active is false", fault.Got)
-	require.Equal(t, 2, fault.Request)
+	require.Equal(t, 3, fault.Request)
 	require.Positive(t, fault.Line)
 	require.Contains(t, fault.Curl, `curl -i -X POST '`+gateway+`/openapi/v1/users' -H "Authorization: Bearer $TOKEN"`)
 	require.Contains(t, fault.Curl, `"password":"********"`)

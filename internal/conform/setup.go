@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"userapi/internal/directory"
@@ -60,6 +61,9 @@ const (
 func (r *run) setUp() bool {
 	for attempt := range 10 {
 		r.mark = r.marker(attempt)
+		if r.isTaken() {
+			continue
+		}
 		x := r.call(call{op: "createUser", as: r.owner, body: members{
 			"nick_name": "first", "enterprise_id": r.enterprise(1), "password": "correct horse " + r.mark,
 		}})
@@ -97,6 +101,17 @@ func (r *run) setUp() bool {
 		}
 	}
 	return true
+}
+
+// isTaken reports whether users of another run with this mark are left, because that run could not remove them.
+func (r *run) isTaken() bool {
+	x := r.call(call{op: "listUsers", as: r.owner, query: url.Values{"query": {r.mark}}})
+	found, _ := x.object()["users"].([]any)
+	return slices.ContainsFunc(found, func(one any) bool {
+		user, _ := one.(map[string]any)
+		name, _ := user["nick_name"].(string)
+		return strings.Contains(name, r.mark)
+	})
 }
 
 // meetOwner finds out whose token the run has been given.
