@@ -1,0 +1,6 @@
+//go:build long
+
+package conform_test
+
+// seeds are those of the runs in these tests.
+var seeds = []uint64{1, 2, 3}
