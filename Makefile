@@ -1,6 +1,7 @@
 LISTEN ?= 127.0.0.1:8080
 LISTEN2 ?= 127.0.0.1:8082
 GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+ACTIONLINT = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 OASDIFF = CGO_ENABLED=0 go run github.com/oasdiff/oasdiff@v1.36.0
 NEWEST = $(lastword $(shell ls internal/contract/testdata/released/*.yaml | sort -V))
 NODE_TEST = go test -race -count=1 -v -tags node ./internal/httpapi -run
@@ -62,6 +63,7 @@ microbench: compiler ## Run the Go benchmarks of the packages; benchstat compare
 
 lint: compiler ## Run the linters; those of the contract need npm
 	go run $(GOLANGCI_LINT) run
+	go run $(ACTIONLINT)
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-contract; else echo "The contract was not linted: install npm first."; fi
 
 lint-contract: npm .ci/node_modules
@@ -76,10 +78,10 @@ changelog: ## Print what has changed in the contract since its newest release
 	@echo "Changes since $(NEWEST). 'diff $(NEWEST) openapi.yaml' shows descriptions and examples, too."
 	@$(OASDIFF) changelog $(NEWEST) openapi.yaml
 
-clients: compiler npm .ci/node_modules gen/typescript/node_modules ## Run generated clients and Prism against a server; needs npm
+clients: build npm .ci/node_modules gen/typescript/node_modules ## Run generated clients and Prism against a server; needs npm
 	@mkdir -p bin/clients
 	$(MAKE) --no-print-directory -j client-go client-node
-	$(NODE_TEST) '^(TestClients|TestZodSchemas|TestPrism)$$'
+	SERVER_PROGRAM=$(CURDIR)/bin/userapi $(NODE_TEST) '^(TestClients|TestZodSchemas|TestPrism)$$'
 
 client-go: client-ogen client-plain
 	cd .ci/clients && go build -o ../../bin/clients/ ./ogen ./plain
