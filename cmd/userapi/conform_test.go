@@ -78,7 +78,7 @@ func TestConformFindsAFault(t *testing.T) {
 	t.Cleanup(gateway.Close)
 	stdout, stderr, code := runCommand(t, dir, nil, "conform", gateway.URL, "--token-file="+tokenFile, "--requests=50", "--seed=5", "--report=report.xml")
 	require.Equal(t, 1, code, stdout+stderr)
-	require.Contains(t, stdout, "createUser: documented headers (request 2, seen ")
+	require.Contains(t, stdout, "createUser: documented headers (request 3, seen ")
 	require.Contains(t, stdout, "curl -i -X POST '"+gateway.URL+`/openapi/v1/users' -H "Authorization: Bearer $TOKEN"`)
 	require.Regexp(t, `wanted: the header Location \(openapi\.yaml:[0-9]+\)`, stdout)
 	require.Contains(t, stdout, "got:    no Location")
