@@ -194,8 +194,8 @@ func TestConformIsInterrupted(t *testing.T) {
 
 // A run waits when the server limits its requests.
 func TestConformWaits(t *testing.T) {
-	s, dir, tokenFile := startJudged(t, "--rate-limit=20")
-	stdout, stderr, code := runCommand(t, dir, nil, "conform", s.url, "--token-file="+tokenFile, "--requests=60")
+	s, dir, tokenFile := startJudged(t, "--rate-limit=5")
+	stdout, stderr, code := runCommand(t, dir, nil, "conform", s.url, "--token-file="+tokenFile, "--requests=20")
 	require.Equal(t, 0, code, stdout+stderr)
 	require.Contains(t, s.log.String(), "status=429")
 	requireNothingLeft(t, dir)

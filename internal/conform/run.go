@@ -261,7 +261,13 @@ func (r *run) touch(request Request) {
 // exchange sends a request again if the server says so.
 func (r *run) exchange(ctx context.Context, x *exchange) error {
 	for range maxWaits {
-		if err := exchangeOnce(ctx, r.client, r.base, x); err != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		inFlight, end := outlive(ctx)
+		err := exchangeOnce(inFlight, r.client, r.base, x)
+		end()
+		if err != nil {
 			return err
 		}
 		wait, asked := x.retryAfter()
@@ -275,6 +281,20 @@ func (r *run) exchange(ctx context.Context, x *exchange) error {
 		}
 	}
 	return &CannotJudgeError{fmt.Sprintf("the server has answered %d to %s %s %d times", x.status, x.request.Method, x.request.Path, maxWaits)}
+}
+
+// lastAnswer is how long a run that is stopped waits for the answer to its last request. The request may create a user, who
+// has to be removed, too.
+const lastAnswer = 3 * time.Second
+
+// outlive returns a context that ends lastAnswer after ctx. The caller must call end.
+func outlive(ctx context.Context) (longer context.Context, end func()) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(lastAnswer, cancel) })
+	return longer, func() {
+		stop()
+		cancel()
+	}
 }
 
 // noAnswer ends the run if ctx has ended or the server does not answer any more.
