@@ -195,6 +195,7 @@ func (s *server) attempt(t *testing.T, token, method, path, body string, headers
 		name, value, _ := strings.Cut(header, ": ")
 		request.Header.Set(name, value)
 	}
+	request.Host = request.Header.Get("Host") // "": that of the URL
 	response, err := s.client.Do(request)
 	if err != nil {
 		return answer, err

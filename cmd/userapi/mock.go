@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -96,7 +99,7 @@ func (c *mockCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	api, operator := mockHandlers(world)
+	api, operator := mockHandlers(world, ops)
 	announceInTime(std.stdout, c.seed, public.Addr(), ops)
 
 	go tuneGC(ctx)
@@ -113,8 +116,12 @@ func (c *mockCommand) Run(ctx context.Context, std streams) (err error) {
 
 // mockHandlers returns what the two listeners serve. This is the place for everything that only the mock does: put what changes
 // or watches answers of the API around api, the last one outside, and add what a tester calls to operator.
-func mockHandlers(world *mockWorld) (api, operator http.Handler) {
-	journal := mock.NewJournal(world.contract)
+func mockHandlers(world *mockWorld, ops net.Listener) (api, operator http.Handler) {
+	var tokens []string
+	for _, token := range world.seed.Tokens {
+		tokens = append(tokens, token.Token)
+	}
+	journal := mock.NewJournal(world.contract, tokens...)
 	api = journal.Wrap(world)
 
 	mux := http.NewServeMux()
@@ -125,5 +132,31 @@ func mockHandlers(world *mockWorld) (api, operator http.Handler) {
 	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
 		mux.HandleFunc("GET "+path, world.serveOperator)
 	}
-	return api, mux
+	return api, refuseBrowsers(mux, ops)
+}
+
+// refuseBrowsers keeps the pages of other sites from resetting the mock or reading the journal through the browser of a tester.
+// A name that a site lets point to this machine is no loopback name.
+func refuseBrowsers(next http.Handler, ops net.Listener) http.Handler {
+	sameSite := http.NewCrossOriginProtection().Handler(next)
+	if ops == nil || !isLoopback(ops.Addr().String()) {
+		return sameSite
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "" && !isLoopback(r.Host) {
+			http.Error(w, "use 127.0.0.1 or localhost", http.StatusMisdirectedRequest)
+			return
+		}
+		sameSite.ServeHTTP(w, r)
+	})
+}
+
+// isLoopback reports whether a host, with or without a port, is this machine by its very name.
+func isLoopback(hostPort string) bool {
+	host, _, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		host = strings.Trim(hostPort, "[]")
+	}
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
 }

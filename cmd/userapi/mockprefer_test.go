@@ -82,6 +82,46 @@ func TestMockEndsDelays(t *testing.T) {
 	require.Empty(t, namesIn(t, m.temp))
 }
 
+// A reset ends delays, so that the files of the old database are closed. The requests are served.
+func TestMockResetEndsDelays(t *testing.T) {
+	m := startMock(t)
+	answered := make(chan apitest.Answer, 1)
+	go func() {
+		answer, _ := m.preferring(t, "delay=60000", `{"phone":"1"}`, "")
+		answered <- answer
+	}()
+	apitest.WaitFor(func() bool {
+		_, journal := m.ops.sendRequest(t, "", "GET", "/requests", "")
+		return len(journal) > 100
+	})
+	m.reset(t)
+	require.Equal(t, 200, (<-answered).Status)
+	require.NotContains(t, m.send(t, rootToken, "GET", adaPath, "").Body, `"phone":"1"`)
+}
+
+// A page of another site can neither reset the mock nor read the journal, even if its name leads to this machine.
+func TestMockRefusesOtherSites(t *testing.T) {
+	m := startMock(t)
+	m.send(t, rootToken, "PUT", adaPath, `{"phone":"1"}`)
+	for _, c := range []struct {
+		method, path, header string
+		status               int
+	}{
+		{"POST", "/reset", "Sec-Fetch-Site: cross-site", 403},
+		{"POST", "/reset", "Origin: https://evil.example", 403},
+		{"DELETE", "/requests", "Origin: https://evil.example", 403},
+		{"GET", "/requests", "Host: evil.example:8081", 421},
+		{"POST", "/reset", "Host: 127.0.0.1.evil.example", 421},
+		{"GET", "/requests", "Host: localhost", 200},
+		{"GET", "/requests", "Host: [::1]:8081", 200},
+	} {
+		answer, err := m.ops.attempt(t, "", c.method, c.path, "", c.header)
+		require.NoError(t, err)
+		require.Equal(t, c.status, answer.Status, c)
+	}
+	require.Contains(t, m.send(t, rootToken, "GET", adaPath, "").Body, `"phone":"1"`)
+}
+
 // The server itself has neither preferences nor a journal.
 func TestServeIgnoresPrefer(t *testing.T) {
 	dir := t.TempDir()

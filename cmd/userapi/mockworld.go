@@ -51,6 +51,7 @@ type generation struct {
 	api      http.Handler
 	operator http.Handler
 	requests sync.WaitGroup // that it serves
+	replaced chan struct{}  // closed by a reset, so that delays end and the files are closed
 }
 
 // newMockWorld makes the first generation of a world. It first removes what mocks have left that were killed.
@@ -137,7 +138,7 @@ func (w *mockWorld) rows(ctx context.Context) (accounts []directory.Account, tok
 // newGeneration opens a copy of the database that holds the seed.
 func (w *mockWorld) newGeneration(ctx context.Context) (*generation, error) {
 	w.number++
-	g := &generation{name: strconv.Itoa(w.number), clock: mock.NewClock(w.seed.Now)}
+	g := &generation{name: strconv.Itoa(w.number), clock: mock.NewClock(w.seed.Now), replaced: make(chan struct{})}
 	err := os.WriteFile(w.folder.File(g.name), w.database, 0o600)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("write a database: %w", err), w.folder.RemoveFile(g.name))
@@ -168,7 +169,7 @@ func (g *generation) prepare(w *mockWorld) error {
 	if err != nil {
 		return err
 	}
-	g.api = w.prefer.Wrap(api, ids.Next)
+	g.api = w.prefer.Wrap(api, ids.Next, g.replaced)
 	return nil
 }
 
@@ -245,6 +246,7 @@ func (w *mockWorld) reset(ctx context.Context) error {
 	old := w.current
 	w.current = next
 	w.mutex.Unlock()
+	close(old.replaced)
 	w.retired.Go(func() {
 		old.requests.Wait()
 		if err := old.remove(w.folder); err != nil {

@@ -31,6 +31,9 @@ type api struct {
 	contract  *contract.Contract
 }
 
+// seedToken is a token of the seed.
+const seedToken = "seed-token-0123456789-0123456789"
+
 func start(t testing.TB) *api {
 	t.Helper()
 	return startWith(t, apitest.Config{})
@@ -44,9 +47,9 @@ func startWith(t testing.TB, config apitest.Config) *api {
 	t.Cleanup(a.transport.CloseIdleConnections)
 	prefer, err := mock.NewPrefer(described)
 	require.NoError(t, err)
-	journal, ops := mock.NewJournal(described), http.NewServeMux()
+	journal, ops := mock.NewJournal(described, seedToken), http.NewServeMux()
 	journal.Register(ops)
-	a.URL = a.serve(t, journal.Wrap(prefer.Wrap(a.Handler, new(mock.RequestIDs).Next)))
+	a.URL = a.serve(t, journal.Wrap(prefer.Wrap(a.Handler, new(mock.RequestIDs).Next, nil)))
 	listed := httptest.NewServer(ops)
 	t.Cleanup(listed.Close)
 	a.Ops = listed.URL

@@ -24,6 +24,7 @@ const JournalSize = 1000
 // Journal keeps the last [JournalSize] requests, without their passwords and tokens. It is safe for concurrent use.
 type Journal struct {
 	contract *contract.Contract
+	known    secrets // tokens that no request may show
 	shapes   map[*contract.Operation]*shape
 
 	mutex  sync.Mutex
@@ -34,9 +35,9 @@ type Journal struct {
 // entry is the place of a request in the journal. Its content is replaced when the request ends.
 type entry struct{ request loggedRequest }
 
-// NewJournal returns a journal without requests.
-func NewJournal(c *contract.Contract) *Journal {
-	j := &Journal{contract: c, shapes: map[*contract.Operation]*shape{}}
+// NewJournal returns a journal without requests. It never shows the tokens, wherever a client puts them.
+func NewJournal(c *contract.Contract, tokens ...string) *Journal {
+	j := &Journal{contract: c, known: tokens, shapes: map[*contract.Operation]*shape{}}
 	for _, operation := range c.Operations() {
 		j.shapes[operation] = newShape(c, operation)
 	}
@@ -99,7 +100,7 @@ type loggedFault struct {
 // Wrap returns a handler that writes the requests to another handler into the journal.
 func (j *Journal) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &loggedExchange{journal: j, request: r, shape: &shape{}, secrets: newSecrets(r.Header)}
+		x := &loggedExchange{journal: j, request: r, shape: &shape{}, secrets: newSecrets(j.known, r.Header)}
 		if x.operation = j.contract.Find(r.Method, r.URL.EscapedPath()); x.operation != nil {
 			x.shape = j.shapes[x.operation]
 		}
@@ -249,7 +250,7 @@ func (x *loggedExchange) verdict() *loggedAnswer {
 	}
 	_ = json.Unmarshal(x.answer.problem, &problem) // the answer to HEAD is a problem without a body
 	for i := range problem.Errors {
-		problem.Errors[i].Pointer = x.secrets.mask(problem.Errors[i].Pointer) // it has names of members
+		problem.Errors[i].Pointer = x.secrets.maskEscaped(problem.Errors[i].Pointer, decodePointer) // it has names of members
 	}
 	return &loggedAnswer{x.answer.status, problem.Code, problem.Errors}
 }

@@ -29,11 +29,15 @@ var secretName = regexp.MustCompile(`(?i)pass|secret|token`)
 // them to another one, too.
 type secrets []string
 
-// newSecrets returns the credentials in the header Authorization.
-func newSecrets(header http.Header) (s secrets) {
+// newSecrets returns the known secrets and the credentials in the header Authorization, whose scheme may be unknown.
+func newSecrets(known secrets, header http.Header) secrets {
+	s := slices.Clone(known)
 	for _, line := range header.Values("Authorization") {
 		_, credential := splitScheme(line)
 		s = s.with(credential)
+		if fields := strings.Fields(line); len(fields) > 1 {
+			s = s.with(fields[len(fields)-1])
+		}
 	}
 	return s
 }
@@ -120,6 +124,8 @@ func maskTarget(r *http.Request, shape *shape, s secrets) string {
 	path, query, hasQuery := strings.Cut(r.RequestURI, "?")
 	if r.URL.User != nil { // the target is a whole URL
 		path = r.URL.Scheme + "://" + mask + "@" + r.URL.Host + r.URL.EscapedPath()
+	} else if strings.Contains(path, "@") {
+		path = mask // no path of the contract has one, and what is before it may be a password
 	}
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
@@ -135,7 +141,7 @@ func maskTarget(r *http.Request, shape *shape, s secrets) string {
 	for i, pair := range pairs {
 		name, value, hasValue := strings.Cut(pair, "=")
 		decoded := unescape(name, url.QueryUnescape)
-		if !shape.hasQuery(decoded) {
+		if !shape.hasQuery(decoded) || strings.Contains(value, ";") { // some clients separate pairs with it
 			value = maskText(value)
 		}
 		pairs[i] = s.maskEscaped(name, url.QueryUnescape)
@@ -151,6 +157,11 @@ func (s secrets) maskEscaped(text string, decode func(string) (string, error)) s
 		return mask
 	}
 	return text
+}
+
+// decodePointer undoes the escapes of a JSON Pointer (RFC 6901 §4).
+func decodePointer(pointer string) (string, error) {
+	return strings.NewReplacer("~1", "/", "~0", "~").Replace(pointer), nil
 }
 
 // unescape returns a text that cannot be decoded as it is.

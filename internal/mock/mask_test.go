@@ -92,11 +92,18 @@ func TestJournalMasks(t *testing.T) {
 	a.send(t, "GET", "/openapi/v1/users/"+token+"?page="+token+"&x="+token, "", apitest.Auth(token), "User-Agent: "+token)
 	a.send(t, "PUT", path, `{"phone":"`+token+`"}`, "Authorization: Bearer "+token)
 
-	for _, hidden := range []string{secret, "SECRET2", made.Token[3:], token, apitest.Password, a.Token} {
+	// Another token in X-Request-Id, in the target and in the pointer of a fault is known, too.
+	const odd = "odd/t~ken-0123456789"
+	a.send(t, "GET", path, "", "Authorization: Token "+odd, "X-Request-Id: "+odd)
+	a.send(t, "GET", path+"?page=1;token="+odd, "")
+	a.send(t, "PUT", path, `{"password":"`+odd+`","`+odd+`":1}`)
+	a.send(t, "DELETE", "/openapi/v1/auth-token/"+seedToken, "", apitest.NoAuth)
+
+	for _, hidden := range []string{secret, odd, "odd~1t~0ken", seedToken, "SECRET2", made.Token[3:], token, apitest.Password, a.Token} {
 		requireHidden(t, a.journal(t), hidden)
 	}
 	all := a.requests(t)
-	require.Len(t, all, 6*30+3+14+2)
+	require.Len(t, all, 6*30+3+14+2+4)
 	require.Equal(t, `{"password":"***","phone":"1"}`, all[6].Body)
 	require.Equal(t, `{"phone":"1","password":"***","password":"***"}`, all[12].Body)
 	require.Equal(t, `{"\u0070assword":"***"}`, all[18].Body)

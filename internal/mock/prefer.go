@@ -49,8 +49,8 @@ func NewPrefer(c *contract.Contract) (*Prefer, error) {
 }
 
 // Wrap returns a handler that calls next for everything that a request does not ask for. RequestID returns the id of a
-// new request, for answers that next does not give.
-func (p *Prefer) Wrap(next http.Handler, requestID func() string) http.Handler {
+// new request, for answers that next does not give. When hurry is closed, no request waits any more.
+func (p *Prefer) Wrap(next http.Handler, requestID func() string, hurry <-chan struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		lines := r.Header.Values("Prefer")
 		if len(lines) == 0 {
@@ -68,7 +68,7 @@ func (p *Prefer) Wrap(next http.Handler, requestID func() string) http.Handler {
 		if plan.answer != nil {
 			answerer = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plan.answer.write(w, requestID()) })
 		}
-		plan.carryOut(answerer, w, r)
+		plan.carryOut(answerer, w, r, hurry)
 	})
 }
 
@@ -233,7 +233,7 @@ func list(values []string) string {
 }
 
 // carryOut lets next answer. It panics with [http.ErrAbortHandler] to end the connection without an answer.
-func (p *plan) carryOut(next http.Handler, w http.ResponseWriter, r *http.Request) {
+func (p *plan) carryOut(next http.Handler, w http.ResponseWriter, r *http.Request, hurry <-chan struct{}) {
 	if p.drop == dropAfter {
 		w = throwAway(w)
 	}
@@ -241,7 +241,7 @@ func (p *plan) carryOut(next http.Handler, w http.ResponseWriter, r *http.Reques
 		w, r = readAhead(w, r)
 	}
 	if p.delay > 0 {
-		wait(p.delay, w, r)
+		wait(p.delay, w, r, hurry)
 	}
 	if p.drop != dropBefore {
 		next.ServeHTTP(w, r)
@@ -279,13 +279,14 @@ func (bodyHasEnded) SetReadDeadline(time.Time) error { return nil }
 // Unwrap is what [http.ResponseController] calls to set other deadlines.
 func (b bodyHasEnded) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 
-// wait waits. If the client leaves or the server stops, the request ends.
-func wait(delay time.Duration, w http.ResponseWriter, r *http.Request) {
+// wait waits until hurry is closed at the latest. If the client leaves or the server stops, the request ends.
+func wait(delay time.Duration, w http.ResponseWriter, r *http.Request, hurry <-chan struct{}) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(delay + afterDelay)) // it fails only if there is no connection
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+	case <-hurry:
 	case <-r.Context().Done():
 		panic(http.ErrAbortHandler)
 	}
