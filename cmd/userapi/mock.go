@@ -33,7 +33,7 @@ func (mockCommand) Help() string {
 programs that use the API, and no place for secrets: it prints its tokens, and hashes passwords at the lowest cost.
 At the address of /metrics, POST /reset brings the users and tokens of the beginning back, POST /now moves the clock, and
 GET /requests lists the last requests. A request chooses its answer with the header Prefer, as in Prefer: code=409.
-No limits of requests apply, and the ids of requests count from 1.`
+There are no rate limits, and the ids of requests count from 1.`
 }
 
 // Validate is called by kong.

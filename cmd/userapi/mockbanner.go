@@ -61,7 +61,7 @@ func announce(out io.Writer, seed mock.Seed, public net.Addr, ops net.Listener) 
 	}
 	text.WriteString("\n" + suggestion(seed, base) + "\n")
 	if ops != nil {
-		fmt.Fprintf(&text, "To bring all this back, and to move the clock, for example by the 15 minutes for which a log-in is fresh, paste one of these:\n\n"+
+		fmt.Fprintf(&text, "To bring all this back, and to move the clock, for example past the 15 minutes after a log-in in which it may set passwords, paste one of these:\n\n"+
 			"curl -X POST %[1]s/reset\ncurl -X POST %[1]s/now -H 'Content-Type: application/json' -d '{\"forward\": \"15m1s\"}'\n\n", reachableURL(ops.Addr()))
 	}
 	_, _ = out.Write(text.Bytes()) // the server goes on when the reader has ended

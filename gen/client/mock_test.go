@@ -19,7 +19,7 @@ import (
 
 // This is a contract test of a program that uses the API. The program is switchOff, and 'userapi mock' is
 // the server: what it answers is what the real one answers. In a repository of your own, copy this file,
-// and let startMock start the userapi that is on your PATH.
+// import your own client, and let startMock start the userapi that is on your PATH.
 
 // switchOff switches a user off who has left, and clears the phone. If somebody else changes the user at the same time,
 // it reads the user again first. A user who does not exist any more is off.

@@ -1,5 +1,6 @@
 // This is a contract test of a program that uses the API. The program is switchOff, and 'userapi mock' is the
-// server: what it answers is what the real one answers. Copy this file into a project of your own, with userapi on the PATH.
+// server: what it answers is what the real one answers. Copy this file into a project of your own, with
+// userapi on the PATH, and import 'userapi-client' instead of './index.js'.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
