@@ -237,7 +237,7 @@ func TestCopyToPostgresRefusesWrongDatabases(t *testing.T) {
 	_, stderr, code := runCommand(t, dir, nil, "migrate", "--no-backup")
 	require.Zero(t, code, stderr)
 	execute(t, dir, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`)
-	refused("the database has schema 99 and this userapi knows 8: run a newer userapi")
+	refused("the database has schema 99 and this userapi knows 9: run a newer userapi")
 	execute(t, dir, `DELETE FROM goose_db_version WHERE version_id = 99`)
 	notThere()
 
