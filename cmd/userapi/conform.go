@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"userapi/internal/conform"
 )
@@ -57,6 +58,8 @@ func (c conformCommand) Run(ctx context.Context, std streams) error {
 	bar := newProgress(std.stderr)
 	options := conform.Options{URL: c.URL, Token: token, Requests: c.Requests, Seed: newSeed(), Progress: func(done, requests int) {
 		bar.report("sending requests", int64(done), int64(requests))
+	}, Waiting: func(wait time.Duration) {
+		bar.report(fmt.Sprintf("waiting for %.0f seconds because the server asks for it", wait.Seconds()), 0, 0)
 	}}
 	if c.Seed != nil {
 		options.Seed = *c.Seed
@@ -72,6 +75,12 @@ func (c conformCommand) Run(ctx context.Context, std streams) error {
 	if _, ok := errors.AsType[*conform.CannotJudgeError](judged); ok {
 		return &statusError{exitCannotJudge, errors.Join(judged, err)}
 	}
+	if judged != nil && ctx.Err() != nil {
+		judged = errors.New("interrupted; what the run had made is removed")
+		if len(result.Left) > 0 {
+			judged = fmt.Errorf("interrupted; remove what is left: %s", strings.Join(result.Left, " "))
+		}
+	}
 	if err = errors.Join(judged, err); err != nil {
 		return err
 	}
@@ -80,7 +89,7 @@ func (c conformCommand) Run(ctx context.Context, std streams) error {
 			faults, result.Seed, c.Requests)
 	}
 	if len(result.Left) > 0 {
-		return fmt.Errorf("%d users could not be removed", len(result.Left))
+		return fmt.Errorf("remove what is left of the run: %s", strings.Join(result.Left, " "))
 	}
 	return nil
 }

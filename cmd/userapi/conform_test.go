@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/xml"
 	"net/http"
 	"net/http/httptest"
@@ -110,6 +111,7 @@ func TestConformRefusesWrongArguments(t *testing.T) {
 		{[]string{s.URL, "--token-file=token", "--requests=0"}, "--requests"},
 		{[]string{s.URL, "--token-file=token", "--report=missing/report.xml"}, "--report"},
 		{[]string{"127.0.0.1", "--token-file=token"}, "the URL must be that of a server"},
+		{[]string{"http://root:secret@127.0.0.1", "--token-file=token"}, "must not have a user or a password"},
 		{[]string{"http://192.0.2.1", "--token-file=token"}, "--this-changes-data"},
 		{[]string{"https://example.com", "--token-file=token"}, "--this-changes-data"},
 	} {
@@ -181,7 +183,9 @@ func TestConformIsInterrupted(t *testing.T) {
 		},
 	})
 	t.Cleanup(gateway.Close)
-	c := command(t, dir, nil, "conform", gateway.URL, "--token-file="+tokenFile, "--requests=1000000")
+	c := command(t, dir, nil, "conform", gateway.URL, "--token-file="+tokenFile, "--requests=1000000", "--report=report.xml")
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
 	require.NoError(t, c.Start())
 	for range 5 {
 		<-created
@@ -189,7 +193,11 @@ func TestConformIsInterrupted(t *testing.T) {
 	require.NoError(t, c.Process.Signal(syscall.SIGINT))
 	require.Error(t, c.Wait())
 	require.Equal(t, 1, c.ProcessState.ExitCode())
+	require.Equal(t, "userapi: interrupted; what the run had made is removed\n", stderr.String())
 	requireNothingLeft(t, dir)
+	report, err := os.ReadFile(filepath.Join(dir, "report.xml"))
+	require.NoError(t, err)
+	require.Contains(t, string(report), `<error message="the run was interrupted">`)
 }
 
 // A run waits when the server limits its requests.

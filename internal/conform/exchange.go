@@ -22,6 +22,7 @@ type exchange struct {
 	request   Request
 	as        string // who sent it, for curl
 	token     string // "": none
+	owner     string // the token of the run, which no text may show
 	status    int
 	header    http.Header
 	body      []byte
@@ -43,7 +44,10 @@ const (
 	maxAnswer      = 8 << 20 // bytes that are read of an answer
 	maxWaits       = 10      // of one request for 429 or 503
 	longestWait    = 2 * time.Minute
-	maxSilences    = 3 // requests in a row without an answer, after which the run ends
+	mostWaiting    = 5 * time.Minute // of all requests of a run, so that a server cannot hold it for days
+	maxHeader      = 64 << 10        // bytes of the headers of an answer
+	maxText        = 64 << 10        // bytes of a body that are searched for members with secrets
+	maxSilences    = 3               // requests in a row without an answer, after which the run ends
 )
 
 // newClient returns a client that never follows a redirect, because the token is only for the host that the user has named.
@@ -55,6 +59,8 @@ func newClient() *http.Client {
 			Proxy:               http.ProxyFromEnvironment,
 			DisableCompression:  true, // a compressed answer has to be seen
 			MaxIdleConnsPerHost: 8,
+
+			MaxResponseHeaderBytes: maxHeader,
 		},
 	}
 }
@@ -127,14 +133,31 @@ func sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
+// hide masks the tokens and the passwords of a request in what a server has answered.
+func (x exchange) hide(text string) string {
+	secrets := []string{x.owner, x.token}
+	for _, name := range []string{"password", "password1"} {
+		if password, ok := x.request.Members[name].(string); ok {
+			secrets = append(secrets, strings.Trim(inJSON(password), `"`), password)
+		}
+	}
+	for _, secret := range secrets {
+		if len(secret) >= shortestValue {
+			text = strings.ReplaceAll(text, secret, masked)
+		}
+	}
+	return text
+}
+
 // text shortens the body for a report.
 func (x exchange) text() string {
 	if x.status == 0 {
 		return "no answer"
 	}
-	body := string(bytes.TrimSpace(x.body))
+	body := x.hide(string(bytes.TrimSpace(x.body))) // before it is cut, because a part of a secret is not found
+	body = body[:min(len(body), maxText)]
 	if media := x.header.Get("Content-Type"); body != "" && media != "" {
-		body = media + " " + body
+		body = x.hide(media) + " " + body
 	}
 	return strings.TrimSpace(fmt.Sprintf("%d %s", x.status, mask(shorten(body, 400))))
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 )
 
 // Print writes the report for a person: a table by operation, and each fault with its request.
@@ -25,7 +26,7 @@ func (r Report) Print(w io.Writer) error {
 			i+1, nameOf(f.Operation), f.Rule, f.Request, f.Times, oneLine(f.Curl), oneLine(f.wanted()), oneLine(f.Got))
 	}
 	for _, path := range r.Left {
-		fmt.Fprintf(&text, "\nThis user could not be removed: %s\n", path)
+		fmt.Fprintf(&text, "\nThis could not be removed: %s\n", oneLine(path))
 	}
 	fmt.Fprintf(&text, "\n%d requests, %d faults. The contract is %s, the seed is %d.\n", r.Requests, len(r.Faults), r.Contract, r.Seed)
 	_, err := io.WriteString(w, text.String())
@@ -43,10 +44,10 @@ func (f Fault) wanted() string {
 	return fmt.Sprintf("%s (openapi.yaml:%d)", f.Wanted, f.Line)
 }
 
-// oneLine keeps control characters that a server sends from a terminal.
+// oneLine keeps characters that a server sends from a terminal if they control it or turn the text around.
 func oneLine(text string) string {
 	return strings.Map(func(c rune) rune {
-		if c < ' ' || (c >= 0x7f && c <= 0x9f) {
+		if !unicode.IsPrint(c) {
 			return ' '
 		}
 		return c
@@ -60,6 +61,7 @@ type (
 		Name     string       `xml:"name,attr"`
 		Tests    int          `xml:"tests,attr"`
 		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr"`
 		Time     string       `xml:"time,attr"`
 		Suites   []junitSuite `xml:"testsuite"`
 	}
@@ -67,6 +69,7 @@ type (
 		Name       string          `xml:"name,attr"`
 		Tests      int             `xml:"tests,attr"`
 		Failures   int             `xml:"failures,attr"`
+		Errors     int             `xml:"errors,attr"`
 		Properties []junitProperty `xml:"properties>property,omitempty"`
 		Cases      []junitCase     `xml:"testcase"`
 	}
@@ -78,6 +81,7 @@ type (
 		Class   string        `xml:"classname,attr"`
 		Name    string        `xml:"name,attr"`
 		Failure *junitFailure `xml:"failure"`
+		Error   *junitFailure `xml:"error"`
 	}
 	junitFailure struct {
 		Message string `xml:"message,attr"`
@@ -99,6 +103,12 @@ func (r Report) WriteJUnit(w io.Writer) error {
 		all.Tests += suite.Tests
 		all.Suites = append(all.Suites, suite)
 	}
+	if whole := r.wholeRun(); whole.Tests > 0 {
+		all.Tests += whole.Tests
+		all.Failures += whole.Failures
+		all.Errors += whole.Errors
+		all.Suites = append(all.Suites, whole)
+	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
@@ -111,11 +121,28 @@ func (r Report) WriteJUnit(w io.Writer) error {
 	return err
 }
 
+// wholeRun is the suite of what went wrong with the run itself, so that a CI system does not show it as passed.
+func (r Report) wholeRun() junitSuite {
+	suite := junitSuite{Name: "the run"}
+	if r.Stopped != "" {
+		reason := oneLine(r.Stopped)
+		suite.Cases = append(suite.Cases, junitCase{Class: suite.Name, Name: "judges the server", Error: &junitFailure{Message: reason, Text: reason}})
+		suite.Errors++
+	}
+	if len(r.Left) > 0 {
+		text := oneLine(strings.Join(r.Left, " "))
+		suite.Cases = append(suite.Cases, junitCase{Class: suite.Name, Name: "removes what it has made", Failure: &junitFailure{Message: "this could not be removed", Text: text}})
+		suite.Failures++
+	}
+	suite.Tests = len(suite.Cases)
+	return suite
+}
+
 func (r Report) failureOf(operation, rule string) *junitFailure {
 	for _, f := range r.Faults {
 		if f.Operation == operation && f.Rule == rule {
-			text := fmt.Sprintf("%s\nwanted: %s\ngot: %s\nrequest %d, seen %d times", f.Curl, f.wanted(), f.Got, f.Request, f.Times)
-			return &junitFailure{Message: "wanted " + f.wanted(), Text: text}
+			text := fmt.Sprintf("%s\nwanted: %s\ngot: %s\nrequest %d, seen %d times", oneLine(f.Curl), oneLine(f.wanted()), oneLine(f.Got), f.Request, f.Times)
+			return &junitFailure{Message: "wanted " + oneLine(f.wanted()), Text: text}
 		}
 	}
 	return nil

@@ -81,6 +81,10 @@ func (r *run) removeStray(x exchange) {
 		return
 	}
 	stray := &user{id: int64(id)}
+	if r.whose(r.ctx, stray.id) != own {
+		r.ids[stray.id] = true // looked at again in the end
+		return
+	}
 	r.ids[stray.id] = true
 	r.call(call{op: "deleteUser", as: r.owner, of: idOf(stray)})
 }

@@ -17,6 +17,7 @@ type Report struct {
 	Faults     []Fault           // each rule that an operation breaks, once, in the order in which they were found
 	Operations []OperationResult // sorted by name
 	Left       []string          // paths of users who could not be removed
+	Stopped    string            // why the run has not judged everything; "": it has
 }
 
 // Fault is a rule that an operation breaks, with the first request that shows it.

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"userapi/internal/contract"
@@ -29,6 +30,7 @@ type Options struct {
 	Requests int                      // about how many requests to send; 0: [DefaultRequests]
 	Seed     uint64                   // the same seed sends the same requests, apart from what the server chooses
 	Progress func(done, requests int) // nil: none
+	Waiting  func(wait time.Duration) // is called before the run waits because the server asks for it; nil: none
 }
 
 // CannotJudgeError says why there is no Report.
@@ -49,6 +51,7 @@ type run struct {
 	tally      *tally
 
 	sent     int
+	waited   atomic.Int64    // nanoseconds that the server has asked to wait
 	silences int             // requests in a row without an answer
 	err      error           // why the run has to end; no more requests are sent then
 	muted    bool            // what follows may be the consequence of a fault
@@ -60,6 +63,18 @@ type run struct {
 // Run drives a server and judges it. It fails with a [*CannotJudgeError] if it cannot judge the server, and with the
 // error of ctx if that ends. It always removes what it has made.
 func Run(ctx context.Context, o Options) (Report, error) {
+	report, err := judgeAll(ctx, o)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		report.Stopped = "the run was interrupted"
+	default:
+		report.Stopped = err.Error()
+	}
+	return report, err
+}
+
+func judgeAll(ctx context.Context, o Options) (Report, error) {
 	c, err := contract.Load()
 	if err != nil {
 		return Report{}, err
@@ -98,6 +113,9 @@ func CheckURL(base string) error {
 	parsed, err := url.Parse(base)
 	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" {
 		return errors.New("the URL must be that of a server, such as http://127.0.0.1:8080")
+	}
+	if parsed.User != nil {
+		return errors.New("the URL must not have a user or a password, because reports show it: write only the host, such as http://127.0.0.1:8080")
 	}
 	return nil
 }
@@ -224,6 +242,9 @@ func (r *run) sendTogether(all []*exchange) {
 	for i, x := range all {
 		r.sent++
 		x.number = r.sent
+		if name, ok := x.request.Members["nick_name"].(string); ok {
+			r.names[name] = true
+		}
 		running.Go(func() { failed[i] = r.exchange(r.ctx, x) })
 	}
 	running.Wait()
@@ -260,6 +281,7 @@ func (r *run) touch(request Request) {
 
 // exchange sends a request again if the server says so.
 func (r *run) exchange(ctx context.Context, x *exchange) error {
+	x.owner = r.options.Token
 	for range maxWaits {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -276,11 +298,22 @@ func (r *run) exchange(ctx context.Context, x *exchange) error {
 		}
 		before := *x
 		before.waits, x.waits = nil, append(x.waits, before)
-		if err := sleep(ctx, wait); err != nil {
+		if err := r.wait(ctx, wait); err != nil {
 			return err
 		}
 	}
 	return &CannotJudgeError{fmt.Sprintf("the server has answered %d to %s %s %d times", x.status, x.request.Method, x.request.Path, maxWaits)}
+}
+
+// wait waits as long as a server asks, and fails if all waits of the run together are too long.
+func (r *run) wait(ctx context.Context, wait time.Duration) error {
+	if r.waited.Add(int64(wait)) > int64(mostWaiting) {
+		return &CannotJudgeError{fmt.Sprintf("the server asks to wait for more than %.0f minutes altogether: raise its rate limit, or send fewer requests", mostWaiting.Minutes())}
+	}
+	if r.options.Waiting != nil && wait > 0 {
+		r.options.Waiting(wait)
+	}
+	return sleep(ctx, wait)
 }
 
 // lastAnswer is how long a run that is stopped waits for the answer to its last request. The request may create a user, who
@@ -317,6 +350,9 @@ func (r *run) noAnswer(x exchange, err error) {
 // causeOf returns an error without the address that was asked.
 func causeOf(err error) string {
 	if failed, ok := errors.AsType[*url.Error](err); ok {
+		if failed.Timeout() {
+			return "no answer within a minute"
+		}
 		err = failed.Err
 	}
 	return err.Error()
@@ -346,25 +382,18 @@ func (r *run) judge(x exchange) {
 func (r *run) fault(x exchange, broken rule, wanted, got string) {
 	line := broken.line(r.contract, x.operation, fmt.Sprint(x.status))
 	r.tally.add(Fault{
-		Operation: x.operation, Rule: broken.name, Curl: curl(r.base, x), Wanted: wanted, Line: line,
-		Got: r.hide(x, got), Request: x.number,
+		Operation: x.operation, Rule: broken.name, Curl: curl(r.base, x), Wanted: r.shown(x, wanted), Line: line,
+		Got: r.shown(x, got), Request: x.number,
 	})
 }
 
-// hide masks the tokens and the passwords of a request in what a server has answered.
-func (r *run) hide(x exchange, text string) string {
-	secrets := []string{r.options.Token, x.token}
-	for _, name := range []string{"password", "password1"} {
-		if password, ok := x.request.Members[name].(string); ok {
-			secrets = append(secrets, strings.Trim(inJSON(password), `"`), password)
-		}
-	}
-	for _, secret := range secrets {
-		if len(secret) >= shortestValue {
-			text = strings.ReplaceAll(text, secret, masked)
-		}
-	}
-	return text
+// mostOfText is how many characters of a text of the server a report shows.
+const mostOfText = 600
+
+// shown makes a text that a server has a part in fit for a report: no secret, not long, and one line.
+func (r *run) shown(x exchange, text string) string {
+	x.owner = r.options.Token
+	return oneLine(shorten(x.hide(text), mostOfText))
 }
 
 // want reports a fault unless ok, and returns ok. Only the first fault of a scene is reported, because the others may

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,7 +27,10 @@ func (r *run) meet() {
 		if r.err = err; isCannotJudge(err) {
 			return
 		}
-		r.err = &CannotJudgeError{fmt.Sprintf("there is no server at %s: %s", r.base, causeOf(err))}
+		r.err = &CannotJudgeError{fmt.Sprintf("there is no server at %s: %s", r.base, r.shown(x, causeOf(err)))}
+		if failed, ok := errors.AsType[net.Error](err); ok && failed.Timeout() {
+			r.err = &CannotJudgeError{fmt.Sprintf("the server at %s did not answer within a minute", r.base)}
+		}
 		if r.ctx.Err() != nil {
 			r.err = r.ctx.Err()
 		}
@@ -41,7 +45,7 @@ func (r *run) meet() {
 		r.err = &CannotJudgeError{notSystem}
 		return
 	case !isList:
-		r.err = &CannotJudgeError{fmt.Sprintf("the server does not have this contract: GET %susers answers %s", basePath, x.text())}
+		r.err = &CannotJudgeError{fmt.Sprintf("the server does not have this contract: GET %susers answers %s", basePath, r.shown(x, x.text()))}
 		return
 	}
 	r.judge(x)
@@ -64,18 +68,25 @@ func (r *run) setUp() bool {
 		if r.isTaken() {
 			continue
 		}
+		r.marks = append(r.marks, r.mark)
 		x := r.call(call{op: "createUser", as: r.owner, body: members{
-			"nick_name": "first", "enterprise_id": r.enterprise(1), "password": "correct horse " + r.mark,
+			"nick_name": "first-" + r.mark, "enterprise_id": r.enterprise(1), "password": "correct horse " + r.mark,
 		}})
 		if code := x.object()["code"]; x.status == http.StatusForbidden && code != nil {
 			r.err = &CannotJudgeError{notSystem}
 			return false
 		}
 		if x.object()["code"] == "nick_name_taken" {
+			if len(x.waits) == 0 { // otherwise the request before the wait may have made the user
+				r.marks = r.marks[:len(r.marks)-1]
+			}
 			continue // another run with this seed has not removed everything
 		}
-		r.admin = r.wantCreated(x, r.owner, members{"nick_name": "first", "enterprise_id": r.enterprise(1), "password": "correct horse " + r.mark})
+		r.admin = r.wantCreated(x, r.owner, members{"nick_name": "first-" + r.mark, "enterprise_id": r.enterprise(1), "password": "correct horse " + r.mark})
 		break
+	}
+	if len(r.marks) == 0 && r.err == nil {
+		r.err = &CannotJudgeError{"users of earlier runs with this seed are left: use another --seed"}
 	}
 	if r.admin == nil || !r.meetOwner() {
 		return false
@@ -152,15 +163,26 @@ func (r *run) remove() (left []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), timeout)
 	defer cancel()
-	for id := range r.idsAtEnd(ctx) {
-		r.ids[id] = true
+	r.waited.Store(0)
+	for _, mark := range r.marks {
+		if !r.findMarked(ctx, mark) {
+			left = append(left, basePath+"users?query="+mark)
+		}
 	}
+	r.findAtEnd(ctx)
 	remaining := sortedKeys(r.ids)
 	slices.Reverse(remaining)
 	// The last administrator of an enterprise cannot be deleted before the others.
 	for before := len(remaining) + 1; len(remaining) < before; {
 		before = len(remaining)
 		remaining = slices.DeleteFunc(remaining, func(id int64) bool {
+			switch r.whose(ctx, id) {
+			case gone, strange:
+				return true
+			case unknown:
+				return false
+			case own:
+			}
 			x := r.removing("deleteUser", http.MethodDelete, fmt.Sprintf("%susers/%d", basePath, id))
 			err := r.exchange(ctx, &x)
 			return err == nil && (x.status == http.StatusNoContent || x.status == http.StatusNotFound)
@@ -172,42 +194,120 @@ func (r *run) remove() (left []string) {
 	return left
 }
 
+// owner is whose a user is. A server may name a user whom the run has not made, and the run must not harm that user.
+type owner int
+
+const (
+	unknown owner = iota
+	own           // the run has made the user, in one of its enterprises
+	strange       // somebody else has made the user
+	gone
+)
+
+// whose asks the server whose a user is.
+func (r *run) whose(ctx context.Context, id int64) owner {
+	x := r.removing("getUser", http.MethodGet, fmt.Sprintf("%susers/%d", basePath, id))
+	if err := r.exchange(ctx, &x); err != nil {
+		return unknown
+	}
+	if x.status == http.StatusNotFound {
+		return gone
+	}
+	if x.status != http.StatusOK || len(x.object()) == 0 {
+		return unknown
+	}
+	ownEnterprise, ownName := r.isMade(x.object())
+	switch {
+	case ownEnterprise && ownName:
+		return own
+	case ownEnterprise || ownName:
+		return unknown
+	}
+	return strange
+}
+
+// isMade reports whether the enterprise and the name of a user are of this run.
+func (r *run) isMade(user map[string]any) (enterprise, name bool) {
+	inEnterprise, _ := user["enterprise_id"].(string)
+	called, _ := user["nick_name"].(string)
+	for _, mark := range r.marks {
+		enterprise = enterprise || strings.HasPrefix(inEnterprise, "conform-"+mark+"-")
+		name = name || strings.Contains(strings.ToLower(called), mark)
+	}
+	return enterprise, name || r.names[called]
+}
+
+// idIn reads an id, also if a server writes it as a string.
+func idIn(value any) int64 {
+	if text, ok := value.(string); ok {
+		number, _ := strconv.ParseInt(text, 10, 64)
+		return number
+	}
+	number, _ := value.(float64)
+	return int64(number)
+}
+
+// pageSize is how many users a run reads at once when it removes what it has made.
+const pageSize = 100
+
+// findMarked notes the users whose names have a mark. The run may not know them, because the answer to a creation was
+// lost or wrong. It returns false if the server does not list them.
+func (r *run) findMarked(ctx context.Context, mark string) bool {
+	for page := 1; ; page++ {
+		x := r.removing("listUsers", http.MethodGet, fmt.Sprintf("%susers?query=%s&page_size=%d&page=%d", basePath, mark, pageSize, page))
+		if r.exchange(ctx, &x) != nil || x.status != http.StatusOK {
+			return false
+		}
+		listed, isList := x.object()["users"].([]any)
+		if !isList {
+			return false
+		}
+		before := len(r.ids)
+		r.note(listed)
+		if len(listed) < pageSize || (page > 1 && len(r.ids) == before) {
+			return true
+		}
+	}
+}
+
+// note keeps the users of a list whom the run has made.
+func (r *run) note(listed []any) {
+	for _, one := range listed {
+		user, _ := one.(map[string]any)
+		if enterprise, _ := r.isMade(user); enterprise && idIn(user["user_id"]) > 0 {
+			r.ids[idIn(user["user_id"])] = true
+		}
+	}
+}
+
 func (r *run) removing(operation, method, path string) exchange {
 	return exchange{operation: operation, token: r.owner.token, request: Request{
 		Method: method, Path: path, Headers: map[string]string{"Authorization": "Bearer " + r.owner.token},
 	}}
 }
 
-// idsAtEnd returns the users of the run's enterprises whom the server lists after the first one of the run. There may be
-// some of which the run does not know, because an answer was lost or wrong.
-func (r *run) idsAtEnd(ctx context.Context) map[int64]bool {
-	found := map[int64]bool{}
+// findAtEnd notes the users of the run's enterprises whom the server lists after the first one of the run. There may be
+// some whose names do not have the mark.
+func (r *run) findAtEnd(ctx context.Context) {
 	if r.admin == nil {
-		return found
+		return
 	}
-	const size = 100
 	x := r.removing("listUsers", http.MethodGet, basePath+"users?page_size=1")
 	if r.exchange(ctx, &x) != nil {
-		return found
+		return
 	}
 	total, _ := x.object()["total"].(float64)
-	for page := (int64(total) + size) / size; page > 0; page-- {
-		x := r.removing("listUsers", http.MethodGet, basePath+"users?page_size="+strconv.Itoa(size)+"&page="+strconv.FormatInt(page, 10))
+	for page := (int64(total) + pageSize) / pageSize; page > 0; page-- {
+		x := r.removing("listUsers", http.MethodGet, fmt.Sprintf("%susers?page_size=%d&page=%d", basePath, pageSize, page))
 		if r.exchange(ctx, &x) != nil {
-			return found
+			return
 		}
 		listed, _ := x.object()["users"].([]any)
+		r.note(listed)
 		for _, one := range listed {
-			members, _ := one.(map[string]any)
-			id, _ := members["user_id"].(float64)
-			enterprise, _ := members["enterprise_id"].(string)
-			if r.isOwn(enterprise) {
-				found[int64(id)] = true
-			}
-			if int64(id) < r.admin.id {
-				return found
+			if user, _ := one.(map[string]any); idIn(user["user_id"]) < r.admin.id {
+				return
 			}
 		}
 	}
-	return found
 }

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 )
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
@@ -19,9 +18,4 @@ func sorted[K cmp.Ordered, V any](m map[K]V) iter.Seq2[K, V] {
 			}
 		}
 	}
-}
-
-// isOwn reports whether an enterprise is one of this run.
-func (r *run) isOwn(enterprise string) bool {
-	return strings.HasPrefix(enterprise, "conform-"+r.mark+"-")
 }

@@ -60,9 +60,11 @@ type world struct {
 	owner  *user
 	users  []*user // in the order of creation; those who are gone, too
 	ids    map[int64]bool
-	mark   string // in the names of everything that the run makes
-	made   int    // names that were made up
-	failed int    // log-ins that were refused
+	mark   string          // in the names of everything that the run makes
+	marks  []string        // with which the run may have made something
+	names  map[string]bool // that were sent in a creation
+	made   int             // names that were made up
+	failed int             // log-ins that were refused
 
 	admin, otherAdmin, plain, other               *user // of the first enterprise
 	foreignAdmin, otherForeignAdmin, foreignPlain *user // of the second enterprise
@@ -72,7 +74,7 @@ func newWorld(token string) world {
 	yes := true
 	return world{
 		owner: &user{token: token, role: directory.RoleSystemAdministrator, active: &yes, loggedIn: time.Now().Add(tokenLife * 1000)},
-		ids:   map[int64]bool{},
+		ids:   map[int64]bool{}, names: map[string]bool{},
 	}
 }
 
@@ -245,6 +247,10 @@ func (r *run) wantCreated(x exchange, as *user, body members) *user {
 	if !r.want(x, ruleNewID, !r.ids[u.id], "an id that was not used before", x.text()) {
 		return nil
 	}
+	if r.whose(r.ctx, u.id) == strange {
+		r.want(x, ruleNewID, false, "the id of the new user", fmt.Sprintf("user %d, whom the run has not made", u.id))
+		return nil // no request may name this user
+	}
 	r.ids[u.id] = true
 	u.apply(body)
 	u.home = u.enterprise
@@ -327,7 +333,7 @@ func describe(name string, value any, present bool) string {
 	if !present {
 		return "no " + name
 	}
-	return fmt.Sprintf("%s is %s", name, shorten(inJSON(value), 200))
+	return fmt.Sprintf("%s is %s", name, inJSON(value))
 }
 
 // inJSON writes a value as JSON does.
