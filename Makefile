@@ -26,7 +26,7 @@ run-postgres: build ## Serve twice from a PostgreSQL that is deleted afterwards;
 
 build: compiler ## Build bin/userapi
 	@mkdir -p bin
-	go build -trimpath -o bin/userapi ./cmd/userapi
+	go build -trimpath -buildvcs=auto -o bin/userapi ./cmd/userapi
 
 # The timeout ends a test that hangs. No test has a deadline of its own, because a busy machine is slow.
 test: compiler ## Run all tests with the race detector; needs Go and a C compiler

@@ -37,6 +37,14 @@ func (s databaseSetting) name() string {
 	return postgres.Name(s.Database)
 }
 
+// schema returns the version of the schema that this program creates and needs.
+func (s databaseSetting) schema() int64 {
+	if s.isPostgres() {
+		return postgres.NewestSchema()
+	}
+	return sqlite.NewestSchema
+}
+
 // migrate creates or migrates the database, and returns the version of its schema.
 func (s databaseSetting) migrate(ctx context.Context, options sqlite.Options) (version int64, err error) {
 	if s.isPostgres() {

@@ -102,7 +102,9 @@ type commandLine struct {
 	Mock    mockCommand    `cmd:"" help:"Start the server on a database that is deleted when it ends, to test programs against it."`
 	Audit   auditCommand   `cmd:"" help:"Print who changed what, and when."`
 	Conform conformCommand `cmd:"" help:"Test whether a server keeps the contract."`
-	Version versionCommand `cmd:"" help:"Print the versions of userapi, of its API and of Go."`
+	Version versionCommand `cmd:"" help:"Print the versions of userapi, its contract, its schemas and Go."`
+
+	ShowVersion versionFlag `name:"version" help:"Print the same as 'userapi version'."`
 }
 
 // streams are the standard streams. A command reads passwords from stdin, because process

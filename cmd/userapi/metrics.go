@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"userapi/internal/store/sqlite"
+	"userapi/internal/telemetry"
 )
 
 // storeMetrics are the metrics of the database, and how each is taken from its numbers.
@@ -46,11 +47,15 @@ var storeMetrics = []struct {
 // storeCollector is a [prometheus.Collector] of the metrics of a database.
 type storeCollector struct{ db *sqlite.Store }
 
-// registerStore registers the metrics of a database. PostgreSQL has metrics of its own.
-func registerStore(metrics prometheus.Registerer, db database) {
+// newMetrics returns a registry with the metrics of the process, those of a database, and others.
+// PostgreSQL has metrics of its own.
+func newMetrics(db database, others ...prometheus.Collector) *prometheus.Registry {
+	metrics := telemetry.NewRegistry()
+	metrics.MustRegister(others...)
 	if file, ok := db.(*sqlite.Store); ok {
 		metrics.MustRegister(storeCollector{file})
 	}
+	return metrics
 }
 
 // Describe implements [prometheus.Collector].

@@ -60,6 +60,10 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 	log := telemetry.NewLogBuffer(std.stderr, c.logLevel, c.LogFormat)
 	defer func() { _ = log.Close() }() // nobody can be told that the log failed
 	logger := telemetry.NewLogger(log, c.logLevel, c.LogFormat)
+	build, err := logBuild(logger, c.schema())
+	if err != nil {
+		return err
+	}
 	public, ops, err := c.listen(ctx)
 	if err != nil {
 		return err
@@ -74,9 +78,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 	if err := c.start(ctx, service, logger); err != nil {
 		return err
 	}
-	metrics := telemetry.NewRegistry()
-	metrics.MustRegister(log.Metric())
-	registerStore(metrics, db)
+	metrics := newMetrics(db, log.Metric(), build.metric(c.schema()))
 	ready := func(request context.Context) error {
 		if ctx.Err() != nil {
 			return errDraining{}

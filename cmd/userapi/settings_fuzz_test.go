@@ -139,7 +139,7 @@ func FuzzSettings(f *testing.F) {
 // that are not UTF-8 are refused, and no error contains the value of a secret or of a variable that does not exist.
 func FuzzArguments(f *testing.F) {
 	for _, args := range []string{
-		"", "serve", "version", "serve\n--help", "--help", "-h", "serve\n--listen", "serve\n--listen=", "serve\n--listen\n:0", "serve\n--pprof", "serve\n--pprof=maybe", "serve\n--no-pprof", "serve\n--", "serve\n--\n--listen", "serve\nextra", "--frob=1\nserve\n--nonsense", "-x", "-", "--", "---", "--=", "=", "serve\n-=1", "serve\n--=x", "a\xffb",
+		"", "serve", "version", "serve\n--help", "--help", "-h", "--version", "serve\n--version", "serve\n--listen", "serve\n--listen=", "serve\n--listen\n:0", "serve\n--pprof", "serve\n--pprof=maybe", "serve\n--no-pprof", "serve\n--", "serve\n--\n--listen", "serve\nextra", "--frob=1\nserve\n--nonsense", "-x", "-", "--", "---", "--=", "=", "serve\n-=1", "serve\n--=x", "a\xffb",
 		"token\ncreate\n--user\nabc\n--frob\n--name=", "token\nrevoke\n-1", "token\nlist\n--user=99999999999", "user\ncreate\n--nick-name=a\xff", "backup", "backup\na\nb", "restore\n--replace\nx", "copy\na\nb", "audit\n--user=1", "serve\n--trusted-proxies=a,b,,c", "serve\n--trusted-proxies\n\n", "nonsense", "serve\nserve", "serve\n--listen\n--frob", "token", "token\n--user=1", "migrate\n--no-backup",
 	} {
 		f.Add(args, "NONSENSE", "secret", "host/db")

@@ -98,7 +98,7 @@ func readSchema(ctx context.Context, connection *pgx.Conn) (found schema, err er
 			return found, err
 		}
 	}
-	if known := newestSchema(); found.version > known {
+	if known := NewestSchema(); found.version > known {
 		return found, newFault(fmt.Sprintf("the database has schema %d and this userapi knows %d", found.version, known), "run a newer userapi")
 	}
 	return found, nil
@@ -118,8 +118,8 @@ func findHidden(ctx context.Context, connection *pgx.Conn, first string) error {
 		fmt.Sprintf("drop schema %q, or set search_path for this user", first))
 }
 
-// newestSchema returns the number of the last migration.
-func newestSchema() (newest int64) {
+// NewestSchema returns the version of the schema that this program creates and needs.
+func NewestSchema() (newest int64) {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil || len(files) == 0 {
 		panic("the migrations are not in the program")
@@ -146,7 +146,7 @@ func checkDatabase(ctx context.Context, config *pgx.ConnConfig) error {
 		if err != nil {
 			return err
 		}
-		if newest := newestSchema(); found.version < newest {
+		if newest := NewestSchema(); found.version < newest {
 			return newFault(fmt.Sprintf("the database has schema %d and this userapi needs %d", found.version, newest), "run 'userapi migrate'")
 		}
 		return checkRights(ctx, connection)

@@ -41,7 +41,7 @@ func Migrate(ctx context.Context, address string) (version int64, err error) {
 		if err != nil {
 			return err
 		}
-		if version = newestSchema(); found.version == version {
+		if version = NewestSchema(); found.version == version {
 			return nil
 		}
 		if err := checkMigration(ctx, connection, found); err != nil {

@@ -90,6 +90,10 @@ func keepOldSchema(ctx context.Context, path string, provider *goose.Provider, c
 	return err
 }
 
+// NewestSchema is the version of the schema that this program creates and needs: the number of the
+// last migration.
+const NewestSchema = 8
+
 // readSchema returns the migrations and the version of the database's schema, which is 0 if
 // the database is empty. It fails if the version is newer than this program.
 func readSchema(ctx context.Context, db *sql.DB) (*goose.Provider, int64, error) {

@@ -48,6 +48,7 @@ func TestChangelogNamesTheSchema(t *testing.T) {
 	version, err := sqlite.Migrate(t.Context(), filepath.Join(t.TempDir(), "userapi.db"), sqlite.Options{})
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprint(version), string(named[1]), "the changelog does not name the newest schema")
+	require.EqualValues(t, version, sqlite.NewestSchema)
 }
 
 // The names and phones that an older program has stored are found.
