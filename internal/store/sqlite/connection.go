@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/mattn/go-sqlite3"
+
+	_ "userapi/internal/store/needcgo" // explains a build without cgo
 )
 
 // connection is one connection to the file, with the statements that it has prepared. It
