@@ -92,17 +92,18 @@ func (e *statusError) Error() string { return e.err.Error() }
 func (e *statusError) Unwrap() error { return e.err }
 
 type commandLine struct {
-	Serve   serveCommand   `cmd:"" help:"Start the server."`
-	Migrate migrateCommand `cmd:"" help:"Create the database, or update its schema to this version of userapi."`
-	Backup  backupCommand  `cmd:"" help:"Write the database to a file, next to a running server or without one."`
-	Restore restoreCommand `cmd:"" help:"Put a backup in the place of the database. The server must not be running."`
-	Copy    copyCommand    `cmd:"" help:"Copy a SQLite database to an empty PostgreSQL database. The server must not be running."`
-	Token   tokenCommands  `cmd:"" help:"Create, list and revoke tokens."`
-	User    userCommands   `cmd:"" help:"Create and list users and set passwords, even if nobody can log in."`
-	Mock    mockCommand    `cmd:"" help:"Start the server on a database that is deleted when it ends, to test programs against it."`
-	Audit   auditCommand   `cmd:"" help:"Print who changed what, and when."`
-	Conform conformCommand `cmd:"" help:"Test whether a server keeps the contract."`
-	Version versionCommand `cmd:"" help:"Print the versions of userapi, its contract, its schemas and Go."`
+	Serve       serveCommand       `cmd:"" help:"Start the server."`
+	Migrate     migrateCommand     `cmd:"" help:"Create the database, or update its schema to this version of userapi."`
+	Backup      backupCommand      `cmd:"" help:"Write the database to a file, next to a running server or without one."`
+	Restore     restoreCommand     `cmd:"" help:"Put a backup in the place of the database. The server must not be running."`
+	Copy        copyCommand        `cmd:"" help:"Copy a SQLite database to an empty PostgreSQL database. The server must not be running."`
+	Token       tokenCommands      `cmd:"" help:"Create, list and revoke tokens."`
+	User        userCommands       `cmd:"" help:"Create and list users and set passwords, even if nobody can log in."`
+	Mock        mockCommand        `cmd:"" help:"Start the server on a database that is deleted when it ends, to test programs against it."`
+	Audit       auditCommand       `cmd:"" help:"Print who changed what, and when."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask a server whether it is ready."`
+	Conform     conformCommand     `cmd:"" help:"Test whether a server keeps the contract."`
+	Version     versionCommand     `cmd:"" help:"Print the versions of userapi, its contract, its schemas and Go."`
 
 	ShowVersion versionFlag `name:"version" help:"Print the same as 'userapi version'."`
 }

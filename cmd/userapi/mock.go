@@ -12,10 +12,12 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"userapi/internal/contract"
 	"userapi/internal/mock"
+	"userapi/internal/store/sqlite"
 	"userapi/internal/telemetry"
 )
 
@@ -38,14 +40,7 @@ There are no rate limits, and the ids of requests count from 1.`
 
 // Validate is called by kong.
 func (c *mockCommand) Validate() error {
-	var faults []error
-	fault := func(name, format string, args ...any) {
-		faults = append(faults, fmt.Errorf(name+": "+format, args...))
-	}
-	c.readSeed(fault)
-	c.listenSettings.check(fault)
-	c.logSettings.check(fault)
-	return errors.Join(faults...)
+	return listFaults(c.readSeed, c.listenSettings.check, c.logSettings.check)
 }
 
 // readSeed reads the seed, or the one that is built in.
@@ -75,6 +70,10 @@ func (c *mockCommand) Run(ctx context.Context, std streams) (err error) {
 	log := telemetry.NewLogBuffer(std.stderr, c.logLevel, c.LogFormat)
 	defer func() { _ = log.Close() }() // nobody can be told that the log failed
 	logger := telemetry.NewLogger(log, c.logLevel, c.LogFormat)
+	build, err := logBuild(logger, sqlite.NewestSchema)
+	if err != nil {
+		return err
+	}
 	public, ops, err := c.listen(ctx)
 	if err != nil {
 		return err
@@ -89,7 +88,8 @@ func (c *mockCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	world, err := newMockWorld(ctx, &mockWorld{
-		seed: c.seed, contract: described, prefer: prefer, logger: logger, log: log.Metric(), fatal: logAndExit(log, logger),
+		seed: c.seed, contract: described, prefer: prefer, logger: logger, fatal: logAndExit(log, logger),
+		collectors: []prometheus.Collector{log.Metric(), build.metric(sqlite.NewestSchema)},
 	})
 	if err != nil {
 		return err

@@ -24,12 +24,12 @@ import (
 
 // mockWorld serves the current generation, and replaces it with a new one when it is reset.
 type mockWorld struct {
-	seed     mock.Seed
-	contract *contract.Contract
-	prefer   *mock.Prefer
-	logger   *slog.Logger
-	log      prometheus.Collector
-	fatal    func(error)
+	seed       mock.Seed
+	contract   *contract.Contract
+	prefer     *mock.Prefer
+	logger     *slog.Logger
+	collectors []prometheus.Collector // metrics that every generation has
+	fatal      func(error)
 
 	folder   *mock.Folder
 	database []byte // of a new generation
@@ -157,9 +157,7 @@ func (g *generation) prepare(w *mockWorld) error {
 	service := newService(withoutFailures{g.db}, logInLife, 0)
 	service.Hasher = password.NewHasher(password.CheapestParams())
 	service.Now = g.clock.Now
-	metrics := telemetry.NewRegistry()
-	metrics.MustRegister(w.log)
-	registerStore(metrics, g.db)
+	metrics := newMetrics(g.db, w.collectors...)
 	g.operator = telemetry.OpsHandler(metrics, g.db.Ready, false)
 	ids := new(mock.RequestIDs)
 	api, err := (&httpapi.Server{

@@ -84,6 +84,17 @@ const opsOff = "off"
 // addFault adds a fault of a setting to the list of all faults.
 type addFault func(name, format string, args ...any)
 
+// listFaults returns all faults that the checks find, as one error.
+func listFaults(checks ...func(addFault)) error {
+	var faults []error
+	for _, check := range checks {
+		check(func(name, format string, args ...any) {
+			faults = append(faults, fmt.Errorf(name+": "+format, args...))
+		})
+	}
+	return errors.Join(faults...)
+}
+
 // listenSettings are shared by the subcommands that serve.
 type listenSettings struct {
 	Listen    string `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address where the API is served (default: ${default})."`
@@ -141,7 +152,7 @@ type serveSettings struct {
 
 // Validate is called by kong.
 func (s *serveSettings) Validate() error {
-	faults := []error{s.databaseSetting.Validate()}
+	faults := []error{s.databaseSetting.Validate(), s.listenSettings.Validate()}
 	fault := func(name, format string, args ...any) {
 		faults = append(faults, fmt.Errorf(name+": "+format, args...))
 	}

@@ -92,7 +92,7 @@ func keepOldSchema(ctx context.Context, path string, provider *goose.Provider, c
 
 // NewestSchema is the version of the schema that this program creates and needs: the number of the
 // last migration.
-const NewestSchema = 8
+const NewestSchema = 9
 
 // readSchema returns the migrations and the version of the database's schema, which is 0 if
 // the database is empty. It fails if the version is newer than this program.
