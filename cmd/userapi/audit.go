@@ -14,6 +14,7 @@ const eventsPerRead = 10_000
 
 type auditCommand struct {
 	listSetting `embed:"" set:"listed=changes to"`
+	jsonSetting `embed:""`
 }
 
 // Help is called by kong, which prints the text above the flags.
@@ -22,29 +23,41 @@ func (auditCommand) Help() string {
 or the server itself made the change. Changes to users who were deleted later are printed, too.`
 }
 
-// Run prints a row for each change, the oldest first. The actor is "-" if the command
-// line or the server itself made the change.
+// Run prints a row or a line of JSON for each change, the oldest first.
 func (c auditCommand) Run(ctx context.Context, std streams) error {
 	return withReadService(ctx, c.databaseSetting, func(service *directory.Service) error {
 		user := c.userID()
 		if err := checkHasChanges(ctx, service, user); err != nil {
 			return err
 		}
+		if c.JSON {
+			return eachEvents(ctx, service, user, func(events []directory.Event) error {
+				return writeLines(std.stdout, events, newEventJSON)
+			})
+		}
 		table := newTable(std.stdout, "TIME", "ACTOR", "OPERATION", "USER", "ENTERPRISE", "FIELDS", "REQUEST", "TOKEN")
-		for lastID := int64(0); ; {
-			events, err := service.EventsAfter(ctx, user, lastID, eventsPerRead)
-			if err != nil {
-				return err
-			}
+		return eachEvents(ctx, service, user, func(events []directory.Event) error {
 			for _, e := range events {
 				printEvent(table, e)
-				lastID = e.ID
 			}
-			if err := table.Flush(); err != nil || len(events) < eventsPerRead {
-				return err
-			}
-		}
+			return table.Flush()
+		})
 	})
+}
+
+// eachEvents passes all changes to print, the oldest first, up to eventsPerRead at a time. A user of 0
+// stands for all users.
+func eachEvents(ctx context.Context, service *directory.Service, user directory.UserID, print func([]directory.Event) error) error {
+	for lastID := int64(0); ; {
+		events, err := service.EventsAfter(ctx, user, lastID, eventsPerRead)
+		if err != nil {
+			return err
+		}
+		if err := print(events); err != nil || len(events) < eventsPerRead {
+			return err
+		}
+		lastID = events[len(events)-1].ID
+	}
 }
 
 // checkHasChanges fails if there never was a user with this number. It accepts 0, which

@@ -152,7 +152,7 @@ type serveSettings struct {
 
 // Validate is called by kong.
 func (s *serveSettings) Validate() error {
-	faults := []error{s.databaseSetting.Validate(), s.listenSettings.Validate()}
+	faults := []error{s.databaseSetting.Validate()}
 	fault := func(name, format string, args ...any) {
 		faults = append(faults, fmt.Errorf(name+": "+format, args...))
 	}

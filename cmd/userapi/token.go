@@ -57,14 +57,18 @@ func (c createTokenCommand) Run(ctx context.Context, std streams) error {
 
 type listTokensCommand struct {
 	listSetting `embed:"" set:"listed=tokens of"`
+	jsonSetting `embed:""`
 }
 
-// Run prints a row for each token.
+// Run prints a row or a line of JSON for each token.
 func (c listTokensCommand) Run(ctx context.Context, std streams) error {
 	return withReadService(ctx, c.databaseSetting, func(service *directory.Service) error {
 		tokens, err := service.Tokens(ctx, c.userID())
 		if err != nil {
 			return err
+		}
+		if c.JSON {
+			return writeLines(std.stdout, tokens, newTokenJSON)
 		}
 		table := newTable(std.stdout, "ID", "USER", "KIND", "CREATED", "EXPIRES", "NAME")
 		for _, t := range tokens {

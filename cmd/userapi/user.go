@@ -18,6 +18,7 @@ import (
 type userCommands struct {
 	Create      createUserCommand  `cmd:"" help:"Create an active user and print the number of the user. userapi asks for the password on a terminal, and otherwise reads it from the first line of standard input."`
 	List        listUsersCommand   `cmd:"" help:"List users. The list contains no e-mail addresses and no secrets."`
+	Show        showUserCommand    `cmd:"" help:"Print everything about a user except secrets."`
 	SetPassword setPasswordCommand `cmd:"" help:"Set the password of a user and revoke all tokens of the user except USERAPI_ADMIN_TOKEN. userapi asks for the password on a terminal, and otherwise reads it from the first line of standard input."`
 }
 

@@ -14,6 +14,7 @@ const usersPerRead = 1000
 type listUsersCommand struct {
 	databaseSetting `embed:""`
 	EnterpriseID    *string `placeholder:"ID" help:"Print only the users of this enterprise (default: all users)."`
+	jsonSetting     `embed:""`
 }
 
 // Validate is called by kong.
@@ -35,12 +36,17 @@ func (listUsersCommand) Help() string {
 nobody has decided yet. Only active users can log in and use tokens.`
 }
 
-// Run prints a row for each user, in the order of their numbers.
+// Run prints a row or a line of JSON for each user, in the order of their numbers.
 func (c listUsersCommand) Run(ctx context.Context, std streams) error {
 	return withReadService(ctx, c.databaseSetting, func(service *directory.Service) error {
 		enterprise := ""
 		if c.EnterpriseID != nil {
 			enterprise = *c.EnterpriseID
+		}
+		if c.JSON {
+			return eachPage(ctx, service, enterprise, func(users []directory.User) error {
+				return writeLines(std.stdout, users, newListedUserJSON)
+			})
 		}
 		table := newTable(std.stdout, "ID", "NAME", "ENTERPRISE", "ROLE", "STATE")
 		return eachPage(ctx, service, enterprise, func(users []directory.User) error {

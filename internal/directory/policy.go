@@ -110,6 +110,7 @@ var policy = map[Operation]map[Role]Rule{
 		RoleUser:                {Scope: ScopeOneself},
 		RoleAdministrator:       {Scope: ScopeEnterprise},
 		RoleSystemAdministrator: {Scope: ScopeEveryone},
+		roleOperator:            {Scope: ScopeEveryone},
 	},
 	OperationUpdateUser: {
 		RoleUser:                {Scope: ScopeOneself, Fields: ownFields},
