@@ -13,7 +13,7 @@ export CGO_ENABLED = 1
 test: CASES = 400
 fuzz: CASES = 10000
 
-.PHONY: help run run-postgres build test test-postgres test-nodes fuzz fuzz-targets bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios longclients long docs verify generate generate-npm npm chromium compiler
+.PHONY: help run run-postgres build release test test-postgres test-nodes fuzz fuzz-targets bench microbench lint lint-contract breaking changelog clients client-go client-ogen client-plain client-node client-hey client-rtk client-oazapfts client-axios longclients long docs verify generate generate-npm npm chromium compiler
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ run-postgres: build ## Serve twice from a PostgreSQL that is deleted afterwards;
 build: compiler ## Build bin/userapi
 	@mkdir -p bin
 	go build -trimpath -buildvcs=auto -o bin/userapi ./cmd/userapi
+
+release: compiler npm ## Build the files of a release in dist/; needs npm and a C compiler for arm64
+	@.ci/dist
 
 # The timeout ends a test that hangs. No test has a deadline of its own, because a busy machine is slow.
 test: compiler ## Run all tests with the race detector; needs Go and a C compiler
