@@ -11,7 +11,7 @@ func takenLimits(p Principal, namesEmail bool) []failureLimit {
 	if !namesEmail || visibility[p.User.Role] == ScopeEveryone {
 		return nil
 	}
-	return []failureLimit{{key: newFailureKey("taken", p.User.ID.String()), most: takenLimit}}
+	return []failureLimit{{key: newFailureKey("taken", p.User.ID.String()), most: takenLimit, refusal: RefusalEmailLimit}}
 }
 
 // changeWithin runs the unit of a change within the limits of taken e-mail addresses. Without limits, it is
@@ -24,7 +24,7 @@ func (s *Service) changeWithin(ctx context.Context, limits []failureLimit, p Pri
 		return s.Store.Change(ctx, p, id, decide)
 	}
 	actor := p.User.ID.String()
-	leave, err := s.Emails.Enter(ctx, Turn{Keys: []string{actor}, Alone: actor})
+	leave, err := enter(ctx, s.Emails, RefusalEmailQueue, Turn{Keys: []string{actor}, Alone: actor})
 	if err != nil {
 		return User{}, err
 	}

@@ -34,6 +34,7 @@ type Error struct {
 	Code       Code
 	Fields     []Field       // the fields at fault, if any
 	RetryAfter time.Duration // with CodeTooManyRequests: how long to wait; 0: not known
+	Refusal    Refusal       // the limit or the queue that has no room; "": none
 	Err        error         // the cause, or nil
 }
 
@@ -49,12 +50,27 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Refusal names what had no room for a request. It is for metrics.
+type Refusal string
+
+// The limits and the queues.
+const (
+	RefusalWriterQueue Refusal = "writer_queue"
+	RefusalHashQueue   Refusal = "hash_queue"
+	RefusalSearchQueue Refusal = "search_queue"
+	RefusalEmailQueue  Refusal = "email_queue"
+	RefusalLogInLimit  Refusal = "login_limit"
+	RefusalEmailLimit  Refusal = "email_limit"
+	RefusalRateLimit   Refusal = "rate_limit"
+)
+
 // ErrQueueFull is wrapped by an [Error] with [CodeUnavailable] if too many requests wait.
 var ErrQueueFull = errors.New("the queue is full")
 
-// NewQueueFullError returns an error that wraps [ErrQueueFull]. What tells which queue it is.
-func NewQueueFullError(what string) error {
-	return &Error{Code: CodeUnavailable, Err: fmt.Errorf("%w: %s", ErrQueueFull, what)}
+// NewQueueFullError returns an error that wraps [ErrQueueFull]. Queue and what tell which queue it is. A [Gate]
+// does not know its queue, which is "" then.
+func NewQueueFullError(queue Refusal, what string) error {
+	return &Error{Code: CodeUnavailable, Refusal: queue, Err: fmt.Errorf("%w: %s", ErrQueueFull, what)}
 }
 
 // IsCode reports whether err is or wraps an [Error] with this code.

@@ -27,7 +27,8 @@ type failureLimit struct {
 	most int
 	// hidden makes the log-in fail as if the password were wrong. An error would tell the client
 	// that both names belong to one user.
-	hidden bool
+	hidden  bool
+	refusal Refusal // what the limit is of
 }
 
 func newFailureKey(parts ...string) FailureKey {
@@ -52,18 +53,18 @@ func (s *Service) checkFailures(ctx context.Context, limits []failureLimit) (mus
 	if err != nil {
 		return false, err
 	}
-	var retryAfter time.Duration
+	refused := &Error{Code: CodeTooManyRequests}
 	for _, l := range limits {
 		switch reached := failures[l.key]; {
 		case reached.Count < l.most:
 		case l.hidden:
 			mustFail = true
 		default:
-			retryAfter = max(retryAfter, reached.Remaining)
+			refused.RetryAfter, refused.Refusal = max(refused.RetryAfter, reached.Remaining), l.refusal
 		}
 	}
-	if retryAfter > 0 {
-		return false, &Error{Code: CodeTooManyRequests, RetryAfter: retryAfter}
+	if refused.RetryAfter > 0 {
+		return false, refused
 	}
 	return mustFail, nil
 }

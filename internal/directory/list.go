@@ -50,7 +50,7 @@ func (s *Service) Users(ctx context.Context, p Principal, text string, page Page
 		return nil, 0, err
 	}
 	if filter.Text = text; text != "" {
-		leave, err := s.Searching.Enter(ctx, Turn{Keys: []string{p.User.EnterpriseID, p.User.ID.String()}, Alone: p.User.EnterpriseID})
+		leave, err := enter(ctx, s.Searching, RefusalSearchQueue, Turn{Keys: []string{p.User.EnterpriseID, p.User.ID.String()}, Alone: p.User.EnterpriseID})
 		if err != nil {
 			return nil, 0, err
 		}

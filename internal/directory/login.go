@@ -36,11 +36,12 @@ type Account struct {
 // token as secret and its description as t. Everyone may call it. It fails with
 // [CodeTooManyRequests] if too many log-ins have failed with this name or from this address.
 // It fails with [CodeInvalidCredentials] if no user has this name, the password is wrong, the
-// user is not active, or too many log-ins have failed with the user's other name.
+// user is not active, or too many log-ins have failed with the user's other name. In these cases, t has the number
+// of the user who has the name, or 0: it is for the log, and must not be in the answer.
 func (s *Service) LogIn(ctx context.Context, p Principal, username, password string) (secret string, t Token, err error) {
 	account, limits, err := s.checkPassword(ctx, p.Address, parseLogInName(username), password)
 	if err != nil {
-		return "", Token{}, err
+		return "", Token{UserID: account.User.ID}, err
 	}
 	if secret, err = s.newSecret(); err != nil {
 		return "", Token{}, err
@@ -57,7 +58,7 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 		return Change{User: facts.Target, Token: &NewToken{Token: t, Hash: HashToken(secret)}, Event: event}, nil
 	})
 	if IsCode(err, CodeInvalidCredentials) {
-		return "", Token{}, s.failLogIn(ctx, limits)
+		return "", Token{UserID: account.User.ID}, s.failLogIn(ctx, limits)
 	}
 	if err != nil {
 		return "", Token{}, err
@@ -66,13 +67,13 @@ func (s *Service) LogIn(ctx context.Context, p Principal, username, password str
 }
 
 // checkPassword returns the account that has the name and the password, and the limits of its
-// failures. It fails as [Service.LogIn] does.
+// failures. It fails as [Service.LogIn] does, with the account that has the name.
 //
 // Log-ins take turns by network, and in a network by name. Those with one name come one after the
 // other, from the look at the failures until a new one is counted. So those who try many passwords at once get
 // no more tries, and those who know the password do not refuse each other.
 func (s *Service) checkPassword(ctx context.Context, address netip.Addr, name LogInName, password string) (Account, []failureLimit, error) {
-	leave, err := s.Hashing.Enter(ctx, Turn{Keys: []string{"log-ins", networkOf(address, turnPrefixBits), name.key()}, Alone: name.key()})
+	leave, err := enter(ctx, s.Hashing, RefusalHashQueue, Turn{Keys: []string{"log-ins", networkOf(address, turnPrefixBits), name.key()}, Alone: name.key()})
 	if err != nil {
 		return Account{}, nil, err
 	}
@@ -84,7 +85,7 @@ func (s *Service) checkPassword(ctx context.Context, address netip.Addr, name Lo
 	limits := s.logInLimits(name, account.User.ID, address)
 	mustFail, err := s.checkFailures(ctx, limits)
 	if err != nil {
-		return Account{}, nil, err
+		return account, nil, err
 	}
 	// Verify takes as long without a hash. So the time until the answer does not tell whether the
 	// account exists.
@@ -99,7 +100,7 @@ func (s *Service) checkPassword(ctx context.Context, address netip.Addr, name Lo
 	if matches && account.User.Active() {
 		return account, limits, nil
 	}
-	return Account{}, nil, s.failLogIn(ctx, limits)
+	return account, nil, s.failLogIn(ctx, limits)
 }
 
 // LogOut ends the principal's token. Every user may call it. It fails with

@@ -24,13 +24,17 @@ func (s *Service) logInLimits(name LogInName, user UserID, address netip.Addr) [
 	if user == 0 {
 		owner = "nobody " + account
 	}
-	return []failureLimit{
+	limits := []failureLimit{
 		{key: newFailureKey("name", account, network), most: s.LogInLimit},
 		{key: newFailureKey("network", network), most: s.LogInLimit * addressLimitFactor},
 		{key: newFailureKey("name", account), most: s.LogInLimit * accountLimitFactor},
 		{key: newFailureKey("user", owner, network), most: s.LogInLimit, hidden: true},
 		{key: newFailureKey("user", owner), most: s.LogInLimit * accountLimitFactor, hidden: true},
 	}
+	for i := range limits {
+		limits[i].refusal = RefusalLogInLimit
+	}
+	return limits
 }
 
 // failLogIn counts a failed log-in and returns its error.

@@ -20,7 +20,7 @@ func (s *Service) ChangeOwnPassword(ctx context.Context, p Principal, password s
 
 // hash returns the hash of a new password that p sets. Users who set passwords take turns.
 func (s *Service) hash(ctx context.Context, p Principal, password string) (string, error) {
-	leave, err := s.Hashing.Enter(ctx, Turn{Keys: []string{"new passwords", p.User.ID.String()}})
+	leave, err := enter(ctx, s.Hashing, RefusalHashQueue, Turn{Keys: []string{"new passwords", p.User.ID.String()}})
 	if err != nil {
 		return "", err
 	}

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 )
@@ -107,6 +108,15 @@ type Service struct {
 	Random     io.Reader     // cryptographically strong
 	TokenLife  time.Duration // how long a log-in token lives
 	LogInLimit int           // how many log-ins of an account from an address may fail in a [FailureWindow]; 0: any number
+}
+
+// enter waits for a turn at a gate, and tells its queue if that is full.
+func enter(ctx context.Context, gate Gate, queue Refusal, turn Turn) (leave func(), err error) {
+	leave, err = gate.Enter(ctx, turn)
+	if failure, ok := errors.AsType[*Error](err); ok {
+		failure.Refusal = queue
+	}
+	return leave, err
 }
 
 // Authenticate returns the user who owns the token, as a principal. Everyone may call it. It

@@ -42,7 +42,7 @@ func (g *Gate) Enter(ctx context.Context, turn directory.Turn) (leave func(), er
 	if g.all.waiting > g.room {
 		refused := g.all.newestOfLongest()
 		g.all.remove(refused, refused.turn.Keys)
-		refused.called <- directory.NewQueueFullError(fmt.Sprintf("%d requests already wait for their turn", g.room))
+		refused.called <- directory.NewQueueFullError("", fmt.Sprintf("%d requests already wait for their turn", g.room))
 	}
 	g.mutex.Unlock()
 	select {

@@ -75,7 +75,7 @@ func TestCausesOf503AreLoggedOnceAMinute(t *testing.T) {
 func TestRefusalsShareALine(t *testing.T) {
 	described, err := contract.Load()
 	require.NoError(t, err)
-	full := directory.NewQueueFullError("64 requests wait")
+	full := directory.NewQueueFullError(directory.RefusalWriterQueue, "64 requests wait")
 	for name, test := range map[string]struct {
 		ready func(context.Context) error
 		cause string

@@ -53,7 +53,7 @@ func (l userLimiter) allow(p directory.Principal) error {
 	}
 	allowed, err := l.store.Allow(p.User.ID.String())
 	if err == nil && !allowed {
-		err = &directory.Error{Code: directory.CodeTooManyRequests}
+		err = &directory.Error{Code: directory.CodeTooManyRequests, Refusal: directory.RefusalRateLimit}
 	}
 	return err
 }

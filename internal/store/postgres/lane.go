@@ -97,7 +97,7 @@ func (l *lane) submit(u *unit) error {
 	case l.queue <- u:
 		return nil
 	default:
-		return directory.NewQueueFullError(fmt.Sprintf("%d writes are waiting", maxWaiting))
+		return directory.NewQueueFullError(directory.RefusalWriterQueue, fmt.Sprintf("%d writes are waiting", maxWaiting))
 	}
 }
 

@@ -177,7 +177,7 @@ func (w *writer) submit(u *unit) error {
 	case w.queue <- u:
 	default:
 		w.progress.queued.Add(-1)
-		return directory.NewQueueFullError(fmt.Sprintf("%d writes are waiting", MaxWaiting))
+		return directory.NewQueueFullError(directory.RefusalWriterQueue, fmt.Sprintf("%d writes are waiting", MaxWaiting))
 	}
 	w.yieldToArrivals()
 	if w.commitMu.TryLock() {
