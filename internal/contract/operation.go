@@ -14,6 +14,7 @@ import (
 
 // Operation is what the contract asks of the requests to one method of one path.
 type Operation struct {
+	ID     string // operationId
 	Method string
 	Path   string // the template, as in /openapi/v1/users/{user_id}
 	Open   bool   // needs no token
@@ -50,6 +51,7 @@ func newOperation(document *openapi3.T, item *openapi3.PathItem, described *open
 		return nil, errors.New("an operation has either the contract's own security or none at all")
 	}
 	o := &Operation{
+		ID:      described.OperationID,
 		Open:    described.Security != nil,
 		headers: map[string]*openapi3.Schema{},
 		query:   map[string]*openapi3.Schema{},

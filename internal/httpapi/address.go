@@ -47,22 +47,19 @@ func (s *Server) clientAddress(r *http.Request) (netip.Addr, error) {
 	if len(lines) == 0 {
 		return peer, nil
 	}
-	isTrusted := func(address netip.Addr) bool {
-		return slices.ContainsFunc(s.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(address) })
-	}
 	client := peer
 	for _, entry := range slices.Backward(strings.Split(strings.Join(lines, ","), ",")) {
 		if entry = strings.Trim(entry, " \t"); entry == "" {
 			continue // an empty element of a list means nothing (RFC 9110 §5.6.1.2)
 		}
-		if !isTrusted(peer) {
+		if !s.isTrusted(peer) {
 			return peer, errUntrustedPeer
 		}
 		address, err := parseForwarded(entry)
 		if err != nil {
 			return peer, errNoAddress
 		}
-		if client = address; !isTrusted(client) {
+		if client = address; !s.isTrusted(client) {
 			break
 		}
 	}

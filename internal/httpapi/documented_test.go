@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,43 +58,73 @@ func failWith(err error) apitest.Config {
 }
 
 // Each operation answers with each status that the contract lists for it. The test fails if
-// it does not know how to provoke a status.
+// it does not know how to provoke a status. Afterwards, a server that had answered all of them would have fewer than
+// maxMetricLines lines of metrics.
 func TestEveryStatusIsReached(t *testing.T) {
 	configs := map[string]apitest.Config{
 		"429": {RateLimit: 1, LogInLimit: 1, Clock: apitest.NewClock()},
 		"500": failWith(errors.New("a fault")),
 		"503": failWith(&directory.Error{Code: directory.CodeUnavailable}),
 	}
-	eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
-		t.Parallel()
-		f := newFuzzed(method, path)
-		usual := apitest.Start(t, apitest.Config{})
-		for documented := range op.Responses.Map() {
-			t.Run(documented, func(t *testing.T) {
-				status, err := strconv.Atoi(documented)
-				require.NoError(t, err)
-				s := usual
-				if config, special := configs[documented]; special {
-					s = apitest.Start(t, config)
-				}
-				ask := func() apitest.Answer {
-					s.DB.InsertPeopleWhoLogIn(t)
-					g := f.example()
-					provoke(t, f, s, status, &g)
-					return g.send(t, s)
-				}
-				begin, answer := time.Now(), ask()
-				for tries := 1; status == 429 && answer.Status != 429; tries++ {
-					require.LessOrEqual(t, float64(tries), time.Since(begin).Seconds(), "two requests of one token succeeded within a second")
-					answer = ask()
-				}
-				require.Equal(t, status, answer.Status, answer.Body)
-				if status >= 400 && hasOneExample(op.Responses.Status(status).Value) {
-					requireExample(t, problemExamples(op.Responses.Status(status).Value)[""], answer)
-				}
-			})
-		}
+	var metrics metricLines
+	t.Run("all", func(t *testing.T) {
+		eachOperation(t, func(t *testing.T, method, path string, op *openapi3.Operation) {
+			t.Parallel()
+			f := newFuzzed(method, path)
+			usual := apitest.Start(t, apitest.Config{})
+			for documented := range op.Responses.Map() {
+				t.Run(documented, func(t *testing.T) {
+					status, err := strconv.Atoi(documented)
+					require.NoError(t, err)
+					s := usual
+					if config, special := configs[documented]; special {
+						s = apitest.Start(t, config)
+					}
+					ask := func() apitest.Answer {
+						s.DB.InsertPeopleWhoLogIn(t)
+						g := f.example()
+						provoke(t, f, s, status, &g)
+						return g.send(t, s)
+					}
+					begin, answer := time.Now(), ask()
+					for tries := 1; status == 429 && answer.Status != 429; tries++ {
+						require.LessOrEqual(t, float64(tries), time.Since(begin).Seconds(), "two requests of one token succeeded within a second")
+						answer = ask()
+					}
+					require.Equal(t, status, answer.Status, answer.Body)
+					if status >= 400 && hasOneExample(op.Responses.Status(status).Value) {
+						requireExample(t, problemExamples(op.Responses.Status(status).Value)[""], answer)
+					}
+					metrics.add(s.Metrics(t))
+				})
+			}
+		})
 	})
+	t.Logf("%d lines of metrics", len(metrics.lines))
+	require.Less(t, len(metrics.lines), maxMetricLines)
+}
+
+// maxMetricLines is what the manual promises.
+const maxMetricLines = 1500
+
+// metricLines are the lines of metrics of several servers, without their values. It is safe for concurrent use.
+type metricLines struct {
+	mutex sync.Mutex
+	lines map[string]bool
+}
+
+func (m *metricLines) add(metrics string) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.lines == nil {
+		m.lines = map[string]bool{}
+	}
+	for line := range strings.Lines(metrics) {
+		if !strings.HasPrefix(line, "#") {
+			line = line[:strings.LastIndex(line, " ")]
+		}
+		m.lines[line] = true
+	}
 }
 
 // The examples that TestEveryStatusIsReached does not compare are right.

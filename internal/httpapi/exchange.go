@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"userapi/gen/api"
+	"userapi/internal/contract"
 	"userapi/internal/directory"
 	"userapi/internal/telemetry"
 )
@@ -20,11 +21,25 @@ import (
 type exchange struct {
 	waitContext
 	requestID string
+	trace     trace
 	address   netip.Addr
+	operation *contract.Operation // nil: none, or the path has not been looked at
 	principal directory.Principal // zero until the token has been checked
 	userID    directory.UserID    // for the log; 0: unknown
 	body      []byte              // after check has accepted it
 	problem   api.ProblemCode     // of the answer; "": the answer is not a problem
+
+	// Of a log-in that was refused, see isRefusedLogIn:
+	refusedLogIn bool
+	account      directory.UserID // that has the name; 0: none. It is only for the log
+}
+
+// operationID returns the operationId, or "".
+func (x *exchange) operationID() string {
+	if x.operation == nil {
+		return ""
+	}
+	return x.operation.ID
 }
 
 type exchangeKey struct{}
@@ -56,7 +71,7 @@ func (s *Server) middleware(r routes) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			begin := time.Now()
 			address, notBelieved := s.clientAddress(c.Request())
-			x := &exchange{requestID: s.RequestID(), address: address}
+			x := &exchange{requestID: s.RequestID(), trace: s.traceOf(c.Request()), address: address}
 			x.Context, x.deadline = c.Request().Context(), begin.Add(s.RequestTimeout)
 			defer x.stop()
 			if notBelieved != nil {
@@ -70,7 +85,9 @@ func (s *Server) middleware(r routes) echo.MiddlewareFunc {
 			if err := s.serve(r, limiter, x, c, next); err != nil {
 				c.Error(err)
 			}
-			s.log(c, x, time.Since(begin))
+			took := time.Since(begin)
+			s.meters.countRequest(x, c.Response().Status, took)
+			s.log(c, x, took)
 			return nil
 		}
 	}
@@ -91,6 +108,7 @@ func (s *Server) serve(r routes, limiter userLimiter, x *exchange, c echo.Contex
 		return c.NoContent(http.StatusNoContent)
 	}
 	if op := r.operation(c); op != nil {
+		x.operation = op
 		if slices.Contains(c.ParamValues(), "") {
 			return echo.ErrNotFound // Echo accepts an empty segment as a parameter
 		}
@@ -108,19 +126,29 @@ func (s *Server) serve(r routes, limiter userLimiter, x *exchange, c echo.Contex
 }
 
 // log writes one line for a request. It never contains a path, a query or a body, because they
-// may contain secrets.
+// may contain secrets. The manual describes all attributes.
 func (s *Server) log(c echo.Context, x *exchange, took time.Duration) {
-	attributes := append(make([]slog.Attr, 0, 8),
+	attributes := append(make([]slog.Attr, 0, 12),
 		slog.String("request_id", x.requestID),
 		slog.String("method", knownMethod(c.Request().Method)),
-		slog.String("route", c.Path()),
+		slog.String("operation", x.operationID()),
+		slog.String("route", s.templates[c.Path()]),
 		slog.Int("status", c.Response().Status),
-		slog.Duration("duration", took),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.String("address", x.address.String()),
 		slog.Int64("user_id", int64(x.userID)),
 	)
 	if x.problem != "" {
 		attributes = append(attributes, slog.String("problem", string(x.problem)))
+	}
+	if x.refusedLogIn {
+		attributes = append(attributes, slog.Int64("account_id", int64(x.account)))
+	}
+	if x.trace.id != "" {
+		attributes = append(attributes, slog.String("trace_id", x.trace.id))
+	}
+	if x.trace.proxyRequestID != "" {
+		attributes = append(attributes, slog.String("proxy_request_id", x.trace.proxyRequestID))
 	}
 	s.Logger.LogAttrs(x, slog.LevelInfo, "request", attributes...)
 }

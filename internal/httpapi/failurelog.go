@@ -97,12 +97,17 @@ func (l *refusalLog) write(logger *slog.Logger) {
 	})
 }
 
+// waitedTooLong reports whether the request has waited for [Server.RequestTimeout]. A deadline of the store is another
+// matter.
+func waitedTooLong(x *exchange, failure *requestError) bool {
+	return errors.Is(failure.Err, context.DeadlineExceeded) && x.Err() != nil
+}
+
 // logFailure logs why a request is answered with 500 or 503. Refusals because too many requests
 // wait share a line. Any other cause of 503 is logged once a minute, because every request fails
 // with it while it lasts.
 func (s *Server) logFailure(x *exchange, failure *requestError) {
-	waitedTooLong := errors.Is(failure.Err, context.DeadlineExceeded) && x.Err() != nil // not a deadline of the store
-	if failure.Code == api.ProblemCodeUnavailable && (waitedTooLong || errors.Is(failure.Err, directory.ErrQueueFull)) {
+	if failure.Code == api.ProblemCodeUnavailable && (waitedTooLong(x, failure) || errors.Is(failure.Err, directory.ErrQueueFull)) {
 		s.refused.add(failure.Err, s.Logger)
 		return
 	}

@@ -88,7 +88,7 @@ func TestNothingLeaks(t *testing.T) {
 		require.NotContains(t, strings.ToLower(text), value, name)
 	}
 	require.Contains(t, all.String(), value, "the value is readable in answers")
-	require.Contains(t, s.Metrics(t), `http_requests_total{code="422"`)
+	require.Contains(t, s.Metrics(t), `http_requests_total{code="invalid_request",operation="updateUser",status="422"`)
 	contents := s.DB.Contents(t)
 	for _, text := range []string{secret, made} {
 		require.False(t, strings.Contains(contents, text), "the database holds %s", text)
@@ -161,7 +161,7 @@ func TestLogLine(t *testing.T) {
 	answer := s.Send(t, "GET", people.First.Path()+"?x=y", "", "X-Request-Id: "+forged)
 	require.NotEqual(t, forged, answer.Header.Get("X-Request-Id"))
 	log := s.Log.String()
-	require.Contains(t, log, `"request_id":"`+answer.Header.Get("X-Request-Id")+`","method":"GET","route":"/openapi/v1/users/:user_id","status":200,`)
+	require.Contains(t, log, `"request_id":"`+answer.Header.Get("X-Request-Id")+`","method":"GET","operation":"getUser","route":"/openapi/v1/users/{user_id}","status":200,"duration_ms":`)
 	require.Contains(t, log, `"address":"127.0.0.1","user_id":1}`)
 	ada := s.CreateUser(t, "ada")
 	entered := s.LogIn(t, ada.Username(), apitest.Password)

@@ -10,7 +10,9 @@ import (
 func (s *Server) CreateAuthToken(ctx context.Context, r api.CreateAuthTokenRequestObject) (api.CreateAuthTokenResponseObject, error) {
 	x := exchangeFrom(ctx)
 	secret, token, err := s.Directory.LogIn(ctx, x.principal, r.Body.Username, r.Body.Password)
+	s.meters.countLogIn(err)
 	if err != nil {
+		x.refusedLogIn, x.account = isRefusedLogIn(err), token.UserID
 		return nil, err
 	}
 	x.userID = token.UserID

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -280,7 +281,9 @@ func TestRefusalsAreLogged(t *testing.T) {
 			answer = s.LogIn(t, ada.Username(), "wrong")
 		}
 		require.Equal(t, code, string(answer.Problem(t).Code))
-		line := s.Log.LineWith(t, answer.Header.Get("X-Request-Id"))
+		id := answer.Header.Get("X-Request-Id")
+		apitest.WaitFor(func() bool { return strings.Contains(s.Log.String(), id) }) // that of a log-in follows its answer
+		line := s.Log.LineWith(t, id)
 		require.Contains(t, line, `"status":`+strconv.Itoa(answer.Status))
 		require.Contains(t, line, `"address":"127.0.0.1"`)
 		require.Contains(t, line, `"problem":"`+code+`"`)

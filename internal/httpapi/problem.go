@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net"
@@ -26,6 +28,7 @@ type requestError struct {
 	Detail     string // "": the detail in problems
 	Faults     []api.Fault
 	RetryAfter time.Duration // 0: the value in problems
+	Refusal    directory.Refusal
 	Err        error
 }
 
@@ -193,7 +196,7 @@ func classifyDomain(err *directory.Error) *requestError {
 	if !ok {
 		return &requestError{Code: api.ProblemCodeInternalError, Err: err}
 	}
-	classified := &requestError{Code: code, RetryAfter: err.RetryAfter, Err: err.Err}
+	classified := &requestError{Code: code, RetryAfter: err.RetryAfter, Refusal: err.Refusal, Err: err.Err}
 	for _, field := range err.Fields {
 		classified.Faults = append(classified.Faults, api.Fault{
 			Pointer: "/" + string(field), Code: described.fault, Detail: described.hint,
@@ -225,8 +228,11 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	x.problem = failure.Code
 	if clientLeft(ctx, err) {
 		defer func() { c.Response().Status = statusClientClosedRequest }()
-	} else if described.status >= http.StatusInternalServerError {
-		s.logFailure(x, failure)
+	} else {
+		s.meters.countRefusal(x, failure)
+		if described.status >= http.StatusInternalServerError {
+			s.logFailure(x, failure)
+		}
 	}
 	if c.Response().Committed {
 		return
@@ -253,11 +259,33 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 		header.Set(echo.HeaderRetryAfter, strconv.FormatFloat(math.Ceil(failure.RetryAfter.Seconds()), 'f', 0, 64))
 	}
 	header.Set(echo.HeaderContentType, "application/problem+json")
-	c.Response().WriteHeader(described.status)
-	encoder := json.NewEncoder(c.Response())
-	encoder.SetEscapeHTML(false) // people read the answer, too
-	if err := encoder.Encode(body); err != nil {
+	if err := sendProblem(c.Response(), body, x.refusedLogIn); err != nil {
 		s.Logger.LogAttrs(ctx, slog.LevelDebug, "the client left before its answer",
 			slog.String("request_id", x.requestID))
 	}
+}
+
+// sendProblem writes an answer. If now is true, it is on its way when sendProblem returns, and not only when the
+// handler does. So what the log says about a refused log-in cannot delay its answer.
+func sendProblem(w *echo.Response, body api.Problem, now bool) error {
+	if !now {
+		w.WriteHeader(body.Status)
+		return encodeProblem(w, body)
+	}
+	var text bytes.Buffer
+	if err := encodeProblem(&text, body); err != nil {
+		return err
+	}
+	w.Header().Set(echo.HeaderContentLength, strconv.Itoa(text.Len())) // else the answer would be chunked
+	w.WriteHeader(body.Status)
+	if _, err := w.Write(text.Bytes()); err != nil {
+		return err
+	}
+	return http.NewResponseController(w.Writer).Flush()
+}
+
+func encodeProblem(w io.Writer, body api.Problem) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // people read the answer, too
+	return encoder.Encode(body)
 }

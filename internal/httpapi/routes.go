@@ -35,6 +35,14 @@ func (r routes) operation(c echo.Context) *contract.Operation {
 	return r[c.Path()][c.Request().Method]
 }
 
+// template returns the contract's path for one of Echo's. A path outside the contract stays as it is.
+func (r routes) template(path string) string {
+	for _, operation := range r[path] {
+		return operation.Path
+	}
+	return path
+}
+
 // covers fails if a route is not in the contract, or if an operation has no route.
 func (r routes) covers(registered []*echo.Route) error {
 	routed := map[string]bool{}

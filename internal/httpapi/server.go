@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/labstack/echo-contrib/echoprometheus"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -39,6 +38,8 @@ type Server struct {
 
 	unavailable, forwarded causeLog
 	refused                refusalLog
+	meters                 *meters
+	templates              map[string]string // the contract's paths, and those outside it, by Echo's
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -50,12 +51,17 @@ func (s *Server) Handler() (http.Handler, error) {
 		s.RequestID = rand.Text
 	}
 	operations := newRoutes(s.Contract)
+	meters, err := newMeters(s.Metrics, s.Contract.Operations())
+	if err != nil {
+		return nil, err
+	}
+	s.meters, s.templates = meters, map[string]string{}
 	e := echo.New()
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.writeProblem
 	e.IPExtractor = echo.ExtractIPDirect() // clientAddress reads X-Forwarded-For
 	e.Pre(normalPath)
-	e.Use(measure(s.Metrics), s.middleware(operations))
+	e.Use(s.middleware(operations))
 
 	api.RegisterHandlers(headRouter{e}, api.NewStrictHandler(s, nil))
 	if err := operations.covers(e.Routes()); err != nil {
@@ -70,6 +76,11 @@ func (s *Server) Handler() (http.Handler, error) {
 	if err := errors.Join(s.registerProbes(headRouter{e}), registerDocs(headRouter{e})); err != nil {
 		return nil, err
 	}
+	for _, route := range e.Routes() {
+		if route.Method != echo.RouteNotFound {
+			s.templates[route.Path] = operations.template(route.Path)
+		}
+	}
 	return e, nil
 }
 
@@ -79,18 +90,4 @@ type headRouter struct{ *echo.Echo }
 func (r headRouter) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
 	r.HEAD(path, h, m...)
 	return r.Echo.GET(path, h, m...)
-}
-
-// measure counts requests and measures their duration. No label contains a text that a client
-// chooses.
-func measure(registry prometheus.Registerer) echo.MiddlewareFunc {
-	return echoprometheus.NewMiddlewareWithConfig(echoprometheus.MiddlewareConfig{
-		Subsystem:                 "http",
-		Registerer:                registry,
-		DoNotUseRequestPathFor404: true,
-		LabelFuncs: map[string]echoprometheus.LabelValueFunc{
-			"host":   func(echo.Context, error) string { return "" },
-			"method": func(c echo.Context, _ error) string { return knownMethod(c.Request().Method) },
-		},
-	})
 }
