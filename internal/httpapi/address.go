@@ -84,7 +84,7 @@ func parseForwarded(text string) (netip.Addr, error) {
 // logForwarded warns that X-Forwarded-For was not believed, once a minute for each reason. It never
 // logs the header, which anybody can send.
 func (s *Server) logForwarded(x *exchange, reason error) {
-	if leftOut, admitted := s.forwarded.admit(reason.Error(), time.Now()); admitted {
+	if leftOut, admitted := s.forwarded.Admit(reason.Error(), time.Now()); admitted {
 		s.Logger.LogAttrs(x, slog.LevelWarn, reason.Error(), slog.String("request_id", x.requestID),
 			slog.String("peer", x.address.String()), slog.Int("left_out", leftOut))
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -13,53 +12,8 @@ import (
 	"userapi/internal/directory"
 )
 
-const (
-	// causePeriod is how long a cause is not logged again.
-	causePeriod = time.Minute
-	// maxCauses bounds the memory if an error's text differs each time.
-	maxCauses = 32
-	// refusalPeriod is the time from one line about refusals to the next.
-	refusalPeriod = time.Second
-)
-
-// causeLog decides which causes of 503, or of X-Forwarded-For that is not believed, are logged. Its zero value is ready to use, and it is safe
-// for concurrent use.
-type causeLog struct {
-	mutex  sync.Mutex
-	causes map[string]*loggedCause
-}
-
-type loggedCause struct {
-	at      time.Time // of the last line
-	leftOut int       // lines since then
-}
-
-// admit reports whether to log a line about this cause now, and how many lines were left out
-// since the last one. If there are too many causes, further ones count as one, "".
-func (l *causeLog) admit(cause string, now time.Time) (leftOut int, admitted bool) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	recent := func(c *loggedCause) bool { return now.Sub(c.at) < causePeriod }
-	if l.causes[cause] == nil && len(l.causes) >= maxCauses {
-		maps.DeleteFunc(l.causes, func(text string, c *loggedCause) bool { return text != "" && !recent(c) })
-		if len(l.causes) >= maxCauses {
-			cause = ""
-		}
-	}
-	last := l.causes[cause]
-	if last != nil && recent(last) {
-		last.leftOut++
-		return 0, false
-	}
-	if last != nil {
-		leftOut = last.leftOut
-	}
-	if l.causes == nil {
-		l.causes = map[string]*loggedCause{}
-	}
-	l.causes[cause] = &loggedCause{at: now}
-	return leftOut, true
-}
+// refusalPeriod is the time from one line about refusals to the next.
+const refusalPeriod = time.Second
 
 // refusalLog counts requests that were refused because too many wait. Its zero value is ready to
 // use, and it is safe for concurrent use.
@@ -117,7 +71,7 @@ func (s *Server) logFailure(x *exchange, failure *requestError) {
 		if cause == "" {
 			cause = fmt.Sprint(failure.Err)
 		}
-		leftOut, admitted := s.unavailable.admit(cause, time.Now())
+		leftOut, admitted := s.unavailable.Admit(cause, time.Now())
 		if !admitted {
 			return
 		}

@@ -156,24 +156,3 @@ func (b *lockedBuffer) take() string {
 	defer b.buffer.Reset()
 	return b.buffer.String()
 }
-
-// Even if each request has another cause, the log keeps few causes and writes few lines.
-func TestCausesOf503AreBounded(t *testing.T) {
-	const requests = 1000
-	var log causeLog
-	start, before := time.Now(), 0
-	for minute := range 3 {
-		admitted, leftOut := 0, 0
-		for i := range requests {
-			n, ok := log.admit(fmt.Sprint(minute, " ", i), start.Add(time.Duration(minute)*time.Minute))
-			if ok {
-				admitted++
-				leftOut += n
-			}
-		}
-		require.LessOrEqual(t, admitted, maxCauses+1)
-		require.LessOrEqual(t, len(log.causes), maxCauses+1)
-		require.Equal(t, before, leftOut, "each line that was left out a minute before must be counted")
-		before = requests - admitted
-	}
-}

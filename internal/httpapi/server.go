@@ -17,6 +17,7 @@ import (
 	"userapi/gen/api"
 	"userapi/internal/contract"
 	"userapi/internal/directory"
+	"userapi/internal/telemetry"
 )
 
 // Server serves a directory. All exported fields are required except TrustedProxies, RateLimit and RequestID.
@@ -36,7 +37,7 @@ type Server struct {
 	// RequestID returns the id of a new request, of 26 characters; nil means random ids.
 	RequestID func() string
 
-	unavailable, forwarded causeLog
+	unavailable, forwarded telemetry.CauseLog // causes of 503, and of X-Forwarded-For that is not believed
 	refused                refusalLog
 	meters                 *meters
 	templates              map[string]string // the contract's paths, and those outside it, by Echo's

@@ -8,13 +8,16 @@
 //
 // A panic error ([PanicError]) is an error that stands for a recovered panic. It is safe to log.
 //
+// A cause log ([CauseLog]) keeps what lasts from filling the log.
+//
 // Metrics are counters and durations that Prometheus reads. They are collected in a registry.
 // Profiles are what /debug/pprof/ shows about the running process.
 //
 // # How to add something
 //
-// To add a metric, register it with the registry of [NewRegistry] in the package that measures
-// it. Only metrics about the whole process belong here. To add a log line, call the
+// To add a metric, make it in the package that measures it, register it with the registry of [NewRegistry], and add it to
+// the table in the operator's manual. A counter with labels gets all of their values at the start, because an alert cannot
+// see the first rise of a counter that was not there. Only metrics about the whole process belong here. To add a log line, call the
 // [slog.Logger] in the package where something happens.
 //
 // # Which way to take

@@ -125,7 +125,7 @@ func Open(ctx context.Context, address string, options Options) (*Store, error) 
 		logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{config: config, recipe: exact, hosts: &hosts{logger: logger}, unitTimeout: unitTimeoutOf(config)}
-	config.ConnConfig.Tracer = &slowLog{logger}
+	config.ConnConfig.Tracer = &slowLog{logger: logger}
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
 		s.hosts.prefer(&c.Config)
 		return nil

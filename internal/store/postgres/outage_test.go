@@ -198,8 +198,17 @@ func TestSlowStatementsAreLogged(t *testing.T) {
 	exec(`ROLLBACK`)
 	for _, statement := range []string{"FROM users WHERE id = ANY($1)", "FROM users WHERE enterprise_id = $1", `FROM \"users\" WHERE (nick_name_folded LIKE $1`} {
 		line := log.LineWith(t, statement)
-		require.Regexp(t, `level=WARN msg="a statement was slow" sql=.* took=\d\S* failed=true`, line)
+		require.Regexp(t, `level=WARN msg="a statement was slow" sql=.* duration_ms=\d+ failed=true left_out=0`, line)
 	}
+	lock := func() {
+		exec(`BEGIN`)
+		exec(`LOCK TABLE users`)
+		_, err := s.Account(t.Context(), directory.LogInName{EnterpriseID: "canary", NickName: "canary"})
+		require.True(t, directory.IsCode(err, directory.CodeUnavailable), "%v", err)
+		exec(`ROLLBACK`)
+	}
+	lock()
+	require.Equal(t, 1, strings.Count(log.String(), "FROM users WHERE enterprise_id = $1"), "a statement is logged once a minute")
 	require.NotContains(t, log.String(), "canary")
 	require.NotContains(t, log.String(), "request-1")
 }

@@ -7,13 +7,18 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"userapi/internal/telemetry"
 )
 
 // slowStatement is how long a statement may take before the log has it.
 const slowStatement = 500 * time.Millisecond
 
-// slowLog logs slow statements without their values.
-type slowLog struct{ logger *slog.Logger }
+// slowLog logs slow statements without their values, each once a minute.
+type slowLog struct {
+	logger     *slog.Logger
+	statements telemetry.CauseLog
+}
 
 var (
 	_ pgx.QueryTracer = (*slowLog)(nil)
@@ -46,8 +51,12 @@ func (l *slowLog) end(ctx context.Context, sql string, err error) {
 	if sql == "" {
 		sql = t.sql
 	}
+	leftOut, admitted := l.statements.Admit(sql, time.Now())
+	if !admitted {
+		return
+	}
 	l.logger.LogAttrs(ctx, slog.LevelWarn, "a statement was slow", slog.String("sql", strings.Join(strings.Fields(sql), " ")),
-		slog.Duration("took", took.Round(time.Millisecond)), slog.Bool("failed", err != nil))
+		slog.Int64("duration_ms", took.Milliseconds()), slog.Bool("failed", err != nil), slog.Int("left_out", leftOut))
 }
 
 // TraceQueryStart implements [pgx.QueryTracer].
