@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"userapi/internal/directory"
 	"userapi/internal/store/postgres"
 	"userapi/internal/store/sqlite"
@@ -13,6 +15,7 @@ import (
 type database interface {
 	directory.Store
 	Ready(ctx context.Context) error
+	Metrics() []prometheus.Collector
 	Close() error
 }
 

@@ -157,7 +157,7 @@ func (g *generation) prepare(w *mockWorld) error {
 	service := newService(withoutFailures{g.db}, logInLife, 0)
 	service.Hasher = password.NewHasher(password.CheapestParams())
 	service.Now = g.clock.Now
-	metrics := newMetrics(g.db, w.collectors...)
+	metrics := newMetrics(g.db, service, w.collectors...)
 	g.operator = telemetry.OpsHandler(metrics, g.db.Ready, false)
 	ids := new(mock.RequestIDs)
 	api, err := (&httpapi.Server{

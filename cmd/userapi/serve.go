@@ -78,7 +78,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 	if err := c.start(ctx, service, logger); err != nil {
 		return err
 	}
-	metrics := newMetrics(db, log.Metric(), build.metric(c.schema()))
+	metrics := newMetrics(db, service, log.Metric(), build.metric(c.schema()))
 	ready := func(request context.Context) error {
 		if ctx.Err() != nil {
 			return errDraining{}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/directory"
@@ -15,6 +16,7 @@ import (
 type opened interface {
 	directory.Store
 	Ready(ctx context.Context) error
+	Metrics() []prometheus.Collector
 	Close() error
 }
 

@@ -132,6 +132,7 @@ func (s *Server) startNode(t testing.TB, config Config, store opened) (address s
 	}).Handler()
 	require.NoError(t, err)
 	if s.Service == nil {
+		registry.MustRegister(store.Metrics()...)
 		s.Service, s.Handler, s.metrics = service, handler, telemetry.OpsHandler(registry, store.Ready, false)
 	}
 	return serve(t, httpapi.NewHTTPServer(handler, logger))

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"userapi/internal/directory"
 )
@@ -19,12 +22,32 @@ type Gate struct {
 	free  int             // how many more can be inside
 	alone map[string]bool // the Alone of those inside
 	all   line
+	waits prometheus.Observer // nil: nobody measures
 }
 
 // NewGate returns a gate that lets in up to 1 or more requests at the same time. With 0 slots,
 // which only tests use, no request ever gets in.
 func NewGate(slots int) *Gate {
 	return &Gate{room: roomPerSlot * max(1, slots), free: slots, alone: map[string]bool{}}
+}
+
+// Measure returns metrics of the gate, for a registry. Their names begin with this name. Call it before the first
+// request enters.
+func (g *Gate) Measure(name string) []prometheus.Collector {
+	waits := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: name + "_wait_seconds", Help: "How long requests waited for their turn.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	})
+	g.waits = waits
+	return []prometheus.Collector{waits, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: name + "_queue_length", Help: "Requests that wait for their turn.",
+	}, func() float64 { return float64(g.waiting()) })}
+}
+
+func (g *Gate) waiting() int {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	return g.all.waiting
 }
 
 // ticket is a request at the gate.
@@ -35,6 +58,7 @@ type ticket struct {
 
 // Enter implements [directory.Gate].
 func (g *Gate) Enter(ctx context.Context, turn directory.Turn) (leave func(), err error) {
+	begun := time.Now()
 	t := &ticket{turn: turn, called: make(chan error, 1)}
 	g.mutex.Lock()
 	g.all.add(t, turn.Keys)
@@ -52,6 +76,9 @@ func (g *Gate) Enter(ctx context.Context, turn directory.Turn) (leave func(), er
 	}
 	if err != nil {
 		return nil, err
+	}
+	if g.waits != nil {
+		g.waits.Observe(time.Since(begun).Seconds())
 	}
 	return sync.OnceFunc(func() { g.leave(turn) }), nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -222,4 +223,36 @@ func TestManyAtOnce(t *testing.T) {
 	for _, leave := range leaves {
 		leave()
 	}
+}
+
+// The metrics say how many requests wait, and how long those that got in have waited.
+func TestGateIsMeasured(t *testing.T) {
+	q := newQueue(t, 1)
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(q.gate.Measure("userapi_test")...)
+	read := func() (length float64, waits uint64, seconds float64) {
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		require.Equal(t, "userapi_test_queue_length", families[0].GetName())
+		require.Equal(t, "userapi_test_wait_seconds", families[1].GetName())
+		histogram := families[1].GetMetric()[0].GetHistogram()
+		return families[0].GetMetric()[0].GetGauge().GetValue(), histogram.GetSampleCount(), histogram.GetSampleSum()
+	}
+	q.send(t.Context(), "a/1", "")
+	require.Equal(t, "a/1", <-q.entered)
+	_, _, before := read()
+	q.send(t.Context(), "a/2", "")
+	q.send(t.Context(), "a/3", "")
+	length, waits, _ := read()
+	require.EqualValues(t, 2, length)
+	require.EqualValues(t, 1, waits)
+	close(q.leave["a/1"])
+	require.Equal(t, "a/2", <-q.entered)
+	length, waits, seconds := read()
+	require.EqualValues(t, 1, length)
+	require.EqualValues(t, 2, waits)
+	require.Greater(t, seconds, before)
+	close(q.leave["a/2"])
+	require.Equal(t, "a/3", <-q.entered)
+	close(q.leave["a/3"])
 }

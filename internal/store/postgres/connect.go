@@ -46,6 +46,7 @@ type Store struct {
 	unitTimeout time.Duration
 	current     atomic.Pointer[connections]
 	presence    *presence
+	metrics     *metrics
 
 	replaceMu sync.Mutex
 	closed    bool           // replace does nothing
@@ -124,7 +125,8 @@ func Open(ctx context.Context, address string, options Options) (*Store, error) 
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{config: config, recipe: exact, hosts: &hosts{logger: logger}, unitTimeout: unitTimeoutOf(config)}
+	s := &Store{config: config, recipe: exact, hosts: &hosts{logger: logger}, metrics: newMetrics(), unitTimeout: unitTimeoutOf(config)}
+	s.hosts.moved = s.metrics.failovers
 	config.ConnConfig.Tracer = &slowLog{logger: logger}
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
 		s.hosts.prefer(&c.Config)

@@ -76,6 +76,7 @@ func (s *Store) replace(used *connections) {
 		s.hosts.logger.Error("cannot replace the connections to the database", "error", err)
 		return
 	}
+	s.metrics.replacements.Inc()
 	s.replaced = time.Now()
 	s.current.Store(next)
 	s.closing.Go(used.close)
@@ -94,6 +95,7 @@ func retry[T any](ctx context.Context, s *Store, fn func(ctx context.Context, c 
 		if !isUnreachable(err) && (!closed || isAnswer(err)) {
 			return result, err
 		}
+		s.metrics.countRetry(err)
 		if pause(ctx, tries) != nil {
 			break
 		}

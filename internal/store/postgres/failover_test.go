@@ -24,11 +24,16 @@ func TestFailover(t *testing.T) {
 		result := failOver(t, (*storetest.Cluster).Kill, true)
 		t.Log(result)
 		require.Positive(t, result.unanswered)
+		require.Positive(t, result.metrics["userapi_postgres_failovers_total"])
+		require.EqualValues(t, result.unanswered, result.metrics["userapi_postgres_unanswered_commits_total"])
 	})
 	t.Run("hung", func(t *testing.T) {
 		result := failOver(t, (*storetest.Cluster).Hang, false)
 		t.Log(result)
 		require.Less(t, result.first, 8*time.Second, "with a pool that is not replaced, it takes 10")
+		require.Positive(t, result.metrics["userapi_postgres_failovers_total"])
+		require.Positive(t, result.metrics["userapi_postgres_pool_replacements_total"])
+		require.Positive(t, result.metrics[`userapi_postgres_retries_total{reason="timeout"}`])
 	})
 }
 
@@ -37,6 +42,7 @@ type failover struct {
 	acknowledged, refused, unresolved int
 	unanswered                        int64         // commits
 	first, all                        time.Duration // from the promotion until the first write, and until each writer has written
+	metrics                           map[string]float64
 }
 
 func (f failover) String() string {
@@ -127,6 +133,7 @@ func failOver(t *testing.T, fault func(*storetest.Cluster, testing.TB), inCommit
 		result.unresolved += len(w.unresolved)
 	}
 	result.unanswered = s.Unanswered()
+	result.metrics = storetest.Gather(t, s.Metrics())
 	return result
 }
 

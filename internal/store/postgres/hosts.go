@@ -9,12 +9,14 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // hosts remembers which host of the setting is the primary, so that the next connection does not first wait for
 // one that hangs.
 type hosts struct {
 	logger *slog.Logger
+	moved  prometheus.Counter
 	good   atomic.Pointer[host] // the last one that was connected to, or nil
 }
 
@@ -90,5 +92,6 @@ func (h *hosts) note(used host) {
 	if before == nil || *before == used {
 		return
 	}
+	h.moved.Inc()
 	h.logger.Warn("the database is on another host now", "host", used.name, "port", used.port)
 }

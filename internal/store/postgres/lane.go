@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 const (
@@ -19,6 +21,7 @@ const (
 // unit is one change, which takes effect as a whole or not at all.
 type unit struct {
 	ctx       context.Context // of the request; it ends neither a batch nor a commit
+	queued    time.Time
 	principal directory.Principal
 	id        directory.UserID // of the target; 0: a user who will be created
 	decide    directory.Decide
@@ -40,6 +43,8 @@ type unit struct {
 type lane struct {
 	store   *Store
 	queue   chan *unit
+	metrics *store.WriterMetrics
+	waiting atomic.Int64 // units that nobody has claimed
 	stopped chan struct{}
 	slots   chan struct{}  // holds a value for each unit that runs alone
 	alone   sync.WaitGroup // the units that run alone
@@ -56,13 +61,14 @@ func newLane(s *Store) *lane {
 		store: s, queue: make(chan *unit, maxWaiting), stopped: make(chan struct{}), slots: make(chan struct{}, maxAlone),
 		targets: map[directory.UserID]int{}, actors: map[directory.UserID]int{},
 	}
+	l.metrics = store.NewWriterMetrics(func() int { return int(l.waiting.Load()) })
 	go l.loop()
 	return l
 }
 
 // Change implements [directory.Store].
 func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.UserID, decide directory.Decide) (directory.User, error) {
-	u := &unit{ctx: ctx, principal: p, id: id, decide: decide, done: make(chan struct{})}
+	u := &unit{ctx: ctx, principal: p, id: id, decide: decide, queued: time.Now(), done: make(chan struct{})}
 	_, _ = rand.Read(u.key[:]) // it never fails
 	u.alone = id == 0
 	if err := s.lane.submit(u); err != nil {
@@ -72,6 +78,7 @@ func (s *Store) Change(ctx context.Context, p directory.Principal, id directory.
 	case <-u.done:
 	case <-ctx.Done():
 		if u.claimed.CompareAndSwap(false, true) {
+			s.lane.waiting.Add(-1)
 			return directory.User{}, waitError(ctx)
 		}
 		<-u.done
@@ -93,10 +100,12 @@ func (l *lane) submit(u *unit) error {
 	if l.closed {
 		return errClosed()
 	}
+	l.waiting.Add(1)
 	select {
 	case l.queue <- u:
 		return nil
 	default:
+		l.waiting.Add(-1)
 		return directory.NewQueueFullError(directory.RefusalWriterQueue, fmt.Sprintf("%d writes are waiting", maxWaiting))
 	}
 }
@@ -126,12 +135,12 @@ func (l *lane) nextBatch(waiting []*unit) (batch, rest []*unit) {
 		actor := u.principal.User.ID
 		switch {
 		case u.alone:
-			if u.claim() {
+			if l.claim(u) {
 				l.runAlone(u)
 			}
 		case l.targets[u.id] > 0, l.actors[u.id] > 0, l.targets[actor] > 0 && actor != u.id:
 			rest = append(rest, u)
-		case u.claim():
+		case l.claim(u):
 			batch = append(batch, u)
 			l.count(u, 1)
 		}
@@ -162,14 +171,16 @@ func (l *lane) leave(batch []*unit) {
 }
 
 // claim reports whether the unit still waits. From then on, its context no longer drops it.
-func (u *unit) claim() bool {
+func (l *lane) claim(u *unit) bool {
 	if !u.claimed.CompareAndSwap(false, true) {
 		return false
 	}
+	l.waiting.Add(-1)
 	if u.ctx.Err() != nil {
 		u.finish(waitError(u.ctx))
 		return false
 	}
+	l.metrics.Wait.Observe(time.Since(u.queued).Seconds())
 	return true
 }
 
@@ -184,6 +195,9 @@ func (l *lane) commit(batch []*unit) {
 	defer cancel()
 	sent, err := l.store.runTransaction(ctx, batch, false)
 	l.leave(batch)
+	if err != nil {
+		l.store.metrics.countRetry(err)
+	}
 	for _, u := range batch {
 		switch {
 		case u.refused != nil: // it was decided on rows that were locked and committed
@@ -245,6 +259,7 @@ func (s *Store) tryAlone(u *unit) (err error) {
 				u.maybe = u.user.ID
 			}
 		}
+		s.metrics.countRetry(err)
 		if pause(u.ctx, tries) != nil {
 			break
 		}

@@ -93,6 +93,7 @@ func TestReadOnlyServer(t *testing.T) {
 	w.write(t)
 	require.Len(t, w.refused, 1)
 	require.ErrorContains(t, s.Ready(t.Context()), "read-only")
+	require.Positive(t, storetest.Gather(t, s.Metrics())[`userapi_postgres_retries_total{reason="read_only"}`])
 	// Fill the pool with connections that are read-only.
 	stop, readers := make(chan struct{}), sync.WaitGroup{}
 	other := execOn(t, address)

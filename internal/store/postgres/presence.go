@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +23,7 @@ type presence struct {
 	timeout time.Duration // of a check of the connection
 	stop    context.CancelFunc
 	ended   chan struct{}
+	held    atomic.Bool // the lock
 }
 
 // newPresence takes the lock. It fails if a copy is running.
@@ -31,6 +33,7 @@ func newPresence(ctx context.Context, timeout time.Duration, connect func(ctx co
 	if err != nil {
 		return nil, err
 	}
+	p.held.Store(true)
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go p.keep(ctx, c)
 	return p, nil
@@ -66,6 +69,7 @@ func (p *presence) keep(ctx context.Context, c *pgx.Conn) {
 	defer close(p.ended)
 	for {
 		p.watch(ctx, c)
+		p.held.Store(false)
 		closeSession(c)
 		for c = nil; c == nil; c, _ = p.take(ctx) { // while the server is away, it fails and is tried again
 			select {
@@ -74,6 +78,7 @@ func (p *presence) keep(ctx context.Context, c *pgx.Conn) {
 				return
 			}
 		}
+		p.held.Store(true)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -71,7 +72,10 @@ func (s *Store) runTransaction(ctx context.Context, units []*unit, alone bool) (
 	queueEvents(batch, writers)
 	committed := false
 	batch.Queue("commit").Exec(func(tag commandTag) error { committed = tag.String() == "COMMIT"; return nil })
+	s.lane.metrics.Batch.Observe(float64(len(writers)))
+	begun := time.Now()
 	err = c.SendBatch(ctx, batch).Close()
+	s.lane.metrics.Commit.Observe(time.Since(begun).Seconds())
 	if err == nil && !committed {
 		err = errors.New("the commit was rolled back")
 		return false, err

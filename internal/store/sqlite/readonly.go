@@ -24,7 +24,7 @@ func OpenReadOnly(ctx context.Context, path string, options Options) (*Store, er
 	if err := checkRegular(resolved, info); err != nil {
 		return nil, err
 	}
-	s := &Store{cache: newPrincipals(), failures: newFailures(options.clock())}
+	s := newStore(options)
 	if err := s.connectAlone(ctx, resolved); err != nil {
 		return nil, errors.Join(explain(path, err), s.Close())
 	}

@@ -23,6 +23,7 @@ const (
 
 // Stats are numbers for the operator.
 type Stats struct {
+	MainBytes          int64 // size of the database file
 	LogBytes           int64 // size of the log's file
 	UnmovedFrames      int64 // pages in the log that are not yet in the database file
 	Checkpoints        int64 // how many have succeeded
@@ -158,7 +159,7 @@ func (s *Store) Stats() Stats {
 	}
 	stats := s.writer.status.counts()
 	stats.Ready = s.writer.status.problem() == nil && s.writer.files.broken() == nil
-	stats.LogBytes, stats.UnmovedFrames = s.writer.files.logSize(), s.writer.unmoved.Load()
+	stats.MainBytes, stats.LogBytes, stats.UnmovedFrames = s.writer.mainBytes(), s.writer.files.logSize(), s.writer.unmoved.Load()
 	return stats
 }
 

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"userapi/internal/directory"
 	"userapi/internal/store"
 )
@@ -25,17 +27,26 @@ type Store struct {
 	scanSession session     // on readers and scans
 	cache       *principals
 	failures    *failures
+
+	hits, misses prometheus.Counter // of the cache
 }
 
 var _ directory.Store = (*Store)(nil)
 
 // Open opens a database. It fails unless [Migrate] has brought the schema up to date.
 func Open(ctx context.Context, path string, options Options) (*Store, error) {
-	s := &Store{cache: newPrincipals(), failures: newFailures(options.clock())}
+	s := newStore(options)
 	if err := s.connect(ctx, path, options); err != nil {
 		return nil, errors.Join(explain(path, err), s.Close())
 	}
 	return s, nil
+}
+
+// newStore returns a store without connections.
+func newStore(options Options) *Store {
+	s := &Store{cache: newPrincipals(), failures: newFailures(options.clock())}
+	s.hits, s.misses = newCacheMetrics()
+	return s
 }
 
 func (s *Store) connect(ctx context.Context, name string, options Options) error {

@@ -61,8 +61,10 @@ func (s *Store) Principal(_ context.Context, hash directory.TokenHash) (p direct
 	defer s.finishRead(&err)
 	p, found, generation := s.cache.Get(hash)
 	if found {
+		s.hits.Inc()
 		return p, nil
 	}
+	s.misses.Inc()
 	p, err = findPrincipal(s.readSession, tokenByHash, hash[:])
 	if err == nil {
 		s.cache.Add(hash, p, generation)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -79,7 +80,9 @@ func (w *writer) checkFiles() {
 // commit commits the transaction or rolls it back. It ends the process if nobody knows whether
 // the commit is on disk: SQLite would undo it in memory, and after a crash it could be there all the same.
 func (w *writer) commit() error {
+	begun := time.Now()
 	err := w.connection.exec("COMMIT")
+	w.metrics.Commit.Observe(time.Since(begun).Seconds())
 	if err == nil {
 		w.wrote = true
 		w.status.writeSucceeded()

@@ -16,6 +16,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"userapi/internal/directory"
+	"userapi/internal/store"
 )
 
 const (
@@ -48,6 +49,7 @@ type writer struct {
 	batch      []*unit      // empty between two batches
 	queue      chan *unit
 	progress   *progress
+	metrics    *store.WriterMetrics
 	wake       chan struct{} // holds a value if units may be in the queue; close closes it
 	stopped    chan struct{} // closed when the last unit has finished
 
@@ -62,13 +64,14 @@ type writer struct {
 type unit struct {
 	ctx     context.Context // of the request; ignored once the unit is in a batch
 	fn      func(session) error
-	claimed atomic.Bool   // set by the leader that takes the unit, or by a caller that stops waiting
+	claimed atomic.Bool // set by the leader that takes the unit, or by a caller that stops waiting
+	queued  time.Time
 	done    chan struct{} // closed after err is set
 	err     error
 }
 
 func newUnit(ctx context.Context, fn func(session) error) *unit {
-	return &unit{ctx: ctx, fn: fn, done: make(chan struct{})}
+	return &unit{ctx: ctx, fn: fn, queued: time.Now(), done: make(chan struct{})}
 }
 
 // openWriter opens a writer's connections and starts it. Before is the state of the file before that.
@@ -83,6 +86,7 @@ func openWriter(ctx context.Context, path string, before fileState, cache *princ
 		batch: make([]*unit, 0, maxBatch), queue: make(chan *unit, MaxWaiting), progress: newProgress(),
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
+	w.metrics = store.NewWriterMetrics(func() int { return len(w.queue) })
 	if err := w.prepare(path, before, cache, options.logger()); err != nil {
 		return nil, errors.Join(err, w.closeConnections())
 	}
@@ -278,6 +282,7 @@ func (w *writer) commitNextBatch() {
 // nextBatch takes units from the queue, up to maxBatch. It drops units whose context has ended.
 // Taken is how many it took, with those that it dropped.
 func (w *writer) nextBatch() (taken int64) {
+	now := time.Now()
 	for len(w.batch) < maxBatch {
 		select {
 		case u := <-w.queue:
@@ -287,6 +292,7 @@ func (w *writer) nextBatch() (taken int64) {
 			case u.ctx.Err() != nil:
 				u.finish(waitError(u.ctx))
 			default:
+				w.metrics.Wait.Observe(max(0, now.Sub(u.queued)).Seconds()) // it may have come after now
 				w.batch = append(w.batch, u)
 			}
 		default:
@@ -306,6 +312,7 @@ func (w *writer) commitBatch(batch []*unit) {
 	if len(batch) == 0 {
 		return
 	}
+	w.metrics.Batch.Observe(float64(len(batch)))
 	if w.sinceIndexed += int64(len(batch)); w.sinceIndexed >= w.indexBatch {
 		// Nobody waits for this unit. If it fails, the next such unit indexes its events, too.
 		batch = append(batch, newUnit(context.Background(), func(tx session) error { return indexEvents(tx, w.indexBatch) }))
