@@ -119,7 +119,7 @@ type logSettings struct {
 }
 
 func (s *logSettings) check(fault addFault) {
-	if err := s.logLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
+	if err := s.logLevel.UnmarshalText([]byte(s.LogLevel)); err != nil || strings.ContainsAny(s.LogLevel, "+-") { // slog knows info+1
 		fault("USERAPI_LOG_LEVEL or --log-level", "use debug, info, warn or error instead of %q", s.LogLevel)
 	}
 	if s.LogFormat != telemetry.FormatText && s.LogFormat != telemetry.FormatJSON {

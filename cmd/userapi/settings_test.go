@@ -126,7 +126,7 @@ func TestLogInSettingsReachTheServer(t *testing.T) {
 func TestAllKindsOfFaultsAreListedTogether(t *testing.T) {
 	dir := t.TempDir()
 	stdout, stderr, code := runCommand(t, dir, []string{
-		"USERAPI_TRUSTED_PROXY=canary", "USERAPI_DB=canary", "USERAPI_ADMINTOKEN=canary", "USERAPI_PPROF=maybe", "USERAPI_LOG_LEVEL=loud", "USERAPI_LISTEN=8080",
+		"USERAPI_TRUSTED_PROXY=canary", "USERAPI_DB=canary", "USERAPI_ADMINTOKEN=canary", "USERAPI_PPROF=maybe", "USERAPI_LOG_LEVEL=info+1", "USERAPI_LISTEN=8080",
 	}, "--frob=1", "serve", "--nonsense", "--token-ttl", "soon", "extra", "--pprof=perhaps", "--login-limit=x", "--rate-limit")
 	require.Equal(t, exitUsage, code)
 	require.Empty(t, stdout)
@@ -142,7 +142,7 @@ USERAPI_PPROF or --pprof: use true or false instead of "maybe"
 serve: USERAPI_LISTEN or --listen: use HOST:PORT with a port up to 65535, for example 127.0.0.1:8080, instead of "8080"
 USERAPI_TOKEN_TTL or --token-ttl: use a duration above 0, for example 720h or 30m, instead of "soon"
 USERAPI_LOGIN_LIMIT or --login-limit: use 0 for no limit, or a whole number up to 1000000, instead of "x"
-USERAPI_LOG_LEVEL or --log-level: use debug, info, warn or error instead of "loud"
+USERAPI_LOG_LEVEL or --log-level: use debug, info, warn or error instead of "info+1"
 Run 'userapi --help' to see how to use it.
 `, stderr)
 	for _, c := range []struct {
