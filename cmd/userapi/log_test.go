@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -164,4 +165,31 @@ func fillPipe(t *testing.T, pipe *os.File) {
 	}
 	require.ErrorIs(t, err, syscall.EAGAIN)
 	require.NoError(t, syscall.SetNonblock(file, false))
+}
+
+// The manual lists the attributes of a request's line, in their order. They are the same in both formats. No line has them all
+// except that of a log-in that is refused.
+func TestManualListsEveryAttributeOfTheLog(t *testing.T) {
+	listed := tableOf(t, "| attribute | is |")
+	for format, name := range map[string]*regexp.Regexp{
+		"text": regexp.MustCompile(`(?:^| )([a-z_]+)=`),
+		"json": regexp.MustCompile(`[{,]"([a-z_]+)":`),
+	} {
+		s := startServer(t, t.TempDir(), nil, "--log-format="+format, "--trusted-proxies=127.0.0.1")
+		answer, err := s.attempt(t, "", "POST", "/openapi/v1/auth-token", `{"username":"default/admin","password":"wrong"}`,
+			"Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "X-Request-Id: from-the-proxy")
+		require.NoError(t, err)
+		require.Equal(t, 401, answer.Status)
+		id := answer.Header.Get("X-Request-Id")
+		apitest.WaitFor(func() bool { return strings.Contains(s.log.String(), id) })
+		line := s.log.LineWith(t, id)
+		var attributes []string
+		for _, match := range name.FindAllStringSubmatch(line, -1) {
+			attributes = append(attributes, match[1])
+		}
+		require.Equal(t, listed, attributes, line)
+		for _, value := range []string{"createAuthToken", "0af7651916cd43dd8448eb211c80319c", "from-the-proxy", "invalid_credentials", "127.0.0.1"} {
+			require.Contains(t, line, value)
+		}
+	}
 }

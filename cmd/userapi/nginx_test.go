@@ -96,6 +96,23 @@ func TestNginxNeverRepeatsAChange(t *testing.T) {
 	}
 }
 
+// With the configuration of the manual, each request has an id that nginx has made, whatever the client sends.
+func TestNginxNamesRequests(t *testing.T) {
+	t.Parallel()
+	ids := make(chan []string, 2)
+	node := startNode(t, func(_ http.ResponseWriter, r *http.Request, _ int64) { ids <- r.Header["X-Request-Id"] })
+	n := apitest.StartNginx(t, apitest.NginxBlock(t), node.address)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.URL+"/users/1", nil)
+	require.NoError(t, err)
+	request.Header["X-Request-Id"] = []string{"of-the-client"}
+	response, err := http.DefaultTransport.RoundTrip(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	named := <-ids
+	require.Len(t, named, 1)
+	require.Regexp(t, `^[0-9a-f]{32}$`, named[0])
+}
+
 // sender returns a function that sends requests to nginx, on one connection, and returns their statuses.
 func sender(t *testing.T, n *apitest.Nginx) func(method string) int {
 	t.Helper()

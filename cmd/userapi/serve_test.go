@@ -232,7 +232,7 @@ func TestOpsListenerServesMetricsAndProfiles(t *testing.T) {
 		s.url, s.client = s.opsURL(t), http.DefaultClient // these paths are not in the contract
 		status, metrics := s.sendRequest(t, "", "GET", "/metrics", "")
 		require.Equal(t, 200, status)
-		require.Contains(t, metrics, `http_requests_total{code="404"`)
+		require.Contains(t, metrics, `http_requests_total{code="not_found",operation="",status="404"`)
 		status, _ = s.sendRequest(t, "", "GET", "/debug/pprof/", "")
 		require.Equal(t, map[bool]int{false: 404, true: 200}[pprof], status)
 	}
