@@ -30,7 +30,8 @@
 // # What must never be done
 //
 //   - Register a route by hand below /openapi/v1: it would not be checked.
-//   - Write a client's value into an answer, a log line or a metric label.
+//   - Write a client's value into an answer, a log line or a metric label. The only exceptions are the ids by which
+//     the log finds a request in the logs of others, which have a strict form.
 //   - Decide about permissions here: roles change while a request waits, so the directory
 //     decides inside the unit.
 //   - Import the store or the hasher.

@@ -3,6 +3,8 @@ package httpapi_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strconv"
@@ -10,9 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"userapi/internal/apitest"
+	"userapi/internal/contract"
 	"userapi/internal/directory"
 	"userapi/internal/httpapi"
 )
@@ -149,10 +153,25 @@ func TestOtherFailuresAreNoRefusals(t *testing.T) {
 	s := apitest.Start(t, failWith(errors.New("a fault")))
 	require.Equal(t, 500, s.Send(t, "GET", people.First.Path(), "").Status)
 	require.Equal(t, 404, s.Send(t, "GET", "/nowhere", "").Status)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	s.Handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/readyz", nil))
 	for labels, count := range samples(t, s, "userapi_refusals_total") {
 		require.Zero(t, count, labels)
+	}
+	described, err := contract.Load()
+	require.NoError(t, err)
+	registry := prometheus.NewRegistry()
+	handler, err := (&httpapi.Server{
+		Contract: described, Directory: s.Service, Logger: slog.New(slog.DiscardHandler), Metrics: registry, RequestTimeout: time.Hour,
+		Ready: func(context.Context) error { return &directory.Error{Code: directory.CodeUnavailable} },
+	}).Handler()
+	require.NoError(t, err)
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+	require.Equal(t, 503, answer.Code)
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			require.False(t, family.GetName() == "userapi_refusals_total" && metric.GetCounter().GetValue() > 0)
+		}
 	}
 }

@@ -41,7 +41,9 @@ func TestTraceIDIsLogged(t *testing.T) {
 		require.Equal(t, id, line["trace_id"], traceparent)
 	}
 	for _, headers := range [][]string{
-		{}, {"Traceparent: " + valid, "Traceparent: " + valid}, {"Traceparent: x"},
+		{},
+		{"Traceparent: " + valid, "Traceparent: " + valid},
+		{"Traceparent: x"},
 		{"Traceparent: " + valid + "-"},
 		{"Traceparent: " + valid + "-what"},
 		{"Traceparent: " + valid[:54]},
@@ -67,6 +69,7 @@ func TestTraceIDIsLogged(t *testing.T) {
 
 // The log has the X-Request-Id of a trusted proxy if it is one short visible text. The answer has the server's own.
 func TestRequestIDOfAProxyIsLogged(t *testing.T) {
+	apitest.OneNode(t, "nginx gives the requests ids of its own")
 	s := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.1"}})
 	for _, id := range []string{"f00d-7", "!~" + strings.Repeat("x", 126)} {
 		answer := s.Send(t, "GET", people.First.Path(), "", "X-Request-Id: "+id)
@@ -75,7 +78,10 @@ func TestRequestIDOfAProxyIsLogged(t *testing.T) {
 		require.Len(t, answer.Header.Values("X-Request-Id"), 1)
 	}
 	for _, headers := range [][]string{
-		{"X-Request-Id: canary " + "x"}, {"X-Request-Id: canary\tx"}, {"X-Request-Id: canary-é"}, {"X-Request-Id: canary\xff"},
+		{"X-Request-Id: canary " + "x"},
+		{"X-Request-Id: canary\tx"},
+		{"X-Request-Id: canary-é"},
+		{"X-Request-Id: canary\xff"},
 		{"X-Request-Id: canary" + strings.Repeat("x", 123)},
 		{"X-Request-Id: canary", "X-Request-Id: canary"},
 	} {
@@ -158,7 +164,7 @@ func TestRefusedLogInsAreAnsweredBeforeTheyAreLogged(t *testing.T) {
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	defer server.Close()
-	request, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/openapi/v1/auth-token",
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/openapi/v1/auth-token",
 		strings.NewReader(`{"username":"default/admin","password":"wrong"}`))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
