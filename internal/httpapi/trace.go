@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,8 +14,8 @@ const (
 	headerXRequestID  = "X-Request-Id"
 )
 
-// maxProxyRequestID is how long an id of a proxy may be.
-const maxProxyRequestID = 128
+// requestIDForm is what an id of a proxy looks like.
+var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // trace is what the log says about a request so that it can be found in the logs of others. Only valid values are in
 // it, which cannot be anything but ids.
@@ -66,8 +67,5 @@ func isHex(text string, digits int) bool {
 
 func isZero(digits string) bool { return strings.Trim(digits, "0") == "" }
 
-// isRequestID reports whether the text is one to maxProxyRequestID visible characters of ASCII.
-func isRequestID(text string) bool {
-	return 0 < len(text) && len(text) <= maxProxyRequestID &&
-		strings.IndexFunc(text, func(r rune) bool { return r < '!' || r > '~' }) < 0
-}
+// isRequestID reports whether a text can be the id of a request. Other texts could imitate an attribute of the log.
+func isRequestID(text string) bool { return requestIDForm.MatchString(text) }

@@ -67,11 +67,11 @@ func TestTraceIDIsLogged(t *testing.T) {
 	require.NotContains(t, s.Log.String(), "future")
 }
 
-// The log has the X-Request-Id of a trusted proxy if it is one short visible text. The answer has the server's own.
+// The log has the X-Request-Id of a trusted proxy if it is short and has the usual characters. The answer has the server's own.
 func TestRequestIDOfAProxyIsLogged(t *testing.T) {
 	apitest.OneNode(t, "nginx gives the requests ids of its own")
 	s := apitest.Start(t, apitest.Config{TrustedProxies: []string{"127.0.0.1"}})
-	for _, id := range []string{"f00d-7", "!~" + strings.Repeat("x", 126)} {
+	for _, id := range []string{"f00d-7", "A._-z" + strings.Repeat("0", 59)} {
 		answer := s.Send(t, "GET", people.First.Path(), "", "X-Request-Id: "+id)
 		require.Equal(t, id, requestLine(t, s, answer)["proxy_request_id"])
 		require.NotContains(t, answer.Header.Values("X-Request-Id"), id)
@@ -82,7 +82,8 @@ func TestRequestIDOfAProxyIsLogged(t *testing.T) {
 		{"X-Request-Id: canary\tx"},
 		{"X-Request-Id: canary-é"},
 		{"X-Request-Id: canary\xff"},
-		{"X-Request-Id: canary" + strings.Repeat("x", 123)},
+		{"X-Request-Id: canary" + strings.Repeat("x", 59)},
+		{"X-Request-Id: canary=1"},
 		{"X-Request-Id: canary", "X-Request-Id: canary"},
 	} {
 		require.NotContains(t, requestLine(t, s, s.Send(t, "GET", people.First.Path(), "", headers...)), "proxy_request_id", headers)
