@@ -74,6 +74,12 @@ func (s *Service) hideTokenNames(ctx context.Context, p Principal, events []Even
 	return nil
 }
 
+// RemoveEvents removes a few of the events that are older than keep, oldest first, and returns how many. 0 means that there
+// is nothing to do now. The newest event always stays.
+func (s *Service) RemoveEvents(ctx context.Context, keep time.Duration) (int, error) {
+	return s.Store.RemoveEvents(ctx, s.Now().Add(-keep))
+}
+
 // EventsAfter returns up to limit events whose number is higher than id, oldest first. It
 // returns fewer than limit only if there are no more. A user of 0 stands for all users. It is
 // for the command line.

@@ -38,6 +38,10 @@ type Store interface {
 	// written come later, so a caller who goes on after the last event misses none. A target of 0
 	// stands for all targets. It has no further codes.
 	EventsAfter(ctx context.Context, target UserID, id int64, limit int) ([]Event, error)
+	// RemoveEvents removes events in the order of their numbers, up to the first one that is not older than before, and
+	// never the newest, so that no number comes back. It is one small step, which delays nobody much, and returns how many
+	// events it has removed. 0 means that there is nothing to do now. It has no further codes.
+	RemoveEvents(ctx context.Context, before time.Time) (removed int, err error)
 	// Facts reads the facts outside of a unit. If no user has the number id, the target is the
 	// zero User. An id of 0 stands for a user who will be created. It fails with
 	// [CodeUnauthenticated] if p's token has ended.

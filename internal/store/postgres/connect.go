@@ -53,7 +53,8 @@ type Store struct {
 	replaced  time.Time      // when current was made
 	closing   sync.WaitGroup // connections that were replaced
 
-	unanswered atomic.Int64 // commits that had no answer
+	unanswered  atomic.Int64 // commits that had no answer
+	removedUpTo atomic.Int64 // the number of the last event that the last step of RemoveEvents has removed
 }
 
 var _ directory.Store = (*Store)(nil)

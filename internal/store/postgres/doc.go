@@ -54,6 +54,11 @@
 // arrive wait, and the next statement answers them all. There is no cache. GORM runs everything else,
 // on the same connections.
 //
+// # Old events
+//
+// [Store.RemoveEvents] removes the oldest events, a few at a time, on one node at a time: an advisory lock that nobody
+// waits for sees to it. They are hours old, so no unit that is in progress looks for one of them.
+//
 // # Starts
 //
 // [Migrate] and [Open] first connect to each host by itself, in the order in which pgx tries them, and look

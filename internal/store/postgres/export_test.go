@@ -57,3 +57,6 @@ func OpenWithWrong(ctx context.Context, address, recipe string) (*Store, error) 
 
 // Unanswered returns how many commits had no answer.
 func (s *Store) Unanswered() int64 { return s.unanswered.Load() }
+
+// RemoveEvents is the statement of a step of [Store.RemoveEvents].
+var RemoveEvents = removeEvents

@@ -131,8 +131,11 @@ func NewestSchema() (newest int64) {
 	return newest
 }
 
+// tableRights are what a user needs on a table.
+type tableRights struct{ table, rights string }
+
 // rights are what a user needs on the tables.
-var rights = []struct{ table, rights string }{
+var rights = []tableRights{
 	{"users", "SELECT, INSERT, UPDATE, DELETE"},
 	{"tokens", "SELECT, INSERT, UPDATE, DELETE"},
 	{"events", "SELECT, INSERT"},
@@ -149,7 +152,7 @@ func checkDatabase(ctx context.Context, config *pgx.ConnConfig) error {
 		if newest := NewestSchema(); found.version < newest {
 			return newFault(fmt.Sprintf("the database has schema %d and this userapi needs %d", found.version, newest), "run 'userapi migrate'")
 		}
-		return checkRights(ctx, connection)
+		return checkRights(ctx, connection, rights)
 	})
 }
 
@@ -166,8 +169,8 @@ func inspect(ctx context.Context, config *pgx.ConnConfig, do func(*pgx.Conn) err
 	return nil
 }
 
-// checkRights fails unless the user may do with the tables what a node does.
-func checkRights(ctx context.Context, connection *pgx.Conn) error {
+// checkRights fails unless the user has these rights.
+func checkRights(ctx context.Context, connection *pgx.Conn, rights []tableRights) error {
 	for _, needed := range rights {
 		for right := range strings.SplitSeq(needed.rights, ", ") {
 			var has bool

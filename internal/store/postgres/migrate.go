@@ -21,6 +21,7 @@ const (
 	lockEnterprise = 2 // the hash of an enterprise's name
 	lockStart      = 3 // 0: a start; 1: a migration
 	lockOpen       = 4 // 0: shared by all who have the database open
+	lockRemoval    = 5 // 0: the node that removes old events
 )
 
 // Migrate brings the schema of a database up to date, and returns its version. Only one process at a

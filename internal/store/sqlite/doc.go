@@ -92,6 +92,12 @@
 // not write to it. When indexBatch new events have been collected, they are added together.
 // Until then, reading the events of a target also scans the new ones.
 //
+// # Old events
+//
+// [Store.RemoveEvents] removes events in the order of their numbers, with their rows in the event index, and never
+// the newest. So no number comes back, and events are missing only before the lowest number that is left. A start relies
+// on this when it looks for events that a log should have.
+//
 // # Blocks
 //
 // The table user_counts counts users by enterprise, role and block. A block is 4096 successive

@@ -26,8 +26,8 @@ func indexEvents(tx session, size int64) error {
 }
 
 // queryInt returns the integer that the SQL selects.
-func queryInt(db prepared, text string) (n int64, err error) {
-	err = db.queryRow(text, func(values []driver.Value) error { n = values[0].(int64); return nil })
+func queryInt(db prepared, text string, arguments ...driver.Value) (n int64, err error) {
+	err = db.queryRow(text, func(values []driver.Value) error { n = values[0].(int64); return nil }, arguments...)
 	return n, err
 }
 

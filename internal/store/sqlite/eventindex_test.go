@@ -3,6 +3,7 @@ package sqlite
 import (
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // However many events are in the event index, each event of a user is returned once and in
-// order, even if two processes write and commits fail.
+// order, even if two processes write, old events are removed and commits fail.
 func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "userapi.db")
 	_, err := Migrate(t.Context(), path, Options{})
@@ -36,7 +37,7 @@ func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(1, 2)) // the same numbers in each run
 	want := map[directory.UserID][]int64{}
-	number := int64(0)
+	number, lowest := int64(0), int64(1)
 	for range 200 {
 		i := random.IntN(2)
 		targets := make([]directory.UserID, 1+random.IntN(3))
@@ -45,8 +46,8 @@ func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 		}
 		failing = random.IntN(10) == 0
 		err := stores[i].writer.Write(t.Context(), func(tx session) error {
-			for _, target := range targets {
-				if err := insertEvent(tx, directory.Event{At: time.Now(), TargetID: target, EnterpriseID: "e"}); err != nil {
+			for j, target := range targets {
+				if err := insertEvent(tx, directory.Event{At: time.UnixMicro(number + 1 + int64(j)), TargetID: target, EnterpriseID: "e"}); err != nil {
 					return err
 				}
 			}
@@ -59,6 +60,17 @@ func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 				want[target] = append(want[target], number)
 			}
 		}
+		if before := number - 100; before > 0 && random.IntN(5) == 0 {
+			removed, err := stores[i].RemoveEvents(t.Context(), time.UnixMicro(before))
+			require.Equal(t, failing && lowest < before, err != nil)
+			if err == nil {
+				require.EqualValues(t, max(0, before-lowest), removed)
+				lowest = max(lowest, before)
+				for target, numbers := range want {
+					want[target] = slices.DeleteFunc(numbers, func(number int64) bool { return number < before })
+				}
+			}
+		}
 		failing = false
 		requireEvents(t, stores[0], want)
 		if random.IntN(100) == 0 {
@@ -66,9 +78,14 @@ func TestEventsAreCompleteWhileIndexed(t *testing.T) {
 			stores[i] = reopen()
 		}
 	}
+	require.Greater(t, lowest, int64(100))
 	for _, s := range stores {
 		require.NoError(t, s.Close())
 	}
+	db := readOnly(path).openPool(1)
+	defer func() { require.NoError(t, db.Close()) }()
+	_, err = checkContents(t.Context(), db)
+	require.NoError(t, err)
 }
 
 // requireEvents fails unless each user has exactly the events with these numbers.
@@ -79,6 +96,10 @@ func requireEvents(t *testing.T, s *Store, want map[directory.UserID][]int64) {
 		found, total, err := s.Events(t.Context(), filter, directory.Page{Number: 1, Size: 1000})
 		require.NoError(t, err)
 		require.EqualValues(t, len(numbers), total)
+		if len(numbers) == 0 {
+			require.Empty(t, found)
+			continue
+		}
 		var got []int64
 		for _, e := range found {
 			got = append(got, e.ID)

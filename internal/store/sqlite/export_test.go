@@ -8,6 +8,9 @@ import (
 	"gorm.io/gorm"
 )
 
+// CountWrongEventTargets is SQL that counts rows that are wrong or missing in the event index.
+const CountWrongEventTargets = countWrongEventTargets
+
 // MigrateTo creates a database whose schema has this version.
 func MigrateTo(ctx context.Context, path string, version int64) (err error) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {

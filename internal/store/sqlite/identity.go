@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -257,29 +259,33 @@ func isMismatch(err error) bool {
 // fileAlone is what the file says without its log.
 type fileAlone struct {
 	identity identity
-	newest   int64 // the number of the last event, 0 if it cannot be read
-	recent   int64 // the number of events among the last recentEvents that can be read
+	recent   []int64 // numbers of the last recentEvents events, from the newest on; empty if they cannot be read
 }
 
 const recentEvents = 1000
 
-// selectRecent selects the number of the last event up to a number, and how many there are before it.
-var selectRecent = fmt.Sprintf("SELECT coalesce(max(id), 0), count(*) FROM (SELECT id FROM events WHERE id <= ? ORDER BY id DESC LIMIT %d)", recentEvents)
+// selectRecent selects the numbers of the last events up to a number.
+var selectRecent = fmt.Sprintf("SELECT coalesce(group_concat(id), '') FROM (SELECT id FROM events WHERE id <= ? ORDER BY id DESC LIMIT %d)", recentEvents)
 
-func readRecent(c *connection, upTo int64) (newest, count int64, err error) {
+func readRecent(c *connection, upTo int64) (numbers []int64, err error) {
 	err = c.queryRow(selectRecent, func(values []driver.Value) error {
-		newest, count = values[0].(int64), values[1].(int64)
+		for text := range strings.SplitSeq(values[0].(string), ",") {
+			if number, err := strconv.ParseInt(text, 10, 64); err == nil { // "" if there is none
+				numbers = append(numbers, number)
+			}
+		}
+		slices.SortFunc(numbers, func(a, b int64) int { return cmp.Compare(b, a) })
 		return nil
 	}, upTo)
-	return newest, count, err
+	return numbers, err
 }
 
 func readFileAlone(c *connection) (file fileAlone, err error) {
 	if file.identity, err = readIdentity(c); err != nil {
 		return file, err
 	}
-	if file.newest, file.recent, err = readRecent(c, math.MaxInt64); err != nil && isDamage(err) {
-		file.newest, err = 0, nil // a checkpoint that did not end leaves pages of different moments
+	if file.recent, err = readRecent(c, math.MaxInt64); err != nil && isDamage(err) {
+		err = nil // a checkpoint that did not end leaves pages of different moments
 	}
 	return file, err
 }
@@ -293,16 +299,31 @@ func (f fileAlone) compare(c *connection, path string) error {
 	if !own.holds(f.identity.current) {
 		return errOtherIdentity
 	}
-	// Each change adds an event, and none is ever removed. So if the file has events that are missing with the
-	// log, older pages in the log cover newer ones in the file.
-	newest, recent, err := readRecent(c, f.newest)
+	lost, err := f.hasLost(c)
 	if err != nil {
 		return err
 	}
-	if newest < f.newest || recent < f.recent && f.newest > 0 {
+	if lost {
 		return errOlderLog
 	}
 	return checkLength(c, path)
+}
+
+// hasLost reports whether the file has events that are missing with the log. Each change adds an event, and RemoveEvents
+// removes only those with the lowest numbers. So if others are missing, older pages in the log cover newer ones in the file.
+func (f fileAlone) hasLost(c *connection) (bool, error) {
+	if len(f.recent) == 0 {
+		return false, nil
+	}
+	lowest, err := queryInt(c, "SELECT coalesce(min(id), 0) FROM events")
+	if err != nil {
+		return false, err
+	}
+	there, err := readRecent(c, f.recent[0])
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(f.recent, func(number int64) bool { return number >= lowest && !slices.Contains(there, number) }), nil
 }
 
 // checkLength fails if the database has pages that are neither in the file nor in the log.

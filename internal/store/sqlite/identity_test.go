@@ -88,6 +88,16 @@ func copyTo(t require.TestingT, from, to string) {
 	require.NoError(t, os.WriteFile(to, content, 0o600))
 }
 
+// copyBoth copies the file and its log, as a crash leaves them, while no process writes.
+func (m *logModel) copyBoth(r *rapid.T, to string) {
+	for _, s := range m.stores {
+		defer holdWriter(s)()
+	}
+	require.NoError(r, os.MkdirAll(filepath.Dir(to), 0o700))
+	copyTo(r, m.path, to)
+	copyTo(r, logPath(m.path), logPath(to))
+}
+
 // countEvents returns how many events are in a file together with the log of the model.
 func (m *logModel) countEvents(t *testing.T, r *rapid.T, file string) int {
 	dir, err := os.MkdirTemp(m.scratch, "")

@@ -58,11 +58,17 @@ const raiseChanged = `
 		IS NOT (users.nick_name, users.enterprise_id, users.role, users.password_hash, users.email, users.phone, users.is_active, users.origion, users.client_ip, users.create_time))`
 
 // raiseDeleted raises the versions of the users whom the old database does not have any more. Each
-// of their versions there has an event.
+// of their versions there has an event. Any of the events after the backup that are missing there, because RemoveEvents
+// has removed them, may have been theirs.
 const raiseDeleted = `
-	UPDATE main.users SET version = version + 1 + known.events
-	FROM (SELECT target_id, COUNT(*) AS events FROM old.events GROUP BY target_id) AS known
-	WHERE known.target_id = users.id AND NOT EXISTS (SELECT 1 FROM old.users AS was WHERE was.id = users.id)`
+	UPDATE main.users SET version = version + 1 + gone.events FROM (
+		SELECT users.id, COALESCE(known.events, 0) + removed.events AS events
+		FROM main.users CROSS JOIN (
+			SELECT max(0, COALESCE((SELECT max(id) FROM old.events), 0) - last.id - (SELECT COUNT(*) FROM old.events WHERE id > last.id)) AS events
+			FROM (SELECT COALESCE(max(id), 0) AS id FROM main.events) AS last) AS removed
+		LEFT JOIN (SELECT target_id, COUNT(*) AS events FROM old.events GROUP BY target_id) AS known ON known.target_id = users.id
+		WHERE known.events > 0 OR removed.events > 0) AS gone
+	WHERE gone.id = users.id AND NOT EXISTS (SELECT 1 FROM old.users AS was WHERE was.id = users.id)`
 
 // startSequence adds the row in which SQLite keeps the highest number of a table.
 const startSequence = `INSERT INTO main.sqlite_sequence (name, seq)

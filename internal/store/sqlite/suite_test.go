@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"userapi/internal/store/sqlite"
 	"userapi/internal/store/storetest"
 )
@@ -18,7 +20,10 @@ func TestSuite(t *testing.T) {
 			RefuseFaults: []string{
 				`CREATE TRIGGER fault BEFORE INSERT ON events WHEN new.operation = 'fault' BEGIN SELECT RAISE(ABORT, 'injected'); END`,
 			},
-			Verify: func(t storetest.TB) { requireCounts(t, other) },
+			Verify: func(t storetest.TB) {
+				requireCounts(t, other)
+				require.Equal(t, []string{"0"}, queryRows(t, other, sqlite.CountWrongEventTargets))
+			},
 		}
 	})
 }

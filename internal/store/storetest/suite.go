@@ -75,6 +75,7 @@ func Run(t *testing.T, make func(t testing.TB) Database) {
 		"TextIsFolded":                  textIsFolded,
 		"ListsStopWhenTheirContextEnds": listsStopWhenTheirContextEnds,
 		"EventsAgreeWithAModel":         eventsAgreeWithAModel,
+		"OldEventsAreRemoved":           oldEventsAreRemoved,
 		"TablesRefuseImpossibleRows":    tablesRefuseImpossibleRows,
 		"FailedUnitsAreUndoneAlone":     failedUnitsAreUndoneAlone,
 		"QueuesAreBounded":              queuesAreBounded,
@@ -92,6 +93,7 @@ func Run(t *testing.T, make func(t testing.TB) Database) {
 		"OneStartIsTheFirst":           oneStartIsTheFirst,
 		"ReadsSeeAcknowledgedChanges":  readsSeeAcknowledgedChanges,
 		"FollowersMissNoEvent":         followersMissNoEvent,
+		"RemovalLosesNothing":          removalLosesNothing,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, make(t)) })
 	}

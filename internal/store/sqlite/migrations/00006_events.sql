@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- No AUTOINCREMENT: it writes to a second table with every insert. It is not needed, because
--- events are never deleted, and so no number is used again.
+-- the newest event is never deleted, and so no number is used again.
 CREATE TABLE events_kept (
     id            INTEGER PRIMARY KEY,
     at            INTEGER NOT NULL,
