@@ -36,13 +36,15 @@ func plain(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") 
 // Why X-Forwarded-For was not believed.
 var (
 	errUntrustedPeer = errors.New("ignored X-Forwarded-For from a peer that is not a trusted proxy: if it is your proxy, name it in USERAPI_TRUSTED_PROXIES")
+	errUntrustedUnix = errors.New("ignored X-Forwarded-For from a peer on a Unix socket: if only your proxy connects to it, add 'unix' to USERAPI_TRUSTED_PROXIES")
 	errNoAddress     = errors.New("ignored X-Forwarded-For from a trusted proxy, because an entry is not an IP address: such clients count as the proxy")
 )
 
 // clientAddress returns the client's address: the last address in X-Forwarded-For that is not a trusted
-// proxy, or the peer's if the peer is not a trusted proxy. With an error, the address is the peer's.
+// proxy, or the peer's if the peer is not a trusted proxy. With an error, the address is the peer's. A peer on a
+// Unix socket has the zero address.
 func (s *Server) clientAddress(r *http.Request) (netip.Addr, error) {
-	peer, _ := parseForwarded(r.RemoteAddr) // net/http has set it
+	peer, _ := parseForwarded(r.RemoteAddr) // net/http has set it; only a peer on a Unix socket has no address
 	lines := r.Header[echo.HeaderXForwardedFor]
 	if len(lines) == 0 {
 		return peer, nil
@@ -53,6 +55,9 @@ func (s *Server) clientAddress(r *http.Request) (netip.Addr, error) {
 			continue // an empty element of a list means nothing (RFC 9110 §5.6.1.2)
 		}
 		if !s.isTrusted(peer) {
+			if !peer.IsValid() {
+				return peer, errUntrustedUnix
+			}
 			return peer, errUntrustedPeer
 		}
 		address, err := parseForwarded(entry)
@@ -64,6 +69,22 @@ func (s *Server) clientAddress(r *http.Request) (netip.Addr, error) {
 		}
 	}
 	return client, nil
+}
+
+// isTrusted reports whether a peer is a trusted proxy. The zero address is that of a peer on a Unix socket.
+func (s *Server) isTrusted(address netip.Addr) bool {
+	if !address.IsValid() {
+		return s.TrustUnix
+	}
+	return slices.ContainsFunc(s.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(address) })
+}
+
+// addressText returns an address for the log: "" for the zero address.
+func addressText(address netip.Addr) string {
+	if !address.IsValid() {
+		return ""
+	}
+	return address.String()
 }
 
 // parseForwarded reads an IP address with or without a port, which it drops. IPv6 may be in brackets.
@@ -86,6 +107,6 @@ func parseForwarded(text string) (netip.Addr, error) {
 func (s *Server) logForwarded(x *exchange, reason error) {
 	if leftOut, admitted := s.forwarded.Admit(reason.Error(), time.Now()); admitted {
 		s.Logger.LogAttrs(x, slog.LevelWarn, reason.Error(), slog.String("request_id", x.requestID),
-			slog.String("peer", x.address.String()), slog.Int("left_out", leftOut))
+			slog.String("peer", addressText(x.address)), slog.Int("left_out", leftOut))
 	}
 }

@@ -135,7 +135,7 @@ func (s *Server) log(c echo.Context, x *exchange, took time.Duration) {
 		slog.String("route", s.templates[c.Path()]),
 		slog.Int("status", c.Response().Status),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
-		slog.String("address", x.address.String()),
+		slog.String("address", addressText(x.address)),
 		slog.Int64("user_id", int64(x.userID)),
 	)
 	if x.problem != "" {

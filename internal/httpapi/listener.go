@@ -10,7 +10,8 @@ import (
 
 // NewListener returns a listener whose connections can be read without waiting: if the read
 // deadline is in the past, Read returns what has arrived, and fails only if that is nothing.
-// Serve [NewHTTPServer] with it, so that connections stay open after a refusal.
+// Serve [NewHTTPServer] with it, so that connections stay open after a refusal. Clients of a
+// Unix socket have no address.
 func NewListener(l net.Listener) net.Listener { return listener{l} }
 
 type listener struct{ net.Listener }
@@ -22,6 +23,7 @@ func (l listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	c := &conn{Conn: accepted}
+	_, c.isUnix = l.Addr().(*net.UnixAddr)
 	if system, ok := accepted.(syscall.Conn); ok {
 		if c.raw, err = system.SyscallConn(); err != nil {
 			return nil, errors.Join(err, accepted.Close())
@@ -33,8 +35,18 @@ func (l listener) Accept() (net.Conn, error) {
 // conn is a connection of a listener.
 type conn struct {
 	net.Conn
+	isUnix  bool            // of a Unix socket
 	raw     syscall.RawConn // nil: the connection has no file descriptor
 	expired atomic.Bool     // the read deadline is in the past
+}
+
+// RemoteAddr implements net.Conn. A client of a Unix socket may give its own end any name, such as the address of a
+// trusted proxy, so the name is left out.
+func (c *conn) RemoteAddr() net.Addr {
+	if c.isUnix {
+		return &net.UnixAddr{Net: "unix"}
+	}
+	return c.Conn.RemoteAddr()
 }
 
 // SetReadDeadline implements net.Conn.

@@ -20,7 +20,7 @@ import (
 	"userapi/internal/telemetry"
 )
 
-// Server serves a directory. All exported fields are required except TrustedProxies, RateLimit and RequestID.
+// Server serves a directory. All exported fields are required except TrustedProxies, TrustUnix, RateLimit and RequestID.
 type Server struct {
 	Contract  *contract.Contract
 	Directory *directory.Service
@@ -32,9 +32,11 @@ type Server struct {
 	RequestTimeout time.Duration
 	// TrustedProxies are the proxies whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// TrustUnix makes everybody who connects to a Unix socket a trusted proxy.
+	TrustUnix bool
 	// RateLimit is the number of requests that a user may send in a second; 0 means any number.
 	RateLimit int
-	// RequestID returns the id of a new request, of 26 characters; nil means random ids.
+	// RequestID returns the id of a new request, of at most 64 characters; nil means random ids.
 	RequestID func() string
 
 	unavailable, forwarded telemetry.CauseLog // causes of 503, and of X-Forwarded-For that is not believed

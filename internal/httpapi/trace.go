@@ -2,9 +2,7 @@ package httpapi
 
 import (
 	"net/http"
-	"net/netip"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -29,16 +27,12 @@ func (s *Server) traceOf(r *http.Request) (t trace) {
 	if lines := r.Header[headerTraceparent]; len(lines) == 1 {
 		t.id = traceID(lines[0])
 	}
-	if lines := r.Header[headerXRequestID]; len(lines) == 1 && len(s.TrustedProxies) > 0 {
-		if peer, err := parseForwarded(r.RemoteAddr); err == nil && s.isTrusted(peer) && isRequestID(lines[0]) {
+	if lines := r.Header[headerXRequestID]; len(lines) == 1 {
+		if peer, _ := parseForwarded(r.RemoteAddr); s.isTrusted(peer) && isRequestID(lines[0]) {
 			t.proxyRequestID = lines[0]
 		}
 	}
 	return t
-}
-
-func (s *Server) isTrusted(address netip.Addr) bool {
-	return slices.ContainsFunc(s.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(address) })
 }
 
 // traceID returns the trace-id of a traceparent, or "" if the header is not valid. Of a version that is not known
