@@ -55,13 +55,14 @@ type Refusal string
 
 // The limits and the queues.
 const (
-	RefusalWriterQueue Refusal = "writer_queue"
-	RefusalHashQueue   Refusal = "hash_queue"
-	RefusalSearchQueue Refusal = "search_queue"
-	RefusalEmailQueue  Refusal = "email_queue"
-	RefusalLogInLimit  Refusal = "login_limit"
-	RefusalEmailLimit  Refusal = "email_limit"
-	RefusalRateLimit   Refusal = "rate_limit"
+	RefusalWriterQueue  Refusal = "writer_queue"
+	RefusalHashQueue    Refusal = "hash_queue"
+	RefusalSearchQueue  Refusal = "search_queue"
+	RefusalEmailQueue   Refusal = "email_queue"
+	RefusalLogInLimit   Refusal = "login_limit"
+	RefusalEmailLimit   Refusal = "email_limit"
+	RefusalRateLimit    Refusal = "rate_limit"
+	RefusalRequestLimit Refusal = "request_limit"
 )
 
 // ErrQueueFull is wrapped by an [Error] with [CodeUnavailable] if too many requests wait.

@@ -34,10 +34,11 @@ func (b *watchedBody) Read(into []byte) (int, error) {
 
 // doNotWaitForBody lets the server send a refusal before the body has arrived: net/http waits
 // for the body unless the connection ends after the answer. The connection stays open if the
-// body was read, or if it is not chunked and has arrived, unless the server drains.
+// body was read, or if it is not chunked and has arrived, unless the server drains. HTTP/2 needs none of this:
+// net/http ends the request alone there, and to end the connection would end other requests.
 func doNotWaitForBody(c echo.Context) {
 	r, w := c.Request(), c.Response()
-	if r.ContentLength == 0 {
+	if r.ContentLength == 0 || r.ProtoMajor > 1 {
 		return
 	}
 	body := &watchedBody{ReadCloser: r.Body}

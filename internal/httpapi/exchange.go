@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -109,6 +110,12 @@ func (s *Server) serve(r routes, limiter userLimiter, x *exchange, c echo.Contex
 	}
 	if op := r.operation(c); op != nil {
 		x.operation = op
+		if s.MaxRequests > 0 {
+			defer s.inProgress.Add(-1)
+			if s.inProgress.Add(1) > int64(s.MaxRequests) {
+				return directory.NewQueueFullError(directory.RefusalRequestLimit, fmt.Sprintf("%d requests are in progress", s.MaxRequests))
+			}
+		}
 		if slices.Contains(c.ParamValues(), "") {
 			return echo.ErrNotFound // Echo accepts an empty segment as a parameter
 		}

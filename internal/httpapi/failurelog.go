@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"userapi/gen/api"
 	"userapi/internal/directory"
+	"userapi/internal/telemetry"
 )
 
 // refusalPeriod is the time from one line about refusals to the next.
@@ -78,4 +81,28 @@ func (s *Server) logFailure(x *exchange, failure *requestError) {
 		attributes = append(attributes, slog.Int("left_out", leftOut))
 	}
 	s.Logger.LogAttrs(x, slog.LevelError, "request failed", attributes...)
+}
+
+// serverLog logs what net/http says. Lines that a stranger can cause, without a request, are logged once a minute for
+// each cause. It is safe for concurrent use.
+type serverLog struct {
+	logger *slog.Logger
+	causes telemetry.CauseLog
+}
+
+// strangersLines are how the lines begin that a stranger can cause: handshakes that fail, and broken HTTP/2.
+var strangersLines = []string{"http: TLS handshake error", "http2: server", "http2: received GOAWAY", "timeout waiting for"}
+
+// Write implements io.Writer. [log.Logger] calls it with one line.
+func (l *serverLog) Write(line []byte) (int, error) {
+	text := strings.TrimSuffix(string(line), "\n")
+	if !slices.ContainsFunc(strangersLines, func(begin string) bool { return strings.HasPrefix(text, begin) }) {
+		l.logger.Warn(text)
+		return len(line), nil
+	}
+	cause, _, _ := strings.Cut(text, " from ") // an address comes next
+	if leftOut, admitted := l.causes.Admit(cause, time.Now()); admitted {
+		l.logger.Warn(text, "left_out", leftOut)
+	}
+	return len(line), nil
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"log"
 	"log/slog"
 	"net/http"
 	"time"
@@ -24,7 +25,13 @@ func NewHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 		WriteTimeout:                 30 * time.Second,
 		IdleTimeout:                  30 * time.Second, // others may wait for the connection
 		MaxHeaderBytes:               12 << 10,         // net/http adds 4 KiB
-		ErrorLog:                     slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		ErrorLog:                     log.New(&serverLog{logger: logger}, "", 0),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          100,       // RFC 9113 §6.5.2 advises against fewer
+			MaxReceiveBufferPerStream:     64 << 10,  // a whole body
+			MaxReceiveBufferPerConnection: 128 << 10, // of bodies that nobody has read yet
+			WriteByteTimeout:              30 * time.Second,
+		},
 	}
 }
 

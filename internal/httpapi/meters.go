@@ -26,7 +26,7 @@ const (
 // refusals are the values of the label reason.
 var refusals = []directory.Refusal{
 	directory.RefusalWriterQueue, directory.RefusalHashQueue, directory.RefusalSearchQueue, directory.RefusalEmailQueue,
-	directory.RefusalLogInLimit, directory.RefusalEmailLimit, directory.RefusalRateLimit,
+	directory.RefusalLogInLimit, directory.RefusalEmailLimit, directory.RefusalRateLimit, directory.RefusalRequestLimit,
 	refusalTimeout, refusalStopping, refusalDatabase,
 }
 

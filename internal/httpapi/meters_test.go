@@ -139,7 +139,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 			s := apitest.Start(t, c.config)
 			c.ask(t, s)
 			found := samples(t, s, "userapi_refusals_total")
-			require.Len(t, found, 10, "all reasons are there from the start")
+			require.Len(t, found, 11, "all reasons are there from the start")
 			for labels, count := range found {
 				require.Equal(t, labels == `{reason="`+reason+`"}`, count == 1, "%s is %d", labels, count)
 			}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -20,7 +21,7 @@ import (
 	"userapi/internal/telemetry"
 )
 
-// Server serves a directory. All exported fields are required except TrustedProxies, TrustUnix, RateLimit and RequestID.
+// Server serves a directory. All exported fields are required except TrustedProxies, TrustUnix, RateLimit, RequestID and MaxRequests.
 type Server struct {
 	Contract  *contract.Contract
 	Directory *directory.Service
@@ -36,11 +37,15 @@ type Server struct {
 	TrustUnix bool
 	// RateLimit is the number of requests that a user may send in a second; 0 means any number.
 	RateLimit int
+	// MaxRequests is how many requests may be in progress at the same time; 0 means any number. One more is
+	// answered 503. Over HTTP/1.1, the number of connections is such a limit already.
+	MaxRequests int
 	// RequestID returns the id of a new request, of at most 64 characters; nil means random ids.
 	RequestID func() string
 
 	unavailable, forwarded telemetry.CauseLog // causes of 503, and of X-Forwarded-For that is not believed
 	refused                refusalLog
+	inProgress             atomic.Int64 // requests, if MaxRequests is set
 	meters                 *meters
 	templates              map[string]string // the contract's paths, and those outside it, by Echo's
 }
