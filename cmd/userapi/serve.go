@@ -47,8 +47,9 @@ const firstStartTimeout = time.Second
 // Help is called by kong, which prints the text above the flags.
 func (serveCommand) Help() string {
 	return `The first start on an empty database creates user 1, a system administrator.
-If the environment variable USERAPI_ADMIN_TOKEN is set, it is the token of user 1: use 32 or more
-visible ASCII characters. If it is not set, the server makes a token and writes it to a file.
+The environment variable USERAPI_ADMIN_TOKEN, or the file that --admin-token-file names, has the
+token of user 1: 32 or more visible ASCII characters. If neither is given, the server makes a token
+and writes it to the file that --first-token-file names.
 After SIGTERM or SIGHUP, the server goes on for as long as --drain says. Then it finishes accepted
 requests and exits within 10 seconds. A second signal ends the drain. Under nohup, it ignores SIGHUP.`
 }
@@ -189,7 +190,7 @@ func closeListeners(listeners ...net.Listener) {
 func (c *serveCommand) start(ctx context.Context, service *directory.Service, logger *slog.Logger) error {
 	started, written, err := c.startService(ctx, service)
 	if written && (err != nil || !started.First) {
-		err = errors.Join(err, os.Remove(c.AdminTokenFile)) // its token is not valid
+		err = errors.Join(err, os.Remove(c.FirstTokenFile)) // its token is not valid
 	}
 	switch unavailable := directory.IsCode(err, directory.CodeUnavailable); {
 	case unavailable && c.isPostgres():
@@ -201,17 +202,17 @@ func (c *serveCommand) start(ctx context.Context, service *directory.Service, lo
 		return err
 	}
 	if started.OperatorEnded {
-		logger.Warn("the USERAPI_ADMIN_TOKEN of an earlier start has ended; 'userapi token create --user=1 --name=rescue' makes another token")
+		logger.Warn("the operator's token of an earlier start has ended; 'userapi token create --user=1 --name=rescue' makes another token")
 	}
 	if started.OperatorRefused {
-		logger.Warn("USERAPI_ADMIN_TOKEN is refused: user 1 is not active or was deleted; " +
+		logger.Warn("the operator's token is refused: user 1 is not active or was deleted; " +
 			"'userapi user create --system-administrator' makes another system administrator")
 	}
 	switch {
 	case started.First && written:
-		logger.Info("first start: user 1, admin, was created; its token is in a file", "file", c.AdminTokenFile)
+		logger.Info("first start: user 1, admin, was created; its token is in a file", "file", c.FirstTokenFile)
 	case started.First:
-		logger.Info("first start: user 1, admin, was created; its token is USERAPI_ADMIN_TOKEN")
+		logger.Info("first start: user 1, admin, was created; its token is the operator's")
 	}
 	return nil
 }
@@ -231,7 +232,7 @@ func watchOperator(ctx context.Context, service *directory.Service, token string
 		select {
 		case <-look.C:
 			if ended, err := service.HasEnded(ctx, token); err == nil && ended {
-				logger.Warn("USERAPI_ADMIN_TOKEN is not valid any more: another server has started on this database with another token or with none, or user 1 was deleted; " +
+				logger.Warn("the operator's token is not valid any more: another server has started on this database with another token or with none, or user 1 was deleted; " +
 					"give all servers of a database the same token")
 				return nil
 			}
@@ -241,12 +242,12 @@ func watchOperator(ctx context.Context, service *directory.Service, token string
 	}
 }
 
-// startService starts the service and reports whether it has written the admin token file. If
+// startService starts the service and reports whether it has written the first token file. If
 // the file exists although the database is empty, another server may be about to commit its
 // first start: startService waits for it, firstStartTimeout at most.
 func (c *serveCommand) startService(ctx context.Context, service *directory.Service) (started directory.Started, written bool, err error) {
 	keep := func(secret string) error {
-		err := writeSecret(c.AdminTokenFile, secret)
+		err := writeSecret(c.FirstTokenFile, secret)
 		written = err == nil
 		return err
 	}
@@ -272,14 +273,14 @@ func writeSecret(path, secret string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("the database is empty, but there is a token in %s already: "+
-			"move it away, or name another file with --admin-token-file (%w)", path, err)
+			"move it away, or name another file with --first-token-file (%w)", path, err)
 	}
 	if err != nil {
-		return fmt.Errorf("write the admin token: %w", err)
+		return fmt.Errorf("write the token of user 1: %w", err)
 	}
 	_, err = file.WriteString(secret + "\n")
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return errors.Join(fmt.Errorf("write the admin token: %w", err), os.Remove(path))
+		return errors.Join(fmt.Errorf("write the token of user 1: %w", err), os.Remove(path))
 	}
 	return nil
 }

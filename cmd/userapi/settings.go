@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -133,7 +134,8 @@ type serveSettings struct {
 	databaseSetting `embed:""`
 	listenSettings  `embed:""`
 	Pprof           bool     `env:"USERAPI_PPROF" help:"Serve /debug/pprof at the address of /metrics, too."`
-	AdminTokenFile  string   `env:"USERAPI_ADMIN_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"File to which the first start writes the token of user 1, unless USERAPI_ADMIN_TOKEN is set (default: ${default})."`
+	AdminTokenFile  *string  `env:"USERAPI_ADMIN_TOKEN_FILE" placeholder:"FILE" help:"File with the token of user 1, which is read instead of the environment variable USERAPI_ADMIN_TOKEN (default: none)."`
+	FirstTokenFile  string   `env:"USERAPI_FIRST_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"File to which the first start writes the token that it makes for user 1, unless it is given one (default: ${default})."`
 	TrustedProxies  []string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For header is trusted (default: none)."`
 	TokenTTL        string   `name:"token-ttl" env:"USERAPI_TOKEN_TTL" default:"720h" placeholder:"DURATION" help:"How long a log-in token is valid (default: ${default})."`
 	RateLimit       string   `env:"USERAPI_RATE_LIMIT" default:"0" placeholder:"NUMBER" help:"Requests per second for each user; 0 means no limit (default: ${default})."`
@@ -157,14 +159,10 @@ func (s *serveSettings) Validate() error {
 		faults = append(faults, fmt.Errorf(name+": "+format, args...))
 	}
 	s.listenSettings.check(fault)
-	if s.AdminTokenFile == "" {
-		fault("USERAPI_ADMIN_TOKEN_FILE or --admin-token-file", "name a file, for example userapi.token")
+	s.readAdminToken(fault)
+	if s.FirstTokenFile == "" {
+		fault("USERAPI_FIRST_TOKEN_FILE or --first-token-file", "name a file, for example userapi.token")
 	}
-	token := os.Getenv(adminTokenVariable)
-	if token != "" && !isStrongToken(token) {
-		fault(adminTokenVariable, "use 32 or more visible ASCII characters, for example those that 'openssl rand -hex 32' prints")
-	}
-	s.adminToken = token
 	for _, proxy := range s.TrustedProxies {
 		prefix, err := httpapi.ParsePrefix(proxy)
 		if err != nil {
@@ -188,6 +186,47 @@ func (s *serveSettings) Validate() error {
 	}
 	s.logSettings.check(fault)
 	return errors.Join(faults...)
+}
+
+// readAdminToken reads the operator's token from the environment or from a file.
+func (s *serveSettings) readAdminToken(fault addFault) {
+	s.adminToken = os.Getenv(adminTokenVariable)
+	if s.adminToken != "" && !isStrongToken(s.adminToken) {
+		fault(adminTokenVariable, "use 32 or more visible ASCII characters, for example those that 'openssl rand -hex 32' prints")
+	}
+	if s.AdminTokenFile == nil {
+		return
+	}
+	const name = "USERAPI_ADMIN_TOKEN_FILE or --admin-token-file"
+	if s.adminToken != "" {
+		fault(name, "USERAPI_ADMIN_TOKEN has the token already: set only one of the two")
+		return
+	}
+	content, err := readSecret(*s.AdminTokenFile)
+	s.adminToken = strings.TrimSuffix(strings.TrimSuffix(content, "\n"), "\r")
+	switch {
+	case *s.AdminTokenFile == "":
+		fault(name, "name the file that has the token, for example /run/secrets/userapi")
+	case errors.Is(err, os.ErrNotExist):
+		fault(name, "there is no file %q: the token is read from it. If the first start is to write its token there, name the file in USERAPI_FIRST_TOKEN_FILE or --first-token-file", *s.AdminTokenFile)
+	case err != nil:
+		fault(name, "the token cannot be read: %w", err)
+	case !isStrongToken(s.adminToken):
+		fault(name, "the file %q needs one line with 32 or more visible ASCII characters, for example those that 'openssl rand -hex 32' prints", *s.AdminTokenFile)
+	}
+}
+
+// maxSecret is how long a file with a secret is at most, in bytes.
+const maxSecret = 64 << 10
+
+// readSecret returns the content of a file, which may be a pipe. It is cut at maxSecret.
+func readSecret(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	content, err := io.ReadAll(io.LimitReader(file, maxSecret))
+	return string(content), errors.Join(err, file.Close())
 }
 
 // maxLimit is the highest limit that can be set. No server answers so many requests a second.

@@ -97,7 +97,7 @@ func FuzzSettings(f *testing.F) {
 		token := setSecret(t, secret, listen, ops, tokenFile, proxies, ttl, rate, login, drain, level, format, rest)
 		database := addressWith(token, rest)
 		s := serveSettings{
-			databaseSetting: databaseSetting{Database: database}, listenSettings: listenSettings{Listen: listen, OpsListen: ops}, AdminTokenFile: tokenFile, TrustedProxies: strings.Split(proxies, ","),
+			databaseSetting: databaseSetting{Database: database}, listenSettings: listenSettings{Listen: listen, OpsListen: ops}, FirstTokenFile: tokenFile, TrustedProxies: strings.Split(proxies, ","),
 			TokenTTL: ttl, RateLimit: rate, LoginLimit: login, Drain: drain, logSettings: logSettings{LogLevel: level, LogFormat: format},
 		}
 		life, lifeErr := time.ParseDuration(ttl)
@@ -105,7 +105,7 @@ func FuzzSettings(f *testing.F) {
 		fits := map[string]bool{
 			"USERAPI_LISTEN or --listen":                     isListenAddress(listen),
 			"USERAPI_OPS_LISTEN or --ops-listen":             ops == "off" || isListenAddress(ops),
-			"USERAPI_ADMIN_TOKEN_FILE or --admin-token-file": tokenFile != "",
+			"USERAPI_FIRST_TOKEN_FILE or --first-token-file": tokenFile != "",
 			"USERAPI_TRUSTED_PROXIES or --trusted-proxies":   !slices.ContainsFunc(s.TrustedProxies, func(text string) bool { return !isProxy(text) }),
 			"USERAPI_TOKEN_TTL or --token-ttl":               lifeErr == nil && life > 0,
 			"USERAPI_RATE_LIMIT or --rate-limit":             isLimit(rate),
@@ -173,6 +173,6 @@ func FuzzArguments(f *testing.F) {
 
 // shownVariables are those whose wrong values errors show.
 var shownVariables = []string{
-	"USERAPI_LISTEN", "USERAPI_OPS_LISTEN", "USERAPI_PPROF", "USERAPI_ADMIN_TOKEN_FILE", "USERAPI_TRUSTED_PROXIES", "USERAPI_TOKEN_TTL", "USERAPI_RATE_LIMIT", "USERAPI_LOGIN_LIMIT",
+	"USERAPI_LISTEN", "USERAPI_OPS_LISTEN", "USERAPI_PPROF", "USERAPI_ADMIN_TOKEN_FILE", "USERAPI_FIRST_TOKEN_FILE", "USERAPI_TRUSTED_PROXIES", "USERAPI_TOKEN_TTL", "USERAPI_RATE_LIMIT", "USERAPI_LOGIN_LIMIT",
 	"USERAPI_DRAIN", "USERAPI_LOG_LEVEL", "USERAPI_LOG_FORMAT", "USERAPI_SEED",
 }

@@ -31,7 +31,7 @@ func openService(t *testing.T, path string) *directory.Service {
 // startWith does what serve does with the service before it listens.
 func startWith(ctx context.Context, service *directory.Service, tokenFile string) error {
 	command := &serveCommand{}
-	command.AdminTokenFile = tokenFile
+	command.FirstTokenFile = tokenFile
 	return command.start(ctx, service, slog.New(slog.DiscardHandler))
 }
 
@@ -145,7 +145,7 @@ func TestOperatorTokenThatAnotherStartEnds(t *testing.T) { requireOperatorWarnin
 
 func requireOperatorWarning(t *testing.T, settings []string) {
 	t.Helper()
-	const warning = "USERAPI_ADMIN_TOKEN is not valid any more"
+	const warning = "the operator's token is not valid any more"
 	dir, operator := t.TempDir(), strings.Repeat("operator", 4)
 	own := append([]string{"USERAPI_ADMIN_TOKEN=" + operator}, settings...)
 	servers := []*server{startServer(t, dir, own), startServer(t, dir, own)}

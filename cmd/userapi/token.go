@@ -101,7 +101,7 @@ func (c revokeTokenCommand) Run(ctx context.Context, _ streams) error {
 	return withService(ctx, c.databaseSetting, func(service *directory.Service) error {
 		err := service.RevokeToken(ctx, c.ID)
 		if directory.IsCode(err, directory.CodeOperatorToken) {
-			return fmt.Errorf("token %d is USERAPI_ADMIN_TOKEN: to revoke it, start the server with another one or with none", c.ID)
+			return fmt.Errorf("token %d is the operator's: to revoke it, start the server with another USERAPI_ADMIN_TOKEN, or with none", c.ID)
 		}
 		return explainNotFound(err, "token", c.ID)
 	})

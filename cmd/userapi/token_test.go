@@ -67,10 +67,71 @@ func TestOperatorTokenIsTheOneInTheSettings(t *testing.T) {
 	require.NotNil(t, number, list)
 	_, stderr, code := runCommand(t, dir, nil, "token", "revoke", number[1])
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "token "+number[1]+" is USERAPI_ADMIN_TOKEN")
+	require.Contains(t, stderr, "token "+number[1]+" is the operator's")
 }
 
-// The server warns if it has to refuse USERAPI_ADMIN_TOKEN.
+// The operator's token can be in a file, which the server only reads, without its line break. The token of the first start
+// becomes the operator's if its file is given.
+func TestOperatorTokenIsReadFromAFile(t *testing.T) {
+	dir, operator := t.TempDir(), strings.Repeat("operator", 4)
+	path := filepath.Join(dir, "secret")
+	for _, content := range []string{operator, operator + "\n", operator + "\r\n"} {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o400))
+		s := startServer(t, dir, []string{"USERAPI_ADMIN_TOKEN_FILE=secret"})
+		status, answer := s.sendRequest(t, operator, "GET", "/openapi/v1/users/1", "")
+		require.Equal(t, 200, status, answer)
+		_, log := s.terminate(t)
+		require.NotContains(t, log, operator)
+		require.NoError(t, os.Remove(path))
+	}
+	require.NoFileExists(t, filepath.Join(dir, "userapi.token"))
+
+	other := t.TempDir()
+	s := startServer(t, other, nil)
+	token := readToken(t, filepath.Join(other, "userapi.token"))
+	s.terminate(t)
+	s = startServer(t, other, nil, "--admin-token-file=userapi.token")
+	status, answer := s.sendRequest(t, token, "GET", "/openapi/v1/users/1", "")
+	require.Equal(t, 200, status, answer)
+	list, _, code := runCommand(t, other, nil, "token", "list")
+	require.Equal(t, 0, code)
+	require.Regexp(t, `\n1 +1 +operator `, list)
+}
+
+// A file that has no good token is a fault, which never shows what is in it. A start that names a file that does not exist,
+// as starts before 1.0.0 did, is told the new name.
+func TestBadOperatorTokenFiles(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
+	for content, fault := range map[string]string{
+		"":                                   "32 or more visible ASCII characters",
+		"canary":                             "32 or more visible ASCII characters",
+		strings.Repeat("canary", 6) + "\n\n": "32 or more visible ASCII characters",
+		strings.Repeat("canary", 6) + " ":    "32 or more visible ASCII characters",
+		"\n" + strings.Repeat("canary", 6):   "32 or more visible ASCII characters",
+		strings.Repeat("canaryü", 6):         "32 or more visible ASCII characters",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "secret"), []byte(content), 0o600))
+		_, stderr, code := runCommand(t, dir, nil, "serve", "--admin-token-file=secret", "--drain=x")
+		require.Equal(t, exitUsage, code, "%q", content)
+		require.Contains(t, stderr, "USERAPI_ADMIN_TOKEN_FILE or --admin-token-file: the file \"secret\" needs one line with "+fault)
+		require.Contains(t, stderr, "--drain: ", "all faults are in one list")
+		require.NotContains(t, stderr, "canary")
+	}
+	for file, fault := range map[string]string{
+		"":        "name the file that has the token",
+		"folder":  "the token cannot be read: read folder: is a directory",
+		"missing": "name the file in USERAPI_FIRST_TOKEN_FILE or --first-token-file",
+	} {
+		_, stderr, code := runCommand(t, dir, nil, "serve", "--admin-token-file="+file)
+		require.Equal(t, exitUsage, code, file)
+		require.Contains(t, stderr, "USERAPI_ADMIN_TOKEN_FILE or --admin-token-file: ")
+		require.Contains(t, stderr, fault)
+	}
+	require.Equal(t, []string{"folder", "secret"}, namesIn(t, dir))
+}
+
+// The server warns if it has to refuse the operator's token.
 func TestUselessOperatorTokenIsLogged(t *testing.T) {
 	dir := t.TempDir()
 	operator := strings.Repeat("operator", 4)
@@ -98,7 +159,7 @@ func TestUselessOperatorTokenIsLogged(t *testing.T) {
 		status, _ = s.sendRequest(t, operator, "GET", "/openapi/v1/users/2", "")
 		require.Equal(t, want, status)
 		_, log = s.terminate(t)
-		require.Equal(t, want == 401, strings.Contains(log, "USERAPI_ADMIN_TOKEN is refused"), log)
+		require.Equal(t, want == 401, strings.Contains(log, "the operator's token is refused"), log)
 	}
 }
 
@@ -152,7 +213,7 @@ func TestTokenFileIsNotReplaced(t *testing.T) {
 	require.Contains(t, stderr, "move it away")
 	require.Equal(t, "precious", readToken(t, path))
 
-	s := startServer(t, dir, nil, "--admin-token-file=other.token")
+	s := startServer(t, dir, nil, "--first-token-file=other.token")
 	status, _ := s.sendRequest(t, readToken(t, filepath.Join(dir, "other.token")), "GET", "/openapi/v1/users/1", "")
 	require.Equal(t, 200, status, "the failed start left an empty database")
 }
