@@ -53,49 +53,57 @@ func (c *healthcheckCommand) Validate() error {
 
 // Run prints "ready", or fails with the reason why the server is not.
 func (c *healthcheckCommand) Run(ctx context.Context, std streams) error {
-	address := c.URL
+	address, dial := c.URL, new(net.Dialer).DialContext
 	if address == "" {
-		host, err := c.reachable()
-		if err != nil {
+		var err error
+		if address, dial, err = c.reachable(); err != nil {
 			return err
 		}
-		address = "http://" + host + readyPath
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	if err := askReady(ctx, address); err != nil {
+	if err := askReady(ctx, address, dial); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(std.stdout, "ready")
 	return err
 }
 
-// reachable returns where this machine reaches the server with these settings.
-func (c *healthcheckCommand) reachable() (string, error) {
+// dialFunc opens a connection, as [net.Dialer.DialContext] does.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// reachable returns where and how this machine reaches the server with these settings.
+func (c *healthcheckCommand) reachable() (string, dialFunc, error) {
 	name, listen := "USERAPI_OPS_LISTEN or --ops-listen", c.OpsListen
 	if listen == opsOff {
 		name, listen = "USERAPI_LISTEN or --listen", c.Listen
 	}
+	dialer := new(net.Dialer)
+	if path, isUnix := strings.CutPrefix(listen, unixPrefix); isUnix {
+		return "http://unix" + readyPath, func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socketPath(path))
+		}, nil
+	}
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if strings.Trim(port, "0") == "" {
-		return "", fmt.Errorf("%s: the server chooses a port for %q, so nobody knows it here: give a URL", name, listen)
+		return "", nil, fmt.Errorf("%s: the server chooses a port for %q, so nobody knows it here: give a URL", name, listen)
 	}
 	if address, err := netip.ParseAddr(host); host == "" || err == nil && address.IsUnspecified() {
 		host = map[bool]string{true: "::1", false: "127.0.0.1"}[address.Is6()]
 	}
-	return net.JoinHostPort(host, port), nil
+	return "http://" + net.JoinHostPort(host, port) + readyPath, dialer.DialContext, nil
 }
 
 // askReady fails unless the answer is 200. It uses no proxy, and follows no redirect.
-func askReady(ctx context.Context, address string) error {
+func askReady(ctx context.Context, address string, dial dialFunc) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: dial}
 	response, err := transport.RoundTrip(request)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s did not answer within %s: look at the log of the server", address, healthTimeout)

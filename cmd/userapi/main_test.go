@@ -79,7 +79,7 @@ type server struct {
 }
 
 // listeningLine matches the log line that says where the API is served.
-var listeningLine = regexp.MustCompile(`"?msg"?[=:]"?listening"?[ ,]"?address"?[=:]"?([0-9.:]+)`)
+var listeningLine = regexp.MustCompile(`"?msg"?[=:]"?listening"?[ ,]"?address"?[=:]"?([0-9.:]+|unix:[^" ]+)`)
 
 // startServer starts userapi serve in dir on a free port and waits until it listens.
 func startServer(t *testing.T, dir string, settings []string, args ...string) *server {
@@ -141,7 +141,7 @@ func waitForServer(t *testing.T, c *exec.Cmd) *server {
 }
 
 // opsLine matches the log line that says where the ops listener is.
-var opsLine = regexp.MustCompile(`"?msg"?[=:]"serving metrics"[ ,]"?address"?[=:]"?([0-9.:]+)`)
+var opsLine = regexp.MustCompile(`"?msg"?[=:]"serving metrics"[ ,]"?address"?[=:]"?([0-9.:]+|unix:[^" ]+)`)
 
 // opsURL returns where the ops listener is.
 func (s *server) opsURL(t *testing.T) string {

@@ -39,7 +39,17 @@ There are no rate limits, and the ids of requests count from 1.`
 
 // Validate is called by kong.
 func (c *mockCommand) Validate() error {
-	return listFaults(c.readSeed, c.listenSettings.check, c.logSettings.check)
+	return listFaults(c.readSeed, c.checkAddresses, c.logSettings.check)
+}
+
+// checkAddresses refuses Unix sockets, too, because the curl lines that the mock prints need a URL.
+func (c *mockCommand) checkAddresses(fault addFault) {
+	c.listenSettings.check(fault)
+	for name, address := range map[string]string{"--listen": c.Listen, "--ops-listen": c.OpsListen} {
+		if strings.HasPrefix(address, unixPrefix) {
+			fault(name, "the mock needs HOST:PORT")
+		}
+	}
 }
 
 // readSeed reads the seed, or the one that is built in.
@@ -107,7 +117,7 @@ func (c *mockCommand) Run(ctx context.Context, std streams) (err error) {
 		public: public, ops: ops, logger: logger, api: closeConnections(ctx, api), operator: operator,
 		connections: max(minConnections, connections/2), // a reset opens another database before it closes the old one
 	}.serve(stopped, servers)
-	logger.Info("listening", "address", public.Addr().String())
+	logger.Info("listening", "address", addressOf(public))
 	err = servers.Wait()
 	logger.Info("stopped")
 	return err

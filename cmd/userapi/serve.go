@@ -104,7 +104,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 		public: public, ops: ops, connections: connections, logger: logger,
 		api: closeConnections(ctx, handler), operator: telemetry.OpsHandler(metrics, ready, c.Pprof),
 	}.serve(stopped, servers)
-	logger.Info("listening", "address", public.Addr().String(), "database", c.name())
+	logger.Info("listening", "address", addressOf(public), "database", c.name())
 	err = servers.Wait()
 	logger.Info("stopped")
 	return err
@@ -138,7 +138,7 @@ func (e endpoints) serve(ctx context.Context, servers *errgroup.Group) {
 	server := httpapi.NewHTTPServer(e.operator, e.logger)
 	server.WriteTimeout = 0 // the client says how long a profile takes
 	servers.Go(func() error { return serveUntil(ctx, server, netutil.LimitListener(e.ops, opsConnections)) })
-	e.logger.Info("serving metrics", "address", e.ops.Addr().String())
+	e.logger.Info("serving metrics", "address", addressOf(e.ops))
 }
 
 // handler returns the handler of the public listener.
@@ -157,20 +157,20 @@ func (c *serveCommand) handler(service *directory.Service, ready func(context.Co
 		Metrics:        metrics,
 		RequestTimeout: requestTimeout,
 		TrustedProxies: c.trustedProxies,
+		TrustUnix:      c.trustUnix,
 		RateLimit:      c.rateLimit,
 	}).Handler()
 }
 
 // listen opens both listeners. ops is nil if --ops-listen is off.
 func (s listenSettings) listen(ctx context.Context) (public, ops net.Listener, err error) {
-	var config net.ListenConfig
-	if public, err = config.Listen(ctx, "tcp", s.Listen); err != nil {
+	if public, err = listenAt(ctx, s.Listen); err != nil {
 		return nil, nil, fmt.Errorf("cannot open the address in USERAPI_LISTEN or --listen: %w", err)
 	}
 	if s.OpsListen == opsOff {
 		return public, nil, nil
 	}
-	if ops, err = config.Listen(ctx, "tcp", s.OpsListen); err != nil {
+	if ops, err = listenAt(ctx, s.OpsListen); err != nil {
 		closeListeners(public)
 		return nil, nil, fmt.Errorf("cannot open the address in USERAPI_OPS_LISTEN or --ops-listen: %w", err)
 	}
@@ -295,7 +295,7 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 	go func() { failed <- server.Serve(listener) }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("cannot serve on %s any more: %w", listener.Addr(), err)
+		return fmt.Errorf("cannot serve on %s any more: %w", addressOf(listener), err)
 	case <-ctx.Done():
 	}
 	if shutdown(server, drainTimeout) {

@@ -98,16 +98,16 @@ func listFaults(checks ...func(addFault)) error {
 
 // listenSettings are shared by the subcommands that serve.
 type listenSettings struct {
-	Listen    string `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address where the API is served (default: ${default})."`
-	OpsListen string `env:"USERAPI_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address where /metrics, /healthz and /readyz are served, or 'off' for none (default: ${default})."`
+	Listen    string `env:"USERAPI_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address where the API is served, or unix:PATH for a Unix socket (default: ${default})."`
+	OpsListen string `env:"USERAPI_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address where /metrics, /healthz and /readyz are served, unix:PATH for a Unix socket, or 'off' for none (default: ${default})."`
 }
 
 func (s listenSettings) check(fault addFault) {
-	if !isHostPort(s.Listen) {
-		fault("USERAPI_LISTEN or --listen", "use HOST:PORT with a port up to 65535, for example 127.0.0.1:8080, instead of %q", s.Listen)
+	if !isAddress(s.Listen) {
+		fault("USERAPI_LISTEN or --listen", "use HOST:PORT with a port up to 65535, for example 127.0.0.1:8080, or unix:PATH with a path of up to %d bytes, instead of %q", maxSocketPath, s.Listen)
 	}
-	if s.OpsListen != opsOff && !isHostPort(s.OpsListen) {
-		fault("USERAPI_OPS_LISTEN or --ops-listen", "use HOST:PORT with a port up to 65535, for example 127.0.0.1:8081, or off, instead of %q", s.OpsListen)
+	if s.OpsListen != opsOff && !isAddress(s.OpsListen) {
+		fault("USERAPI_OPS_LISTEN or --ops-listen", "use HOST:PORT with a port up to 65535, for example 127.0.0.1:8081, unix:PATH with a path of up to %d bytes, or off, instead of %q", maxSocketPath, s.OpsListen)
 	}
 }
 
@@ -128,6 +128,9 @@ func (s *logSettings) check(fault addFault) {
 	}
 }
 
+// unixPeers is the value of --trusted-proxies that stands for everybody who connects to a Unix socket.
+const unixPeers = "unix"
+
 // serveSettings are read as text, and Validate parses them, because kong would report
 // only the first fault and Validate reports all.
 type serveSettings struct {
@@ -136,7 +139,7 @@ type serveSettings struct {
 	Pprof           bool     `env:"USERAPI_PPROF" help:"Serve /debug/pprof at the address of /metrics, too."`
 	AdminTokenFile  *string  `env:"USERAPI_ADMIN_TOKEN_FILE" placeholder:"FILE" help:"File with the token of user 1, which is read instead of the environment variable USERAPI_ADMIN_TOKEN (default: none)."`
 	FirstTokenFile  string   `env:"USERAPI_FIRST_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"File to which the first start writes the token that it makes for user 1, unless it is given one (default: ${default})."`
-	TrustedProxies  []string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For header is trusted (default: none)."`
+	TrustedProxies  []string `env:"USERAPI_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For header is trusted; 'unix' is everybody who connects to a Unix socket (default: none)."`
 	TokenTTL        string   `name:"token-ttl" env:"USERAPI_TOKEN_TTL" default:"720h" placeholder:"DURATION" help:"How long a log-in token is valid (default: ${default})."`
 	RateLimit       string   `env:"USERAPI_RATE_LIMIT" default:"0" placeholder:"NUMBER" help:"Requests per second for each user; 0 means no limit (default: ${default})."`
 	LoginLimit      string   `env:"USERAPI_LOGIN_LIMIT" default:"10" placeholder:"NUMBER" help:"Failed log-ins per minute for an account from one address. In total, one address may have ten times as many, and so may one account. 0 means no limit (default: ${default})."`
@@ -145,10 +148,11 @@ type serveSettings struct {
 
 	// Validate fills these.
 	adminToken     string         // "": none
-	trustedProxies []netip.Prefix // empty: X-Forwarded-For is ignored
-	tokenTTL       time.Duration  // of a log-in token
-	rateLimit      int            // requests per second for a user; 0: no limit
-	loginLimit     int            // failed log-ins per minute; 0: no limit
+	trustedProxies []netip.Prefix // empty: X-Forwarded-For is ignored, except on a Unix socket if trustUnix is set
+	trustUnix      bool
+	tokenTTL       time.Duration // of a log-in token
+	rateLimit      int           // requests per second for a user; 0: no limit
+	loginLimit     int           // failed log-ins per minute; 0: no limit
 	drain          time.Duration
 }
 
@@ -164,6 +168,10 @@ func (s *serveSettings) Validate() error {
 		fault("USERAPI_FIRST_TOKEN_FILE or --first-token-file", "name a file, for example userapi.token")
 	}
 	for _, proxy := range s.TrustedProxies {
+		if strings.TrimSpace(proxy) == unixPeers {
+			s.trustUnix = true
+			continue
+		}
 		prefix, err := httpapi.ParsePrefix(proxy)
 		if err != nil {
 			fault("USERAPI_TRUSTED_PROXIES or --trusted-proxies", "%w", err)

@@ -43,8 +43,15 @@ func isPort(text string) bool {
 	return ok && regexp.MustCompile(`^[0-9]+$`).MatchString(text) && number.Cmp(big.NewInt(65535)) <= 0
 }
 
-// isListenAddress is a second reading of HOST:PORT.
+// isListenAddress is a second reading of HOST:PORT and unix:PATH.
 func isListenAddress(text string) bool {
+	if strings.HasPrefix(text, "unix:") {
+		longest := 5 + 107
+		if strings.HasPrefix(text, "unix:@") {
+			longest -= 2
+		}
+		return len(text) > 5 && len(text) <= longest && !strings.Contains(text, "\x00")
+	}
 	match := regexp.MustCompile(`^(?:[^:\[\]]*|\[[^\[\]]*\]):([^:\[\]]*)$`).FindStringSubmatch(text)
 	return match != nil && isPort(match[1])
 }
@@ -58,6 +65,9 @@ func isLimit(text string) bool {
 // isProxy is a second reading of a trusted proxy. A zone means nothing.
 func isProxy(text string) bool {
 	text = strings.TrimSpace(text)
+	if text == "unix" {
+		return true
+	}
 	if _, _, err := net.ParseCIDR(text); err == nil {
 		return !regexp.MustCompile(`/0[0-9]`).MatchString(text)
 	}
@@ -74,10 +84,10 @@ func FuzzSettings(f *testing.F) {
 	}
 	add(good)
 	for i, others := range [][]string{
-		{"", ":80", "[::1]:80", "::1:80", "[::1]", "host", "host:", "host:65535", "host:65536", "host:0080", "host:http", "host:+1", "[a]b:1", "[fe80::1%lo]:80", "a:1:2", "[:1", "off"},
-		{"", ":0", "OFF", "[::]:00000", "8081"},
+		{"", ":80", "[::1]:80", "::1:80", "[::1]", "host", "host:", "host:65535", "host:65536", "host:0080", "host:http", "host:+1", "[a]b:1", "[fe80::1%lo]:80", "a:1:2", "[:1", "off", "unix:", "unix:a", "unix:80", "UNIX:a", "unix:/" + strings.Repeat("a", 106), "unix:/" + strings.Repeat("a", 107), "unix:@" + strings.Repeat("a", 104), "unix:@" + strings.Repeat("a", 105)},
+		{"", ":0", "OFF", "[::]:00000", "8081", "unix:ops"},
 		{"", "/dev/full"},
-		{"", " 10.0.0.1 ,x", "10.0.0.0/33", "fe80::1%eth0", "10.0.0.0/08", "::ffff:10.0.0.0/104", ","},
+		{"", " 10.0.0.1 ,x", "10.0.0.0/33", "fe80::1%eth0", "10.0.0.0/08", "::ffff:10.0.0.0/104", ",", " unix", "unix:a"},
 		{"", "0s", "1ns", "-1h", "soon", "1", "30m", "1e3h", "9999999h", "0.1ns"},
 		{"", "-1", "+5", "1000000", "1000001", "1.5", "1_000", "0x10", "-0", "99999999999999999999", "٣"},
 		{"", "-1", "1e3", "1000001"},
@@ -99,6 +109,12 @@ func FuzzSettings(f *testing.F) {
 		s := serveSettings{
 			databaseSetting: databaseSetting{Database: database}, listenSettings: listenSettings{Listen: listen, OpsListen: ops}, FirstTokenFile: tokenFile, TrustedProxies: strings.Split(proxies, ","),
 			TokenTTL: ttl, RateLimit: rate, LoginLimit: login, Drain: drain, logSettings: logSettings{LogLevel: level, LogFormat: format},
+		}
+		unixes := 0
+		for _, proxy := range s.TrustedProxies {
+			if strings.TrimSpace(proxy) == "unix" {
+				unixes++
+			}
 		}
 		life, lifeErr := time.ParseDuration(ttl)
 		pause, pauseErr := time.ParseDuration(drain)
@@ -130,7 +146,7 @@ func FuzzSettings(f *testing.F) {
 			require.Equal(t, strings.TrimLeft(login, "+-0"), strings.TrimPrefix(fmt.Sprint(s.loginLimit), "0"))
 		}
 		if faults == "" {
-			require.Equal(t, []any{token, life, pause, len(s.TrustedProxies)}, []any{s.adminToken, s.tokenTTL, s.drain, len(s.trustedProxies)})
+			require.Equal(t, []any{token, life, pause, len(s.TrustedProxies)}, []any{s.adminToken, s.tokenTTL, s.drain, len(s.trustedProxies) + unixes})
 		}
 	})
 }

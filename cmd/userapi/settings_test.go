@@ -139,7 +139,7 @@ unexpected argument extra
 --pprof: bool value must be true, 1, yes, false, 0 or no but got "perhaps"
 --rate-limit: expected string value but got "EOL" (<EOL>)
 USERAPI_PPROF or --pprof: use true or false instead of "maybe"
-serve: USERAPI_LISTEN or --listen: use HOST:PORT with a port up to 65535, for example 127.0.0.1:8080, instead of "8080"
+serve: USERAPI_LISTEN or --listen: use HOST:PORT with a port up to 65535, for example 127.0.0.1:8080, or unix:PATH with a path of up to 107 bytes, instead of "8080"
 USERAPI_TOKEN_TTL or --token-ttl: use a duration above 0, for example 720h or 30m, instead of "soon"
 USERAPI_LOGIN_LIMIT or --login-limit: use 0 for no limit, or a whole number up to 1000000, instead of "x"
 USERAPI_LOG_LEVEL or --log-level: use debug, info, warn or error instead of "info+1"
@@ -207,7 +207,7 @@ func TestBadSettingsAreListedTogether(t *testing.T) {
 		require.Contains(t, stderr, fault)
 	}
 	require.NotContains(t, stderr, "canary")
-	for _, flag := range []string{"--token-ttl=0s", "--token-ttl=-1h", "--rate-limit=1000001", "--login-limit=-1", "--login-limit=1.5", "--drain=-1s", "--drain=5"} {
+	for _, flag := range []string{"--token-ttl=0s", "--token-ttl=-1h", "--rate-limit=1000001", "--login-limit=-1", "--login-limit=1.5", "--drain=-1s", "--drain=5", "--listen=unix:", "--ops-listen=unix:/" + strings.Repeat("x", 107)} {
 		_, stderr, code := runCommand(t, dir, nil, "serve", flag)
 		require.Equal(t, exitUsage, code, flag)
 		require.Contains(t, stderr, "or "+strings.Split(flag, "=")[0]+": ")

@@ -37,14 +37,14 @@ func (c showUserCommand) Run(ctx context.Context, std streams) error {
 		writeRow(table, "PHONE", u.Phone)
 		writeRow(table, "ORIGION", valueOrEmpty(u.Origion))
 		writeRow(table, "CREATED", formatTime(u.CreateTime))
-		writeRow(table, "CREATED FROM", addressOf(u))
+		writeRow(table, "CREATED FROM", clientIPOf(u))
 		writeRow(table, "VERSION", strconv.FormatInt(u.Version, 10))
 		return table.Flush()
 	})
 }
 
-// addressOf returns the address from which the user was created, or "" if there is none.
-func addressOf(u directory.User) string {
+// clientIPOf returns the address from which the user was created, or "" if there is none.
+func clientIPOf(u directory.User) string {
 	if !u.ClientIP.IsValid() {
 		return ""
 	}
