@@ -20,7 +20,7 @@ func (c *serveCommand) afterDrain(ctx context.Context, postpone postponeExit, lo
 		defer cancel()
 		defer forceExit()
 		again := make(chan os.Signal, 1)
-		signal.Notify(again, stopSignals()...)
+		signal.Notify(again, c.stopSignals()...)
 		defer signal.Stop(again)
 		logger.Info("draining: /readyz answers 503", "for", c.drain)
 		select {
@@ -45,7 +45,9 @@ func (errDraining) ReadyDetail() string {
 	return "The server is about to stop. Send requests to another one."
 }
 
-// closeConnections closes each connection after the first request that comes when ctx has ended. A client
+// closeConnections closes each connection after the first request that comes when ctx has ended. Over HTTP/2, that
+// is when all requests are answered that the server has begun to read, and it tells the client to send others on
+// another connection. A client
 // that keeps connections learns it from the answer. If the server closed a connection that only waits for a
 // request, it could close it in the moment in which the client sends one.
 func closeConnections(ctx context.Context, next http.Handler) http.Handler {

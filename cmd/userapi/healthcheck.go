@@ -94,7 +94,7 @@ func (c *healthcheckCommand) reachable() (string, dialFunc, error) {
 	if address, err := netip.ParseAddr(host); host == "" || err == nil && address.IsUnspecified() {
 		host = map[bool]string{true: "::1", false: "127.0.0.1"}[address.Is6()]
 	}
-	return "http://" + net.JoinHostPort(host, port) + readyPath, dialer.DialContext, nil
+	return (&url.URL{Scheme: "http", Host: net.JoinHostPort(host, port), Path: readyPath}).String(), dialer.DialContext, nil
 }
 
 // askReady fails unless the answer is 200. It uses no proxy, and follows no redirect.

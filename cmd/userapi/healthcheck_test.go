@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -69,12 +69,21 @@ func TestHealthcheckOfStrangers(t *testing.T) {
 		require.Contains(t, stderr, "userapi: "+stranger.URL+path+" "+said)
 		require.Less(t, len(stderr), 2*maxReason)
 	}
-	for _, url := range []string{"127.0.0.1:8081", "ftp://127.0.0.1", "http://", "http://me:canary@127.0.0.1", "unix:/canary", ":"} {
-		_, stderr, code := runCommand(t, dir, nil, "healthcheck", url)
-		require.Equal(t, exitUsage, code, url)
+	for _, wrong := range []string{"127.0.0.1:8081", "ftp://127.0.0.1", "http://", "http://me:canary@127.0.0.1", "unix:/canary", ":"} {
+		_, stderr, code := runCommand(t, dir, nil, "healthcheck", wrong)
+		require.Equal(t, exitUsage, code, wrong)
 		require.Contains(t, stderr, "use a URL without a user, for example http://127.0.0.1:8081\n")
 		require.NotContains(t, stderr, "canary")
 	}
+}
+
+// A server on a Unix socket is asked there.
+func TestHealthcheckOnAUnixSocket(t *testing.T) {
+	dir := t.TempDir()
+	startServer(t, dir, nil, "--ops-listen=unix:ops.sock")
+	stdout, stderr, code := runCommand(t, dir, []string{"USERAPI_OPS_LISTEN=unix:ops.sock"}, "healthcheck")
+	require.Zero(t, code, stderr)
+	require.Equal(t, "ready\n", stdout)
 }
 
 // A server that listens at all addresses is asked at this machine's own.
@@ -84,11 +93,11 @@ func TestHealthcheckReachesWhatTheServerListensAt(t *testing.T) {
 		":8081": "127.0.0.1:8081", "0.0.0.0:8081": "127.0.0.1:8081", "[::]:8081": "[::1]:8081",
 	} {
 		for _, c := range []listenSettings{{Listen: "127.0.0.1:1", OpsListen: listen}, {Listen: listen, OpsListen: opsOff}} {
-			got, err := (&healthcheckCommand{listenSettings: c}).reachable()
+			got, _, err := (&healthcheckCommand{listenSettings: c}).reachable()
 			require.NoError(t, err)
-			require.Equal(t, want, got)
-			_, _, err = net.SplitHostPort(got)
+			parsed, err := url.Parse(got)
 			require.NoError(t, err)
+			require.Equal(t, want, parsed.Host)
 		}
 	}
 	_, stderr, code := runCommand(t, t.TempDir(), []string{"USERAPI_OPS_LISTEN=:0"}, "healthcheck")

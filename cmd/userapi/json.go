@@ -67,7 +67,7 @@ func newListedUserJSON(u directory.User) listedUserJSON {
 func newUserJSON(u directory.User) userJSON {
 	return userJSON{
 		listedUserJSON: newListedUserJSON(u),
-		Email:          u.Email, Phone: u.Phone, Origion: u.Origion, CreateTime: jsonTime(u.CreateTime), ClientIP: nilIfEmpty(addressOf(u)),
+		Email:          u.Email, Phone: u.Phone, Origion: u.Origion, CreateTime: jsonTime(u.CreateTime), ClientIP: nilIfEmpty(clientIPOf(u)),
 		Version: u.Version,
 	}
 }

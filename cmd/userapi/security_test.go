@@ -49,7 +49,7 @@ func TestOtherUsersOfTheMachineReadNoSecret(t *testing.T) {
 
 	parser, err := kong.New(&commandLine{})
 	require.NoError(t, err)
-	harmless := map[string]bool{"admin-token-file": true, "first-token-file": true, "keep-tokens": true, "token-ttl": true, "token": true, "token-file": true}
+	harmless := map[string]bool{"admin-token-file": true, "first-token-file": true, "tls-key": true, "keep-tokens": true, "token-ttl": true, "token": true, "token-file": true}
 	secret := regexp.MustCompile(`(?i)token|password|secret|key`)
 	flags := 0
 	eachFlag(parser.Model.Node, func(flag *kong.Flag) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -51,7 +52,8 @@ The environment variable USERAPI_ADMIN_TOKEN, or the file that --admin-token-fil
 token of user 1: 32 or more visible ASCII characters. If neither is given, the server makes a token
 and writes it to the file that --first-token-file names.
 After SIGTERM or SIGHUP, the server goes on for as long as --drain says. Then it finishes accepted
-requests and exits within 10 seconds. A second signal ends the drain. Under nohup, it ignores SIGHUP.`
+requests and exits within 10 seconds. A second signal ends the drain. Under nohup, it ignores SIGHUP.
+With --tls-cert, SIGHUP does not end the server, which reads the certificate and its key again.`
 }
 
 // Run serves until ctx ends or a listener fails. It opens the listeners before the
@@ -86,11 +88,11 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 		}
 		return db.Ready(request)
 	}
-	handler, err := c.handler(service, ready, logger, metrics)
+	connections, err := publicConnections(logger)
 	if err != nil {
 		return err
 	}
-	connections, err := publicConnections(logger)
+	handler, err := c.handler(service, ready, logger, metrics, connections)
 	if err != nil {
 		return err
 	}
@@ -99,12 +101,12 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 	defer cancel()
 	go tuneGC(drained)
 	servers, stopped := errgroup.WithContext(drained)
-	servers.Go(func() error { return watchOperator(stopped, service, c.adminToken, logger) })
+	c.runBackground(stopped, servers, service, logger)
 	endpoints{
-		public: public, ops: ops, connections: connections, logger: logger,
+		public: public, ops: ops, tls: c.tlsConfig(), connections: connections, logger: logger,
 		api: closeConnections(ctx, handler), operator: telemetry.OpsHandler(metrics, ready, c.Pprof),
 	}.serve(stopped, servers)
-	logger.Info("listening", "address", addressOf(public), "database", c.name())
+	logger.Info("listening", "address", addressOf(public), "database", c.name(), "tls", c.keyPair != nil)
 	err = servers.Wait()
 	logger.Info("stopped")
 	return err
@@ -122,6 +124,7 @@ func logAndExit(log *telemetry.LogBuffer, logger *slog.Logger) func(error) {
 // endpoints are the listeners of a server, and what each of them serves.
 type endpoints struct {
 	public, ops   net.Listener // ops is nil if --ops-listen is off
+	tls           *tls.Config  // of public; nil: it speaks HTTP
 	connections   int          // how many public accepts at the same time
 	api, operator http.Handler
 	logger        *slog.Logger
@@ -130,7 +133,9 @@ type endpoints struct {
 // serve adds the servers to a group. Each of them ends when its listener fails or when ctx ends.
 func (e endpoints) serve(ctx context.Context, servers *errgroup.Group) {
 	servers.Go(func() error {
-		return serveUntil(ctx, httpapi.NewHTTPServer(e.api, e.logger), netutil.LimitListener(httpapi.NewListener(e.public), e.connections))
+		server := httpapi.NewHTTPServer(e.api, e.logger)
+		server.TLSConfig = e.tls
+		return serveUntil(ctx, server, netutil.LimitListener(httpapi.NewListener(e.public), e.connections))
 	})
 	if e.ops == nil {
 		return
@@ -141,13 +146,23 @@ func (e endpoints) serve(ctx context.Context, servers *errgroup.Group) {
 	e.logger.Info("serving metrics", "address", addressOf(e.ops))
 }
 
+// runBackground adds what the server does next to its listeners to a group. It ends with ctx.
+func (c *serveCommand) runBackground(ctx context.Context, servers *errgroup.Group, service *directory.Service, logger *slog.Logger) {
+	servers.Go(func() error { return watchOperator(ctx, service, c.adminToken, logger) })
+	servers.Go(func() error { return c.watchKeyPair(ctx, logger) })
+}
+
 // handler returns the handler of the public listener.
 func (c *serveCommand) handler(service *directory.Service, ready func(context.Context) error, logger *slog.Logger,
-	metrics prometheus.Registerer,
+	metrics prometheus.Registerer, connections int,
 ) (http.Handler, error) {
 	described, err := contract.Load()
 	if err != nil {
 		return nil, err
+	}
+	maxRequests := 0
+	if c.keyPair != nil {
+		maxRequests = connections // over HTTP/2, a connection has many requests
 	}
 	return (&httpapi.Server{
 		Contract:       described,
@@ -159,6 +174,7 @@ func (c *serveCommand) handler(service *directory.Service, ready func(context.Co
 		TrustedProxies: c.trustedProxies,
 		TrustUnix:      c.trustUnix,
 		RateLimit:      c.rateLimit,
+		MaxRequests:    maxRequests,
 	}).Handler()
 }
 
@@ -292,7 +308,7 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 	defer cancel(nil)
 	server.BaseContext = func(net.Listener) context.Context { return requestCtx }
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- serveOn(server, listener) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("cannot serve on %s any more: %w", addressOf(listener), err)

@@ -136,6 +136,7 @@ const unixPeers = "unix"
 type serveSettings struct {
 	databaseSetting `embed:""`
 	listenSettings  `embed:""`
+	tlsSettings     `embed:""`
 	Pprof           bool     `env:"USERAPI_PPROF" help:"Serve /debug/pprof at the address of /metrics, too."`
 	AdminTokenFile  *string  `env:"USERAPI_ADMIN_TOKEN_FILE" placeholder:"FILE" help:"File with the token of user 1, which is read instead of the environment variable USERAPI_ADMIN_TOKEN (default: none)."`
 	FirstTokenFile  string   `env:"USERAPI_FIRST_TOKEN_FILE" default:"userapi.token" placeholder:"FILE" help:"File to which the first start writes the token that it makes for user 1, unless it is given one (default: ${default})."`
@@ -163,6 +164,7 @@ func (s *serveSettings) Validate() error {
 		faults = append(faults, fmt.Errorf(name+": "+format, args...))
 	}
 	s.listenSettings.check(fault)
+	s.checkTLS(fault)
 	s.readAdminToken(fault)
 	if s.FirstTokenFile == "" {
 		fault("USERAPI_FIRST_TOKEN_FILE or --first-token-file", "name a file, for example userapi.token")
