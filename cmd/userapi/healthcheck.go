@@ -38,7 +38,7 @@ So in the environment of the server it needs no arguments.`
 // Validate is called by kong.
 func (c *healthcheckCommand) Validate() error {
 	if c.URL == "" {
-		return listFaults(c.listenSettings.check)
+		return listFaults(c.check)
 	}
 	parsed, err := url.Parse(c.URL)
 	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.User != nil {

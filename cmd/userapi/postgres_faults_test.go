@@ -210,6 +210,9 @@ func requireLeastRights(t *testing.T, c *storetest.Cluster, setting string) {
 	t.Helper()
 	c.Exec(t, "directory", "GRANT SELECT ON goose_db_version TO other", "GRANT SELECT, INSERT, UPDATE, DELETE ON users, tokens, recent_failures TO other", "GRANT SELECT, INSERT ON events TO other")
 	dir := t.TempDir()
+	_, stderr, code := runCommand(t, dir, []string{"USERAPI_DATABASE=" + setting}, "serve", "--listen=127.0.0.1:0", "--ops-listen=off", "--audit-keep=24h")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, `this user may not use the table events: let its owner run GRANT SELECT, INSERT, DELETE ON events TO "other"`)
 	s := startServer(t, dir, []string{"USERAPI_DATABASE=" + setting})
 	token := readToken(t, filepath.Join(dir, "userapi.token"))
 	status, body := s.sendRequest(t, token, "POST", "/openapi/v1/users", adaBody)
@@ -221,6 +224,10 @@ func requireLeastRights(t *testing.T, c *storetest.Cluster, setting string) {
 	code, log := s.terminate(t)
 	require.Zero(t, code, log)
 	require.NotContains(t, log, "canary")
+	c.Exec(t, "directory", "GRANT SELECT, INSERT, DELETE ON events TO other")
+	s = startServer(t, dir, []string{"USERAPI_DATABASE=" + setting}, "--audit-keep=24h")
+	code, log = s.terminate(t)
+	require.Zero(t, code, log)
 }
 
 // queryPostgres returns the one text that a query finds.

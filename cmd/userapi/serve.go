@@ -77,6 +77,9 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := c.checkAuditKeep(ctx, db); err != nil {
+		return err
+	}
 	service := newService(db, c.tokenTTL, c.loginLimit)
 	if err := c.start(ctx, service, logger); err != nil {
 		return err
@@ -150,6 +153,7 @@ func (e endpoints) serve(ctx context.Context, servers *errgroup.Group) {
 func (c *serveCommand) runBackground(ctx context.Context, servers *errgroup.Group, service *directory.Service, logger *slog.Logger) {
 	servers.Go(func() error { return watchOperator(ctx, service, c.adminToken, logger) })
 	servers.Go(func() error { return c.watchKeyPair(ctx, logger) })
+	servers.Go(func() error { return c.removeOldEvents(ctx, service, logger) })
 }
 
 // handler returns the handler of the public listener.

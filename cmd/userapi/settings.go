@@ -131,6 +131,10 @@ func (s *logSettings) check(fault addFault) {
 // unixPeers is the value of --trusted-proxies that stands for everybody who connects to a Unix socket.
 const unixPeers = "unix"
 
+// minAuditKeep is the shortest time for which the audit keeps events. It makes a typing error cost little, and
+// no transaction that is still open has an event that is so old.
+const minAuditKeep = 24 * time.Hour
+
 // serveSettings are read as text, and Validate parses them, because kong would report
 // only the first fault and Validate reports all.
 type serveSettings struct {
@@ -145,6 +149,7 @@ type serveSettings struct {
 	RateLimit       string   `env:"USERAPI_RATE_LIMIT" default:"0" placeholder:"NUMBER" help:"Requests per second for each user; 0 means no limit (default: ${default})."`
 	LoginLimit      string   `env:"USERAPI_LOGIN_LIMIT" default:"10" placeholder:"NUMBER" help:"Failed log-ins per minute for an account from one address. In total, one address may have ten times as many, and so may one account. 0 means no limit (default: ${default})."`
 	Drain           string   `env:"USERAPI_DRAIN" default:"0s" placeholder:"DURATION" help:"How long the server goes on after a signal while /readyz answers 503 (default: ${default})."`
+	AuditKeep       string   `env:"USERAPI_AUDIT_KEEP" default:"0" placeholder:"DURATION" help:"How long the audit keeps an event, 24h or more; 0 means for ever (default: ${default})."`
 	logSettings     `embed:""`
 
 	// Validate fills these.
@@ -155,6 +160,7 @@ type serveSettings struct {
 	rateLimit      int           // requests per second for a user; 0: no limit
 	loginLimit     int           // failed log-ins per minute; 0: no limit
 	drain          time.Duration
+	auditKeep      time.Duration // 0: for ever
 }
 
 // Validate is called by kong.
@@ -193,6 +199,9 @@ func (s *serveSettings) Validate() error {
 	}
 	if s.drain, err = time.ParseDuration(s.Drain); err != nil || s.drain < 0 {
 		fault("USERAPI_DRAIN or --drain", "use a duration of 0 or more, for example 10s, instead of %q", s.Drain)
+	}
+	if s.auditKeep, err = time.ParseDuration(s.AuditKeep); err != nil || s.auditKeep != 0 && s.auditKeep < minAuditKeep {
+		fault("USERAPI_AUDIT_KEEP or --audit-keep", "use 0 to keep all events, or a duration of 24h or more, for example 8760h for a year, instead of %q", s.AuditKeep)
 	}
 	s.logSettings.check(fault)
 	return errors.Join(faults...)

@@ -78,9 +78,9 @@ func isProxy(text string) bool {
 // FuzzSettings compares the check of the settings with a second reading of the manual: exactly the wrong ones are
 // named, what is accepted is in its range, and no error contains the token or the password.
 func FuzzSettings(f *testing.F) {
-	good := []string{"127.0.0.1:8080", "off", "userapi.token", "10.0.0.0/8,::1", "720h", "0", "10", "0s", "info", "text", strings.Repeat("t", 10), "db.example.com/users"}
+	good := []string{"127.0.0.1:8080", "off", "userapi.token", "10.0.0.0/8,::1", "720h", "0", "10", "0s", "0", "info", "text", strings.Repeat("t", 10), "db.example.com/users"}
 	add := func(values []string) {
-		f.Add(values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[7], values[8], values[9], values[10], values[11])
+		f.Add(values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[7], values[8], values[9], values[10], values[11], values[12])
 	}
 	add(good)
 	for i, others := range [][]string{
@@ -92,6 +92,7 @@ func FuzzSettings(f *testing.F) {
 		{"", "-1", "+5", "1000000", "1000001", "1.5", "1_000", "0x10", "-0", "99999999999999999999", "٣"},
 		{"", "-1", "1e3", "1000001"},
 		{"", "-1s", "-1ns", "-0s", "5", "10s"},
+		{"", "0s", "24h", "23h59m", "-24h", "8760h", "1", "365d", "-0"},
 		{"", "debug", "WARN", "loud", "info+1", "error-99", "info+", "info+99999999999999999999"},
 		{"", "json", "xml", "JSON"},
 		{"", "short", strings.Repeat("t", 9), strings.Repeat("ü", 10), strings.Repeat("t", 10) + " ", strings.Repeat("t", 10) + "\x7f", "/x", "?x", "#x", "%zz", "@x", ":x@y", "a b", "\n", "\x7f", "[", "/", "\\"},
@@ -103,12 +104,12 @@ func FuzzSettings(f *testing.F) {
 			add(values)
 		}
 	}
-	f.Fuzz(func(t *testing.T, listen, ops, tokenFile, proxies, ttl, rate, login, drain, level, format, secret, rest string) {
-		token := setSecret(t, secret, listen, ops, tokenFile, proxies, ttl, rate, login, drain, level, format, rest)
+	f.Fuzz(func(t *testing.T, listen, ops, tokenFile, proxies, ttl, rate, login, drain, keep, level, format, secret, rest string) {
+		token := setSecret(t, secret, listen, ops, tokenFile, proxies, ttl, rate, login, drain, keep, level, format, rest)
 		database := addressWith(token, rest)
 		s := serveSettings{
 			databaseSetting: databaseSetting{Database: database}, listenSettings: listenSettings{Listen: listen, OpsListen: ops}, FirstTokenFile: tokenFile, TrustedProxies: strings.Split(proxies, ","),
-			TokenTTL: ttl, RateLimit: rate, LoginLimit: login, Drain: drain, logSettings: logSettings{LogLevel: level, LogFormat: format},
+			TokenTTL: ttl, RateLimit: rate, LoginLimit: login, Drain: drain, AuditKeep: keep, logSettings: logSettings{LogLevel: level, LogFormat: format},
 		}
 		unixes := 0
 		for _, proxy := range s.TrustedProxies {
@@ -118,6 +119,7 @@ func FuzzSettings(f *testing.F) {
 		}
 		life, lifeErr := time.ParseDuration(ttl)
 		pause, pauseErr := time.ParseDuration(drain)
+		kept, keptErr := time.ParseDuration(keep)
 		fits := map[string]bool{
 			"USERAPI_LISTEN or --listen":                     isListenAddress(listen),
 			"USERAPI_OPS_LISTEN or --ops-listen":             ops == "off" || isListenAddress(ops),
@@ -127,6 +129,7 @@ func FuzzSettings(f *testing.F) {
 			"USERAPI_RATE_LIMIT or --rate-limit":             isLimit(rate),
 			"USERAPI_LOGIN_LIMIT or --login-limit":           isLimit(login),
 			"USERAPI_DRAIN or --drain":                       pauseErr == nil && pause >= 0,
+			"USERAPI_AUDIT_KEEP or --audit-keep":             keptErr == nil && (kept == 0 || kept >= 24*time.Hour),
 			"USERAPI_LOG_LEVEL or --log-level":               regexp.MustCompile(`(?i)^(debug|info|warn|error)$`).MatchString(level),
 			"USERAPI_LOG_FORMAT or --log-format":             format == "text" || format == "json",
 			"USERAPI_ADMIN_TOKEN":                            regexp.MustCompile(`^[!-~]{32,}$`).MatchString(token),
@@ -146,7 +149,7 @@ func FuzzSettings(f *testing.F) {
 			require.Equal(t, strings.TrimLeft(login, "+-0"), strings.TrimPrefix(fmt.Sprint(s.loginLimit), "0"))
 		}
 		if faults == "" {
-			require.Equal(t, []any{token, life, pause, len(s.TrustedProxies)}, []any{s.adminToken, s.tokenTTL, s.drain, len(s.trustedProxies) + unixes})
+			require.Equal(t, []any{token, life, pause, kept, len(s.TrustedProxies)}, []any{s.adminToken, s.tokenTTL, s.drain, s.auditKeep, len(s.trustedProxies) + unixes})
 		}
 	})
 }
@@ -189,6 +192,6 @@ func FuzzArguments(f *testing.F) {
 
 // shownVariables are those whose wrong values errors show.
 var shownVariables = []string{
-	"USERAPI_LISTEN", "USERAPI_OPS_LISTEN", "USERAPI_PPROF", "USERAPI_TLS_CERT", "USERAPI_TLS_KEY", "USERAPI_ADMIN_TOKEN_FILE", "USERAPI_FIRST_TOKEN_FILE", "USERAPI_TRUSTED_PROXIES", "USERAPI_TOKEN_TTL", "USERAPI_RATE_LIMIT", "USERAPI_LOGIN_LIMIT",
+	"USERAPI_LISTEN", "USERAPI_OPS_LISTEN", "USERAPI_PPROF", "USERAPI_TLS_CERT", "USERAPI_TLS_KEY", "USERAPI_ADMIN_TOKEN_FILE", "USERAPI_FIRST_TOKEN_FILE", "USERAPI_AUDIT_KEEP", "USERAPI_TRUSTED_PROXIES", "USERAPI_TOKEN_TTL", "USERAPI_RATE_LIMIT", "USERAPI_LOGIN_LIMIT",
 	"USERAPI_DRAIN", "USERAPI_LOG_LEVEL", "USERAPI_LOG_FORMAT", "USERAPI_SEED",
 }

@@ -177,7 +177,7 @@ Run 'userapi --help' to see how to use it.
 func TestVariablesThatAreNoSettings(t *testing.T) {
 	dir := t.TempDir()
 	settings := []string{
-		"USERAPI_DATABASE=", "USERAPI_LISTEN=", "USERAPI_OPS_LISTEN=", "USERAPI_PPROF=", "USERAPI_ADMIN_TOKEN=", "USERAPI_ADMIN_TOKEN_FILE=", "USERAPI_FIRST_TOKEN_FILE=", "USERAPI_TLS_CERT=", "USERAPI_TLS_KEY=", "USERAPI_TRUSTED_PROXIES=",
+		"USERAPI_DATABASE=", "USERAPI_LISTEN=", "USERAPI_OPS_LISTEN=", "USERAPI_PPROF=", "USERAPI_ADMIN_TOKEN=", "USERAPI_ADMIN_TOKEN_FILE=", "USERAPI_FIRST_TOKEN_FILE=", "USERAPI_TLS_CERT=", "USERAPI_TLS_KEY=", "USERAPI_AUDIT_KEEP=", "USERAPI_TRUSTED_PROXIES=",
 		"USERAPI_TOKEN_TTL=", "USERAPI_RATE_LIMIT=", "USERAPI_LOGIN_LIMIT=", "USERAPI_LOG_LEVEL=", "USERAPI_LOG_FORMAT=", "USERAPI_NONSENSE=",
 		"USERAPI_SERVICE_HOST=10.0.0.1", "USERAPI_SERVICE_PORT=80", "USERAPI_SERVICE_PORT_HTTP=80", "USERAPI_PORT=tcp://10.0.0.1:80", "USERAPI_PORT_80_TCP_ADDR=10.0.0.1",
 	}
@@ -195,19 +195,19 @@ func TestBadSettingsAreListedTogether(t *testing.T) {
 	_, stderr, code := runCommand(t, dir, []string{
 		"USERAPI_ADMIN_TOKEN=too-short-canary", "USERAPI_DATABASE=postgres://user:canary@host:port/db", "USERAPI_LOG_LEVEL=loud",
 	}, "serve", "--listen=8080", "--ops-listen=nowhere", "--trusted-proxies=10.0.0.0/8, x,y/9", "--log-format=xml", "--admin-token-file=missing", "--first-token-file=",
-		"--token-ttl=soon", "--rate-limit=-1", "--login-limit=ten", "--drain=later", "--tls-key=", "--tls-cert=missing")
+		"--token-ttl=soon", "--rate-limit=-1", "--login-limit=ten", "--drain=later", "--audit-keep=1s", "--tls-key=", "--tls-cert=missing")
 	require.Equal(t, exitUsage, code)
 	for _, fault := range []string{
 		"USERAPI_DATABASE or --database: ", "USERAPI_LISTEN or --listen: ", "USERAPI_OPS_LISTEN or --ops-listen: ",
 		"USERAPI_ADMIN_TOKEN_FILE or --admin-token-file: USERAPI_ADMIN_TOKEN has the token already", "USERAPI_FIRST_TOKEN_FILE or --first-token-file: ",
-		"USERAPI_TLS_KEY or --tls-key: name the file", "USERAPI_ADMIN_TOKEN: ", "openssl rand -hex 32",
+		"USERAPI_TLS_KEY or --tls-key: name the file", "USERAPI_AUDIT_KEEP or --audit-keep: ", "USERAPI_ADMIN_TOKEN: ", "openssl rand -hex 32",
 		`USERAPI_TRUSTED_PROXIES or --trusted-proxies: "x"`, `"y/9"`, "USERAPI_LOG_LEVEL or --log-level: ", "USERAPI_LOG_FORMAT or --log-format: ",
 		"USERAPI_TOKEN_TTL or --token-ttl: ", "USERAPI_RATE_LIMIT or --rate-limit: ", "USERAPI_LOGIN_LIMIT or --login-limit: ", "USERAPI_DRAIN or --drain: ",
 	} {
 		require.Contains(t, stderr, fault)
 	}
 	require.NotContains(t, stderr, "canary")
-	for _, flag := range []string{"--token-ttl=0s", "--token-ttl=-1h", "--rate-limit=1000001", "--login-limit=-1", "--login-limit=1.5", "--drain=-1s", "--drain=5", "--listen=unix:", "--ops-listen=unix:/" + strings.Repeat("x", 107)} {
+	for _, flag := range []string{"--token-ttl=0s", "--token-ttl=-1h", "--rate-limit=1000001", "--login-limit=-1", "--login-limit=1.5", "--drain=-1s", "--drain=5", "--audit-keep=23h59m", "--audit-keep=-48h", "--audit-keep=365d", "--listen=unix:", "--ops-listen=unix:/" + strings.Repeat("x", 107)} {
 		_, stderr, code := runCommand(t, dir, nil, "serve", flag)
 		require.Equal(t, exitUsage, code, flag)
 		require.Contains(t, stderr, "or "+strings.Split(flag, "=")[0]+": ")

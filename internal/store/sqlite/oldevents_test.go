@@ -84,7 +84,7 @@ func TestVersionsGoOnPastRemovedEvents(t *testing.T) {
 	backup := backUp(t, path)
 	require.NoError(t, s.writer.Write(t.Context(), func(tx session) error {
 		for range 5 { // each raised the version
-			if err := insertEvent(tx, directory.Event{At: time.UnixMicro(1), TargetID: 1, EnterpriseID: "default"}); err != nil {
+			if err := insertEvent(tx, directory.Event{At: time.UnixMicro(1), TargetID: 2, EnterpriseID: "default"}); err != nil {
 				return err
 			}
 		}
@@ -98,10 +98,10 @@ func TestVersionsGoOnPastRemovedEvents(t *testing.T) {
 	_, err = Restore(t.Context(), path, backup, RestoreOptions{Replace: true, Now: time.Now()})
 	require.NoError(t, err)
 	s, _ = openAt(t, path)
-	deleted, err := s.User(t.Context(), 1)
+	deleted, err := s.User(t.Context(), 2)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, deleted.Version, int64(7))
-	stays, err := s.User(t.Context(), 2)
+	stays, err := s.User(t.Context(), 3)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, stays.Version)
 }
