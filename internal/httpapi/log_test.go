@@ -162,9 +162,9 @@ func TestLogLine(t *testing.T) {
 	require.NotEqual(t, forged, answer.Header.Get("X-Request-Id"))
 	log := s.Log.String()
 	require.Contains(t, log, `"request_id":"`+answer.Header.Get("X-Request-Id")+`","method":"GET","operation":"getUser","route":"/openapi/v1/users/{user_id}","status":200,"duration_ms":`)
-	require.Contains(t, log, `"address":"127.0.0.1","user_id":1}`)
+	require.Regexp(t, `"address":"127.0.0.1","user_id":1[,}]`, log)
 	ada := s.CreateUser(t, "ada")
 	entered := s.LogIn(t, ada.Username(), apitest.Password)
-	require.Contains(t, s.Log.LineWith(t, entered.Header.Get("X-Request-Id")), `"user_id":2}`, "the line of a log-in has the user")
+	require.Regexp(t, `"user_id":2[,}]`, s.Log.LineWith(t, entered.Header.Get("X-Request-Id")), "the line of a log-in has the user")
 	require.NotContains(t, s.Log.String(), "x=y")
 }
