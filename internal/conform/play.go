@@ -118,6 +118,13 @@ func (r *run) condition(g *Request, target *user) {
 	g.Headers[header] = oneOf(r.rng, target.etag, `"0"`, "*", `"0", `+target.etag, "W/"+target.etag, `"x"`)
 }
 
+// replaceCondition is condition for a request that may have been generated with conditions of its own.
+func (r *run) replaceCondition(g *Request, target *user) {
+	delete(g.Headers, "If-Match")
+	delete(g.Headers, "If-None-Match")
+	r.condition(g, target)
+}
+
 // wantOutcome wants an answer, and returns whether the request has succeeded as it had to.
 func (r *run) wantOutcome(x exchange, o outcome) bool {
 	by := o.by
@@ -267,9 +274,7 @@ func otherCase(text string) string {
 }
 
 func (r *run) sendRead(actor, target *user, g Request) {
-	delete(g.Headers, "If-Match")
-	delete(g.Headers, "If-None-Match")
-	r.condition(&g, target)
+	r.replaceCondition(&g, target)
 	if r.rng.IntN(4) == 0 {
 		g.Method = http.MethodHead
 	}
@@ -292,9 +297,7 @@ func (r *run) sendRead(actor, target *user, g Request) {
 }
 
 func (r *run) sendDelete(actor, target *user, g Request) {
-	delete(g.Headers, "If-Match")
-	delete(g.Headers, "If-None-Match")
-	r.condition(&g, target)
+	r.replaceCondition(&g, target)
 	wanted := r.deleteOutcome(actor, target, g.Headers)
 	x := r.sendAs("deleteUser", actor, g)
 	if !r.wantOutcome(x, wanted) {
@@ -334,9 +337,7 @@ func (r *run) afterDelete(x exchange, actor, target *user) {
 }
 
 func (r *run) sendPassword(actor, target *user, g Request) {
-	delete(g.Headers, "If-Match")
-	delete(g.Headers, "If-None-Match")
-	r.condition(&g, target)
+	r.replaceCondition(&g, target)
 	wanted := passwordOutcome(actor, target, g.Headers)
 	x := r.sendAs("changePassword", actor, g)
 	if !r.wantOutcome(x, wanted) {
@@ -410,9 +411,7 @@ func (r *run) afterAppointment(x exchange, actor, target *user) bool {
 }
 
 func (r *run) sendDismissal(actor, target *user, g Request) {
-	delete(g.Headers, "If-Match")
-	delete(g.Headers, "If-None-Match")
-	r.condition(&g, target)
+	r.replaceCondition(&g, target)
 	wanted := r.dismissOutcome(actor, target, g.Headers)
 	x := r.sendAs("deleteAdministrator", actor, g)
 	if !r.wantOutcome(x, wanted) {
