@@ -27,7 +27,7 @@ const (
 	FaultCodeMinimum         FaultCode = "minimum"
 	FaultCodeMismatch        FaultCode = "mismatch"
 	FaultCodeNotAllowed      FaultCode = "not_allowed"
-	FaultCodeNull            FaultCode = "null"
+	FaultCodeNotNull         FaultCode = "not_null"
 	FaultCodePattern         FaultCode = "pattern"
 	FaultCodeRepeated        FaultCode = "repeated"
 	FaultCodeRequired        FaultCode = "required"
@@ -56,7 +56,7 @@ func (e FaultCode) Valid() bool {
 		return true
 	case FaultCodeNotAllowed:
 		return true
-	case FaultCodeNull:
+	case FaultCodeNotNull:
 		return true
 	case FaultCodePattern:
 		return true
@@ -162,7 +162,7 @@ type Administrator struct {
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
 
-	// UserID The id of a user, in decimal digits, as a string.
+	// UserID The id of a user as a string: a number from 1 to 2147483647 without leading zeros.
 	// If you send another string of this length, you get 404.
 	//
 	//
@@ -177,7 +177,7 @@ type AppointAdministrator struct {
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
 
-	// UserID The id of a user, in decimal digits, as a string.
+	// UserID The id of a user as a string: a number from 1 to 2147483647 without leading zeros.
 	// If you send another string of this length, you get 404.
 	//
 	//
@@ -185,13 +185,18 @@ type AppointAdministrator struct {
 	UserID UserIDText `json:"user_id"`
 }
 
-// AuthToken A token, and when it expires.
+// AuthToken A token, whose it is, and when it expires.
 type AuthToken struct {
 	// ExpiresAt When the token expires (RFC 3339, UTC, always 27 characters).
 	ExpiresAt string `json:"expires_at"`
 
 	// Token The token to send in `Authorization`. Keep it secret.
 	Token string `json:"token"`
+
+	// UserID The id of a user. The server never reuses an id.
+	//
+	// Example: 2
+	UserID UserID `json:"user_id"`
 }
 
 // ChangeOwnPassword A new password for yourself, sent twice.
@@ -230,6 +235,9 @@ type ChangePassword struct {
 	// Example: 2
 	UserID UserID `json:"user_id"`
 }
+
+// ChangedOwnPassword An empty object. Your password was changed.
+type ChangedOwnPassword = map[string]interface{}
 
 // ChangedPassword The user whose password was changed.
 type ChangedPassword struct {
@@ -320,7 +328,7 @@ type Event struct {
 	// EventID The id of the change.
 	EventID int64 `json:"event_id"`
 
-	// Fields The members that the change set, even to the value that they had before.
+	// Fields The members that the change set, even to the value that they had before, in no order. It is `[]` if there are none.
 	// `role` is among them if an administrator was appointed, dismissed or moved to another enterprise, and if a system administrator was created.
 	Fields []string `json:"fields"`
 
@@ -357,15 +365,14 @@ type EventList struct {
 // Fault One fault of a request.
 type Fault struct {
 	// Code The kind of fault, for programs. A code never changes its meaning.
-	// Adding or removing a code is a breaking change.
-	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
+	// No 1.x adds or removes one.
 	//
 	// - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 	// - `duplicate_member`: the object has this member more than once.
 	// - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 	// - `required`: the member is missing.
 	// - `type`: the value has the wrong type.
-	// - `null`: the value must not be null.
+	// - `not_null`: the value must not be null.
 	// - `min_length`, `max_length`: the string is too short, or too long.
 	// - `minimum`, `maximum`: the number is too small, or too large.
 	// - `pattern`, `format`: the string has the wrong form.
@@ -388,15 +395,14 @@ type Fault struct {
 }
 
 // FaultCode The kind of fault, for programs. A code never changes its meaning.
-// Adding or removing a code is a breaking change.
-// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
+// No 1.x adds or removes one.
 //
 // - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 // - `duplicate_member`: the object has this member more than once.
 // - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 // - `required`: the member is missing.
 // - `type`: the value has the wrong type.
-// - `null`: the value must not be null.
+// - `not_null`: the value must not be null.
 // - `min_length`, `max_length`: the string is too short, or too long.
 // - `minimum`, `maximum`: the number is too small, or too large.
 // - `pattern`, `format`: the string has the wrong form.
@@ -434,9 +440,6 @@ type LogIn struct {
 // Example: ada
 type NickName = string
 
-// Nothing An empty object. The request succeeded.
-type Nothing = map[string]interface{}
-
 // Origion Where the user came from, in free text. The misspelt name stays, because clients rely on it.
 //
 // Example: import
@@ -462,15 +465,14 @@ type Phone = string
 // Problem A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Problem struct {
 	// Code The kind of problem, for programs. A code never changes its meaning.
-	// Adding or removing a code is a breaking change.
-	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
+	// No 1.x adds or removes one.
 	//
 	// - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
 	// - `malformed_header`: a header does not have the form that its RFC defines.
 	// - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 	// - `invalid_credentials`: no active user has this name and password.
 	// - `forbidden`: your role does not allow this.
-	// - `reauthentication_required`: this needs a log-in of the last 15 minutes. Log in again first.
+	// - `reauthentication_required`: this needs a [fresh log-in](#fresh-log-ins). Log in again first.
 	// - `not_found`: there is no such path, or no such user that you may see.
 	// - `method_not_allowed`: the path does not support this method. See `Allow`.
 	// - `email_taken`: another user has this e-mail address.
@@ -509,15 +511,14 @@ type Problem struct {
 }
 
 // ProblemCode The kind of problem, for programs. A code never changes its meaning.
-// Adding or removing a code is a breaking change.
-// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
+// No 1.x adds or removes one.
 //
 // - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
 // - `malformed_header`: a header does not have the form that its RFC defines.
 // - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 // - `invalid_credentials`: no active user has this name and password.
 // - `forbidden`: your role does not allow this.
-// - `reauthentication_required`: this needs a log-in of the last 15 minutes. Log in again first.
+// - `reauthentication_required`: this needs a [fresh log-in](#fresh-log-ins). Log in again first.
 // - `not_found`: there is no such path, or no such user that you may see.
 // - `method_not_allowed`: the path does not support this method. See `Allow`.
 // - `email_taken`: another user has this e-mail address.
@@ -591,7 +592,7 @@ type UpdateUser struct {
 // Example: 2
 type UserID = int32
 
-// UserIDText The id of a user, in decimal digits, as a string.
+// UserIDText The id of a user as a string: a number from 1 to 2147483647 without leading zeros.
 // If you send another string of this length, you get 404.
 //
 // Example: 2
@@ -2398,7 +2399,7 @@ type ChangeOwnPassword200ResponseHeaders struct {
 }
 
 type ChangeOwnPassword200JSONResponse struct {
-	Body    Nothing
+	Body    ChangedOwnPassword
 	Headers ChangeOwnPassword200ResponseHeaders
 }
 

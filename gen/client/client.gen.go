@@ -28,7 +28,7 @@ const (
 	FaultCodeMinimum         FaultCode = "minimum"
 	FaultCodeMismatch        FaultCode = "mismatch"
 	FaultCodeNotAllowed      FaultCode = "not_allowed"
-	FaultCodeNull            FaultCode = "null"
+	FaultCodeNotNull         FaultCode = "not_null"
 	FaultCodePattern         FaultCode = "pattern"
 	FaultCodeRepeated        FaultCode = "repeated"
 	FaultCodeRequired        FaultCode = "required"
@@ -57,7 +57,7 @@ func (e FaultCode) Valid() bool {
 		return true
 	case FaultCodeNotAllowed:
 		return true
-	case FaultCodeNull:
+	case FaultCodeNotNull:
 		return true
 	case FaultCodePattern:
 		return true
@@ -163,7 +163,7 @@ type Administrator struct {
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
 
-	// UserID The id of a user, in decimal digits, as a string.
+	// UserID The id of a user as a string: a number from 1 to 2147483647 without leading zeros.
 	// If you send another string of this length, you get 404.
 	//
 	//
@@ -178,7 +178,7 @@ type AppointAdministrator struct {
 	// Example: default
 	Eid EnterpriseID `json:"eid"`
 
-	// UserID The id of a user, in decimal digits, as a string.
+	// UserID The id of a user as a string: a number from 1 to 2147483647 without leading zeros.
 	// If you send another string of this length, you get 404.
 	//
 	//
@@ -186,13 +186,18 @@ type AppointAdministrator struct {
 	UserID UserIDText `json:"user_id"`
 }
 
-// AuthToken A token, and when it expires.
+// AuthToken A token, whose it is, and when it expires.
 type AuthToken struct {
 	// ExpiresAt When the token expires (RFC 3339, UTC, always 27 characters).
 	ExpiresAt time.Time `json:"expires_at"`
 
 	// Token The token to send in `Authorization`. Keep it secret.
 	Token string `json:"token"`
+
+	// UserID The id of a user. The server never reuses an id.
+	//
+	// Example: 2
+	UserID UserID `json:"user_id"`
 }
 
 // ChangeOwnPassword A new password for yourself, sent twice.
@@ -231,6 +236,9 @@ type ChangePassword struct {
 	// Example: 2
 	UserID UserID `json:"user_id"`
 }
+
+// ChangedOwnPassword An empty object. Your password was changed.
+type ChangedOwnPassword = map[string]interface{}
 
 // ChangedPassword The user whose password was changed.
 type ChangedPassword struct {
@@ -321,7 +329,7 @@ type Event struct {
 	// EventID The id of the change.
 	EventID int64 `json:"event_id"`
 
-	// Fields The members that the change set, even to the value that they had before.
+	// Fields The members that the change set, even to the value that they had before, in no order. It is `[]` if there are none.
 	// `role` is among them if an administrator was appointed, dismissed or moved to another enterprise, and if a system administrator was created.
 	Fields []string `json:"fields"`
 
@@ -358,15 +366,14 @@ type EventList struct {
 // Fault One fault of a request.
 type Fault struct {
 	// Code The kind of fault, for programs. A code never changes its meaning.
-	// Adding or removing a code is a breaking change.
-	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
+	// No 1.x adds or removes one.
 	//
 	// - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 	// - `duplicate_member`: the object has this member more than once.
 	// - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 	// - `required`: the member is missing.
 	// - `type`: the value has the wrong type.
-	// - `null`: the value must not be null.
+	// - `not_null`: the value must not be null.
 	// - `min_length`, `max_length`: the string is too short, or too long.
 	// - `minimum`, `maximum`: the number is too small, or too large.
 	// - `pattern`, `format`: the string has the wrong form.
@@ -389,15 +396,14 @@ type Fault struct {
 }
 
 // FaultCode The kind of fault, for programs. A code never changes its meaning.
-// Adding or removing a code is a breaking change.
-// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
+// No 1.x adds or removes one.
 //
 // - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
 // - `duplicate_member`: the object has this member more than once.
 // - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
 // - `required`: the member is missing.
 // - `type`: the value has the wrong type.
-// - `null`: the value must not be null.
+// - `not_null`: the value must not be null.
 // - `min_length`, `max_length`: the string is too short, or too long.
 // - `minimum`, `maximum`: the number is too small, or too large.
 // - `pattern`, `format`: the string has the wrong form.
@@ -435,9 +441,6 @@ type LogIn struct {
 // Example: ada
 type NickName = string
 
-// Nothing An empty object. The request succeeded.
-type Nothing = map[string]interface{}
-
 // Origion Where the user came from, in free text. The misspelt name stays, because clients rely on it.
 //
 // Example: import
@@ -463,15 +466,14 @@ type Phone = string
 // Problem A problem (RFC 9457). It says what went wrong and what you can do about it.
 type Problem struct {
 	// Code The kind of problem, for programs. A code never changes its meaning.
-	// Adding or removing a code is a breaking change.
-	// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
+	// No 1.x adds or removes one.
 	//
 	// - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
 	// - `malformed_header`: a header does not have the form that its RFC defines.
 	// - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 	// - `invalid_credentials`: no active user has this name and password.
 	// - `forbidden`: your role does not allow this.
-	// - `reauthentication_required`: this needs a log-in of the last 15 minutes. Log in again first.
+	// - `reauthentication_required`: this needs a [fresh log-in](#fresh-log-ins). Log in again first.
 	// - `not_found`: there is no such path, or no such user that you may see.
 	// - `method_not_allowed`: the path does not support this method. See `Allow`.
 	// - `email_taken`: another user has this e-mail address.
@@ -510,15 +512,14 @@ type Problem struct {
 }
 
 // ProblemCode The kind of problem, for programs. A code never changes its meaning.
-// Adding or removing a code is a breaking change.
-// Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
+// No 1.x adds or removes one.
 //
 // - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
 // - `malformed_header`: a header does not have the form that its RFC defines.
 // - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
 // - `invalid_credentials`: no active user has this name and password.
 // - `forbidden`: your role does not allow this.
-// - `reauthentication_required`: this needs a log-in of the last 15 minutes. Log in again first.
+// - `reauthentication_required`: this needs a [fresh log-in](#fresh-log-ins). Log in again first.
 // - `not_found`: there is no such path, or no such user that you may see.
 // - `method_not_allowed`: the path does not support this method. See `Allow`.
 // - `email_taken`: another user has this e-mail address.
@@ -592,7 +593,7 @@ type UpdateUser struct {
 // Example: 2
 type UserID = int32
 
-// UserIDText The id of a user, in decimal digits, as a string.
+// UserIDText The id of a user as a string: a number from 1 to 2147483647 without leading zeros.
 // If you send another string of this length, you get 404.
 //
 // Example: 2
@@ -1055,8 +1056,8 @@ type ClientInterface interface {
 
 	// DeleteUser Delete a user
 	//
-	// Deletes a user and revokes all tokens of the user. The audit of the user stays.
-	// Only administrators and system administrators may do this.
+	// Deletes a user and revokes all tokens of the user. The audit of the user stays, until the server removes old changes.
+	// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 	// To delete an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 	// You cannot delete yourself: 409.
 	// You cannot delete the last active administrator of an enterprise that has other users: 409.
@@ -1147,13 +1148,14 @@ type ClientInterface interface {
 	// ListUserEvents List the changes of a user
 	//
 	// Lists who changed the user, when, and which members. The oldest change comes first.
-	// Only administrators and system administrators may do this.
+	// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 	// Log-ins and log-outs count as changes. A log-in that fails does not.
 	// The list contains the names of members, never their values.
 	// It shows the number of who made a change even if you may not see that user. Then `token_name` is `""`.
 	//
 	// Administrators see only the changes that were made while the user was in their enterprise.
 	// System administrators see all changes, even those of deleted users.
+	// If the server is set to keep changes for a time only, older ones are not in the list any more.
 	//
 	// Corresponds with GET /openapi/v1/users/{user_id}/audit (the `ListUserEvents` operationId).
 	ListUserEvents(ctx context.Context, userID UserIDInPath, params *ListUserEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1161,9 +1163,9 @@ type ClientInterface interface {
 	// ChangePasswordWithBody Change the password of a user
 	//
 	// Sets a new password for a user and revokes all tokens of the user.
-	// Only administrators and system administrators may do this.
+	// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 	// Send the password twice. If the two differ, you get 422.
-	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+	// If `user_id` in the path is an id, `user_id` in the body must be the same one: otherwise 422.
 	//
 	// You need a [fresh log-in](#fresh-log-ins).
 	// If you change your own password here, the token that you use stays valid.
@@ -1176,9 +1178,9 @@ type ClientInterface interface {
 	// ChangePassword Change the password of a user
 	//
 	// Sets a new password for a user and revokes all tokens of the user.
-	// Only administrators and system administrators may do this.
+	// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 	// Send the password twice. If the two differ, you get 422.
-	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+	// If `user_id` in the path is an id, `user_id` in the body must be the same one: otherwise 422.
 	//
 	// You need a [fresh log-in](#fresh-log-ins).
 	// If you change your own password here, the token that you use stays valid.
@@ -1450,8 +1452,8 @@ func (c *Client) CreateUser(ctx context.Context, body CreateUserJSONRequestBody,
 
 // DeleteUser Delete a user
 //
-// Deletes a user and revokes all tokens of the user. The audit of the user stays.
-// Only administrators and system administrators may do this.
+// Deletes a user and revokes all tokens of the user. The audit of the user stays, until the server removes old changes.
+// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 // To delete an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 // You cannot delete yourself: 409.
 // You cannot delete the last active administrator of an enterprise that has other users: 409.
@@ -1582,13 +1584,14 @@ func (c *Client) UpdateUser(ctx context.Context, userID UserIDInPath, params *Up
 // ListUserEvents List the changes of a user
 //
 // Lists who changed the user, when, and which members. The oldest change comes first.
-// Only administrators and system administrators may do this.
+// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 // Log-ins and log-outs count as changes. A log-in that fails does not.
 // The list contains the names of members, never their values.
 // It shows the number of who made a change even if you may not see that user. Then `token_name` is `""`.
 //
 // Administrators see only the changes that were made while the user was in their enterprise.
 // System administrators see all changes, even those of deleted users.
+// If the server is set to keep changes for a time only, older ones are not in the list any more.
 //
 // Corresponds with GET /openapi/v1/users/{user_id}/audit (the `ListUserEvents` operationId).
 func (c *Client) ListUserEvents(ctx context.Context, userID UserIDInPath, params *ListUserEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1606,9 +1609,9 @@ func (c *Client) ListUserEvents(ctx context.Context, userID UserIDInPath, params
 // ChangePasswordWithBody Change the password of a user
 //
 // Sets a new password for a user and revokes all tokens of the user.
-// Only administrators and system administrators may do this.
+// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 // Send the password twice. If the two differ, you get 422.
-// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+// If `user_id` in the path is an id, `user_id` in the body must be the same one: otherwise 422.
 //
 // You need a [fresh log-in](#fresh-log-ins).
 // If you change your own password here, the token that you use stays valid.
@@ -1631,9 +1634,9 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, userID UserIDInPath
 // ChangePassword Change the password of a user
 //
 // Sets a new password for a user and revokes all tokens of the user.
-// Only administrators and system administrators may do this.
+// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 // Send the password twice. If the two differ, you get 422.
-// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+// If `user_id` in the path is an id, `user_id` in the body must be the same one: otherwise 422.
 //
 // You need a [fresh log-in](#fresh-log-ins).
 // If you change your own password here, the token that you use stays valid.
@@ -2588,8 +2591,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteUserWithResponse Delete a user
 	//
-	// Deletes a user and revokes all tokens of the user. The audit of the user stays.
-	// Only administrators and system administrators may do this.
+	// Deletes a user and revokes all tokens of the user. The audit of the user stays, until the server removes old changes.
+	// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 	// To delete an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 	// You cannot delete yourself: 409.
 	// You cannot delete the last active administrator of an enterprise that has other users: 409.
@@ -2684,13 +2687,14 @@ type ClientWithResponsesInterface interface {
 	// ListUserEventsWithResponse List the changes of a user
 	//
 	// Lists who changed the user, when, and which members. The oldest change comes first.
-	// Only administrators and system administrators may do this.
+	// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 	// Log-ins and log-outs count as changes. A log-in that fails does not.
 	// The list contains the names of members, never their values.
 	// It shows the number of who made a change even if you may not see that user. Then `token_name` is `""`.
 	//
 	// Administrators see only the changes that were made while the user was in their enterprise.
 	// System administrators see all changes, even those of deleted users.
+	// If the server is set to keep changes for a time only, older ones are not in the list any more.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2700,9 +2704,9 @@ type ClientWithResponsesInterface interface {
 	// ChangePasswordWithBodyWithResponse Change the password of a user
 	//
 	// Sets a new password for a user and revokes all tokens of the user.
-	// Only administrators and system administrators may do this.
+	// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 	// Send the password twice. If the two differ, you get 422.
-	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+	// If `user_id` in the path is an id, `user_id` in the body must be the same one: otherwise 422.
 	//
 	// You need a [fresh log-in](#fresh-log-ins).
 	// If you change your own password here, the token that you use stays valid.
@@ -2715,9 +2719,9 @@ type ClientWithResponsesInterface interface {
 	// ChangePasswordWithResponse Change the password of a user
 	//
 	// Sets a new password for a user and revokes all tokens of the user.
-	// Only administrators and system administrators may do this.
+	// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 	// Send the password twice. If the two differ, you get 422.
-	// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+	// If `user_id` in the path is an id, `user_id` in the body must be the same one: otherwise 422.
 	//
 	// You need a [fresh log-in](#fresh-log-ins).
 	// If you change your own password here, the token that you use stays valid.
@@ -3579,7 +3583,7 @@ type ChangeOwnPasswordResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Nothing
+	JSON200 *ChangedOwnPassword
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *MalformedBody
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -3621,7 +3625,7 @@ type ChangeOwnPasswordResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ChangeOwnPasswordResponse) GetJSON200() *Nothing {
+func (r ChangeOwnPasswordResponse) GetJSON200() *ChangedOwnPassword {
 	return r.JSON200
 }
 
@@ -5154,8 +5158,8 @@ func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, body C
 
 // DeleteUserWithResponse Delete a user
 //
-// Deletes a user and revokes all tokens of the user. The audit of the user stays.
-// Only administrators and system administrators may do this.
+// Deletes a user and revokes all tokens of the user. The audit of the user stays, until the server removes old changes.
+// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 // To delete an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
 // You cannot delete yourself: 409.
 // You cannot delete the last active administrator of an enterprise that has other users: 409.
@@ -5274,13 +5278,14 @@ func (c *ClientWithResponses) UpdateUserWithResponse(ctx context.Context, userID
 // ListUserEventsWithResponse List the changes of a user
 //
 // Lists who changed the user, when, and which members. The oldest change comes first.
-// Only administrators and system administrators may do this.
+// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 // Log-ins and log-outs count as changes. A log-in that fails does not.
 // The list contains the names of members, never their values.
 // It shows the number of who made a change even if you may not see that user. Then `token_name` is `""`.
 //
 // Administrators see only the changes that were made while the user was in their enterprise.
 // System administrators see all changes, even those of deleted users.
+// If the server is set to keep changes for a time only, older ones are not in the list any more.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5296,9 +5301,9 @@ func (c *ClientWithResponses) ListUserEventsWithResponse(ctx context.Context, us
 // ChangePasswordWithBodyWithResponse Change the password of a user
 //
 // Sets a new password for a user and revokes all tokens of the user.
-// Only administrators and system administrators may do this.
+// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 // Send the password twice. If the two differ, you get 422.
-// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+// If `user_id` in the path is an id, `user_id` in the body must be the same one: otherwise 422.
 //
 // You need a [fresh log-in](#fresh-log-ins).
 // If you change your own password here, the token that you use stays valid.
@@ -5317,9 +5322,9 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 // ChangePasswordWithResponse Change the password of a user
 //
 // Sets a new password for a user and revokes all tokens of the user.
-// Only administrators and system administrators may do this.
+// Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
 // Send the password twice. If the two differ, you get 422.
-// If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+// If `user_id` in the path is an id, `user_id` in the body must be the same one: otherwise 422.
 //
 // You need a [fresh log-in](#fresh-log-ins).
 // If you change your own password here, the token that you use stays valid.
@@ -6340,7 +6345,7 @@ func ParseChangeOwnPasswordResponse(rsp *http.Response) (*ChangeOwnPasswordRespo
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Nothing
+		var dest ChangedOwnPassword
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -37,7 +37,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The id of a user, in decimal digits.
+                 * @description The id of a user: a number from 1 to 2147483647 without leading zeros.
                  *     If you send anything else, you get 404.
                  * @example 2
                  */
@@ -86,8 +86,8 @@ export interface paths {
         post?: never;
         /**
          * Delete a user
-         * @description Deletes a user and revokes all tokens of the user. The audit of the user stays.
-         *     Only administrators and system administrators may do this.
+         * @description Deletes a user and revokes all tokens of the user. The audit of the user stays, until the server removes old changes.
+         *     Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
          *     To delete an administrator or a system administrator, you need a [fresh log-in](#fresh-log-ins).
          *     You cannot delete yourself: 409.
          *     You cannot delete the last active administrator of an enterprise that has other users: 409.
@@ -104,7 +104,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The id of a user, in decimal digits.
+                 * @description The id of a user: a number from 1 to 2147483647 without leading zeros.
                  *     If you send anything else, you get 404.
                  * @example 2
                  */
@@ -116,9 +116,9 @@ export interface paths {
         /**
          * Change the password of a user
          * @description Sets a new password for a user and revokes all tokens of the user.
-         *     Only administrators and system administrators may do this.
+         *     Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
          *     Send the password twice. If the two differ, you get 422.
-         *     If `user_id` in the path is a number, `user_id` in the body must be the same number: otherwise 422.
+         *     If `user_id` in the path is an id, `user_id` in the body must be the same one: otherwise 422.
          *
          *     You need a [fresh log-in](#fresh-log-ins).
          *     If you change your own password here, the token that you use stays valid.
@@ -137,7 +137,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The id of a user, in decimal digits.
+                 * @description The id of a user: a number from 1 to 2147483647 without leading zeros.
                  *     If you send anything else, you get 404.
                  * @example 2
                  */
@@ -148,13 +148,14 @@ export interface paths {
         /**
          * List the changes of a user
          * @description Lists who changed the user, when, and which members. The oldest change comes first.
-         *     Only administrators and system administrators may do this.
+         *     Only administrators and system administrators may do this. Without a role, you get 403 for yourself and 404 for others.
          *     Log-ins and log-outs count as changes. A log-in that fails does not.
          *     The list contains the names of members, never their values.
          *     It shows the number of who made a change even if you may not see that user. Then `token_name` is `""`.
          *
          *     Administrators see only the changes that were made while the user was in their enterprise.
          *     System administrators see all changes, even those of deleted users.
+         *     If the server is set to keep changes for a time only, older ones are not in the list any more.
          */
         get: operations["listUserEvents"];
         put?: never;
@@ -225,7 +226,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The id of a user, in decimal digits.
+                 * @description The id of a user: a number from 1 to 2147483647 without leading zeros.
                  *     If you send anything else, you get 404.
                  * @example 2
                  */
@@ -376,7 +377,6 @@ export interface components {
             phone?: components["schemas"]["Phone"];
             /**
              * @description `true`, `false` or `null`, as in UpdateUser. If it is absent, it is `true`.
-             * @default true
              * @example true
              */
             is_active?: boolean | null;
@@ -442,15 +442,15 @@ export interface components {
          * @example correct horse
          */
         PasswordAgain: string;
-        /** @description An empty object. The request succeeded. */
-        Nothing: Record<string, never>;
+        /** @description An empty object. Your password was changed. */
+        ChangedOwnPassword: Record<string, never>;
         /** @description The user to appoint, and the enterprise of the user. */
         AppointAdministrator: {
             user_id: components["schemas"]["UserIdText"];
             eid: components["schemas"]["EnterpriseId"];
         };
         /**
-         * @description The id of a user, in decimal digits, as a string.
+         * @description The id of a user as a string: a number from 1 to 2147483647 without leading zeros.
          *     If you send another string of this length, you get 404.
          * @example 2
          */
@@ -476,8 +476,9 @@ export interface components {
              */
             password: string;
         };
-        /** @description A token, and when it expires. */
+        /** @description A token, whose it is, and when it expires. */
         AuthToken: {
+            user_id: components["schemas"]["UserId"];
             /** @description The token to send in `Authorization`. Keep it secret. */
             token: string;
             /**
@@ -520,7 +521,7 @@ export interface components {
              */
             operation: string;
             /**
-             * @description The members that the change set, even to the value that they had before.
+             * @description The members that the change set, even to the value that they had before, in no order. It is `[]` if there are none.
              *     `role` is among them if an administrator was appointed, dismissed or moved to another enterprise, and if a system administrator was created.
              */
             fields: string[];
@@ -548,15 +549,14 @@ export interface components {
         };
         /**
          * @description The kind of problem, for programs. A code never changes its meaning.
-         *     Adding or removing a code is a breaking change.
-         *     Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
+         *     No 1.x adds or removes one.
          *
          *     - `malformed_json`: the body is not one JSON text in UTF-8, an object in it has a member twice, or it is nested too deep.
          *     - `malformed_header`: a header does not have the form that its RFC defines.
          *     - `unauthenticated`: there is no token, or it is unknown, revoked or expired, or its owner is not active.
          *     - `invalid_credentials`: no active user has this name and password.
          *     - `forbidden`: your role does not allow this.
-         *     - `reauthentication_required`: this needs a log-in of the last 15 minutes. Log in again first.
+         *     - `reauthentication_required`: this needs a [fresh log-in](#fresh-log-ins). Log in again first.
          *     - `not_found`: there is no such path, or no such user that you may see.
          *     - `method_not_allowed`: the path does not support this method. See `Allow`.
          *     - `email_taken`: another user has this e-mail address.
@@ -592,15 +592,14 @@ export interface components {
         };
         /**
          * @description The kind of fault, for programs. A code never changes its meaning.
-         *     Adding or removing a code is a breaking change.
-         *     Below 1.0.0 it raises the minor version of this contract, and from 1.0.0 on the major version.
+         *     No 1.x adds or removes one.
          *
          *     - `syntax`: the body stops being JSON or is nested too deep at this place, or the query is not percent-encoded `NAME=VALUE` pairs in UTF-8.
          *     - `duplicate_member`: the object has this member more than once.
          *     - `unknown_member`: the schema names no such member. Names must match exactly, in letter case too.
          *     - `required`: the member is missing.
          *     - `type`: the value has the wrong type.
-         *     - `null`: the value must not be null.
+         *     - `not_null`: the value must not be null.
          *     - `min_length`, `max_length`: the string is too short, or too long.
          *     - `minimum`, `maximum`: the number is too small, or too large.
          *     - `pattern`, `format`: the string has the wrong form.
@@ -610,7 +609,7 @@ export interface components {
          *     - `not_allowed`: you may not set this member, or not to this value.
          * @enum {string}
          */
-        FaultCode: "syntax" | "duplicate_member" | "unknown_member" | "required" | "type" | "null" | "min_length" | "max_length" | "minimum" | "maximum" | "pattern" | "format" | "repeated" | "mismatch" | "taken" | "not_allowed";
+        FaultCode: "syntax" | "duplicate_member" | "unknown_member" | "required" | "type" | "not_null" | "min_length" | "max_length" | "minimum" | "maximum" | "pattern" | "format" | "repeated" | "mismatch" | "taken" | "not_allowed";
     };
     responses: {
         /** @description The body is not valid JSON, or nested too deep (`malformed_json`), or a header is malformed (`malformed_header`). */
@@ -674,8 +673,11 @@ export interface components {
         /** @description There is no token, or it is unknown, revoked or expired, or its owner is not active (`unauthenticated`). */
         Unauthorized: {
             headers: {
-                /** @description The authentication scheme to use (RFC 6750 §3). */
-                "WWW-Authenticate": "Bearer";
+                /**
+                 * @description The authentication scheme to use (RFC 6750 §3).
+                 * @example Bearer
+                 */
+                "WWW-Authenticate": string;
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -697,8 +699,11 @@ export interface components {
         /** @description No active user has this name and password (`invalid_credentials`). */
         InvalidCredentials: {
             headers: {
-                /** @description The authentication scheme of the token (RFC 6750 §3). */
-                "WWW-Authenticate": "Bearer";
+                /**
+                 * @description The authentication scheme of the token (RFC 6750 §3).
+                 * @example Bearer
+                 */
+                "WWW-Authenticate": string;
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -979,10 +984,16 @@ export interface components {
         /** @description The body is not `application/json` in UTF-8, or it has a `Content-Encoding` (`unsupported_media_type`). */
         UnsupportedMediaType: {
             headers: {
-                /** @description Present if the server refuses the request because of its media type (RFC 9110 §15.5.16). */
-                Accept?: "application/json";
-                /** @description Present if the server refuses the request because of its `Content-Encoding` (RFC 9110 §15.5.16). */
-                "Accept-Encoding"?: "identity";
+                /**
+                 * @description Present if the server refuses the request because of its media type (RFC 9110 §15.5.16).
+                 * @example application/json
+                 */
+                Accept?: string;
+                /**
+                 * @description Present if the server refuses the request because of its `Content-Encoding` (RFC 9110 §15.5.16).
+                 * @example identity
+                 */
+                "Accept-Encoding"?: string;
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -1082,7 +1093,7 @@ export interface components {
     };
     parameters: {
         /**
-         * @description The id of a user, in decimal digits.
+         * @description The id of a user: a number from 1 to 2147483647 without leading zeros.
          *     If you send anything else, you get 404.
          * @example 2
          */
@@ -1112,7 +1123,7 @@ export interface components {
     headers: {
         /** @description The id of this request. The server's log has the same id. */
         RequestId: string;
-        /** @description The version of the user, as a strong entity tag (RFC 9110 §8.8.3). */
+        /** @description The version of the user, as a strong entity tag (RFC 9110 §8.8.3). Compare it as it is, because what is between the quotes has no meaning. */
         ETag: string;
         /**
          * @description How many seconds to wait before you try again (RFC 9110 §10.2.3).
@@ -1222,7 +1233,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The id of a user, in decimal digits.
+                 * @description The id of a user: a number from 1 to 2147483647 without leading zeros.
                  *     If you send anything else, you get 404.
                  * @example 2
                  */
@@ -1278,7 +1289,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The id of a user, in decimal digits.
+                 * @description The id of a user: a number from 1 to 2147483647 without leading zeros.
                  *     If you send anything else, you get 404.
                  * @example 2
                  */
@@ -1333,7 +1344,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The id of a user, in decimal digits.
+                 * @description The id of a user: a number from 1 to 2147483647 without leading zeros.
                  *     If you send anything else, you get 404.
                  * @example 2
                  */
@@ -1379,7 +1390,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The id of a user, in decimal digits.
+                 * @description The id of a user: a number from 1 to 2147483647 without leading zeros.
                  *     If you send anything else, you get 404.
                  * @example 2
                  */
@@ -1433,7 +1444,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a user, in decimal digits.
+                 * @description The id of a user: a number from 1 to 2147483647 without leading zeros.
                  *     If you send anything else, you get 404.
                  * @example 2
                  */
@@ -1482,7 +1493,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Nothing"];
+                    "application/json": components["schemas"]["ChangedOwnPassword"];
                 };
             };
             400: components["responses"]["MalformedBody"];
@@ -1556,7 +1567,7 @@ export interface operations {
             /** @description The user is an administrator. */
             201: {
                 headers: {
-                    /** @description The path of the administrator. */
+                    /** @description The path that dismisses the administrator. */
                     Location: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -1595,7 +1606,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The id of a user, in decimal digits.
+                 * @description The id of a user: a number from 1 to 2147483647 without leading zeros.
                  *     If you send anything else, you get 404.
                  * @example 2
                  */

@@ -93,7 +93,7 @@ func wrongValues(place string, schema *openapi3.Schema, set func(r *Request, val
 			add(contract.FaultType, func(s Source) any { return oneOf(s, values...) })
 		}
 		if !schema.Nullable {
-			add(contract.FaultNull, func(Source) any { return nil })
+			add(contract.FaultNotNull, func(Source) any { return nil })
 		}
 	} else if schema.Type.Is("integer") {
 		add(contract.FaultType, func(s Source) any {

@@ -54,6 +54,7 @@ func (r *run) sendValid() {
 		u := oneOf(r.rng, r.regulars()...)
 		x := r.sendAs(op, nil, r.generate(op, nil, u))
 		if r.wantStatus(x, ruleLogIn, http.StatusOK, "") {
+			r.aside(x, ruleComesBack, x.object()["user_id"] == float64(u.id), "user_id is "+strconv.FormatInt(u.id, 10), fmt.Sprint(x.object()["user_id"]))
 			r.recordEvent(u, x, event{operation: op})
 		}
 	case "deleteAuthToken":

@@ -41,7 +41,7 @@ var (
 	ruleHead          = rule{"HEAD is GET without the body", "HEAD returns the same as GET, without the body."}
 	ruleOptions       = rule{"OPTIONS is 204 with Allow", "OPTIONS returns 204 with `Allow`"}
 	ruleOtherQuery    = rule{"unknown parameters are ignored", "The server ignores query parameters that the operation does not name."}
-	ruleNumber        = rule{"ids in decimal digits", "The id of a user, in decimal digits."}
+	ruleNumber        = rule{"ids in decimal digits", "The id of a user: a number from 1 to 2147483647 without leading zeros."}
 	ruleEscapedPath   = rule{"percent-encoded paths", "may be percent-encoded, and the path is the same"}
 )
 
@@ -55,12 +55,12 @@ var (
 	ruleEmptyBody  = rule{"an empty update changes nothing", "The body is optional. If there is none, or if it is empty or `{}`, nothing changes"}
 	rulePhone      = rule{`"" clears phone`, "`\"\"` clears `phone`."}
 	ruleLocation   = rule{"Location", "The path of the new user."}
-	ruleAppointed  = rule{"Location of an administrator", "The path of the administrator."}
+	ruleAppointed  = rule{"Location of an administrator", "The path that dismisses the administrator."}
 	ruleUniqueMail = rule{"e-mail addresses are unique", "No two users have the same e-mail address, even if they are in different enterprises."}
 	ruleUniqueName = rule{"names are unique", "No two users of an enterprise have the same name, even in different letter case"}
 	ruleNewID      = rule{"ids are never reused", "The id of a user. The server never reuses an id."}
 	ruleTwice      = rule{"two passwords must be the same", "Send the password twice. If the two differ, you get 422."}
-	ruleSameUser   = rule{"two ids must be the same", "must be the same number: otherwise 422."}
+	ruleSameUser   = rule{"two ids must be the same", "must be the same one: otherwise 422."}
 	ruleBothWin    = rule{"two updates at the same time", "If two updates change different members at the same time, both take effect."}
 )
 
@@ -81,7 +81,7 @@ var (
 var (
 	ruleTotal      = rule{"total", "`total` counts the entries on all pages, and is always exact."}
 	ruleListed     = rule{"lists are complete", "Lists the users that you may see, in the order of creation."}
-	ruleListOrder  = rule{"lists are in the order of creation", "Lists are in the order of creation, so new entries appear at the end."}
+	ruleListOrder  = rule{"lists are in the order of creation", "Users are in the order in which they were created, and changes in the order in which they were made."}
 	rulePaging     = rule{"pages", "`page` starts at 1."}
 	rulePageSize   = rule{"page_size", "The number of entries on a page."}
 	ruleAfterLast  = rule{"a page after the last one is empty", "A page after the last one is empty."}
@@ -89,7 +89,7 @@ var (
 	ruleAdminsList = rule{"list of administrators", "Lists administrators in the order in which they were created as users."}
 	ruleEID        = rule{"eid", "List only the administrators of this enterprise."}
 	ruleAudit      = rule{"audit", "Lists who changed the user, when, and which members. The oldest change comes first."}
-	ruleAuditKeeps = rule{"the audit of a deleted user stays", "The audit of the user stays."}
+	ruleAuditKeeps = rule{"the audit of a deleted user stays", "The audit of the user stays, until the server removes old changes."}
 	ruleAuditPart  = rule{"administrators see a part of the audit", "Administrators see only the changes that were made while the user was in their enterprise."}
 	ruleAuditToken = rule{"the audit hides names of tokens", "It shows the number of who made a change even if you may not see that user."}
 )

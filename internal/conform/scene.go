@@ -738,7 +738,7 @@ func (r *run) playOrder() {
 	x := r.call(call{op: "updateUser", as: r.owner, of: idOf(r.plain), body: members{"phone": 7, "email": nil, "is_active": "true", "enterprise_id": "", "nick_name": "x"}})
 	if r.wantStatus(x, ruleBroken, http.StatusUnprocessableEntity, "invalid_request") {
 		for place, code := range sorted(map[string]string{
-			"/phone": "type", "/email": "null", "/is_active": "type", "/enterprise_id": "min_length", "/nick_name": "unknown_member",
+			"/phone": "type", "/email": "not_null", "/is_active": "type", "/enterprise_id": "min_length", "/nick_name": "unknown_member",
 		}) {
 			r.wantFault(x, ruleBroken, place, code)
 		}

@@ -177,7 +177,7 @@ func TestCodesAreTheContracts(t *testing.T) {
 	}
 	for _, code := range []contract.FaultCode{
 		contract.FaultSyntax, contract.FaultDuplicateMember, contract.FaultUnknownMember, contract.FaultRequired, contract.FaultType,
-		contract.FaultNull, contract.FaultMinLength, contract.FaultMaxLength, contract.FaultMinimum, contract.FaultMaximum,
+		contract.FaultNotNull, contract.FaultMinLength, contract.FaultMaxLength, contract.FaultMinimum, contract.FaultMaximum,
 		contract.FaultPattern, contract.FaultFormat, contract.FaultRepeated,
 	} {
 		require.Contains(t, schemas["FaultCode"].Value.Enum, string(code))

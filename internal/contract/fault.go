@@ -31,7 +31,7 @@ const (
 	FaultUnknownMember   FaultCode = "unknown_member"
 	FaultRequired        FaultCode = "required"
 	FaultType            FaultCode = "type"
-	FaultNull            FaultCode = "null"
+	FaultNotNull         FaultCode = "not_null"
 	FaultMinLength       FaultCode = "min_length"
 	FaultMaxLength       FaultCode = "max_length"
 	FaultMinimum         FaultCode = "minimum"
@@ -160,7 +160,7 @@ func newFault(e *openapi3.SchemaError) (fault Fault, err error) {
 	case "type":
 		fault = expect(FaultType, typeOf(e.Schema))
 	case "nullable":
-		fault = expect(FaultNull, typeOf(e.Schema))
+		fault = expect(FaultNotNull, typeOf(e.Schema))
 	case "minLength":
 		fault = expect(FaultMinLength, fmt.Sprintf("%d or more characters", e.Schema.MinLength))
 	case "maxLength":

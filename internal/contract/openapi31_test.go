@@ -32,16 +32,6 @@ var rules31 = map[string]func(schema object) bool{
 		}
 		return ok
 	},
-	// JSON Schema has both, and they mean the same (JSON Schema Validation 2020-12, 6.1.3).
-	"an enum of one value is a const": func(schema object) bool {
-		values, ok := schema["enum"].([]any)
-		if !ok || len(values) != 1 {
-			return false
-		}
-		schema["const"] = values[0]
-		delete(schema, "enum")
-		return true
-	},
 }
 
 // The contract in OpenAPI 3.1 differs from the contract only by the version and the rules above.

@@ -19,7 +19,7 @@ import (
 // spellings are changes of the contract, old and new text, that the rule of the linter must find. Without
 // the file .spectral.yaml, they would be valid.
 var spellings = map[string][2]string{
-	"pattern-without-quote":          {`pattern: '^\x22[0-9]+\x22$'`, `pattern: '^"[0-9]+"$'`},
+	"pattern-without-quote":          {`pattern: '^\x22[^\x22\x00-\x20\x7F]*\x22$'`, `pattern: '^"[^\x22\x00-\x20\x7F]*"$'`},
 	"pattern-without-unicode-escape": {`pattern: '^[^/@\x00-\x20\x7F]+$'`, `pattern: '^[^/@\x00-\x20\x7F\u2028]+$'`},
 	"pattern-without-property-class": {`pattern: '^[^/@\x00-\x20\x7F]+$'`, `pattern: '^[^/@\p{Z}]+$'`},
 	"pattern-without-high-byte":      {`pattern: '^[^\x00-\x1F\x7F]*$'`, `pattern: '^[^\x00-\x1F\x7F-\x9F]*$'`},

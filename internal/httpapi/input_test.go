@@ -22,7 +22,7 @@ func TestInvalidUpdate(t *testing.T) {
 		body   string
 		faults []string
 	}{
-		"null":             {`null`, []string{" null"}},
+		"null":             {`null`, []string{" not_null"}},
 		"array":            {`[]`, []string{" type"}},
 		"string":           {`"canary"`, []string{" type"}},
 		"number":           {`1`, []string{" type"}},
@@ -54,7 +54,7 @@ func TestInvalidUpdate(t *testing.T) {
 		"everything": {
 			`{"password":"canary7","enterprise_id":null,"email":"canary","phone":1,"is_active":"canary","Is_active":null}`,
 			[]string{
-				"/Is_active unknown_member", "/email pattern", "/enterprise_id null",
+				"/Is_active unknown_member", "/email pattern", "/enterprise_id not_null",
 				"/is_active type", "/password min_length", "/phone type",
 			},
 		},
@@ -103,7 +103,7 @@ func TestInvalidCreate(t *testing.T) {
 		"nothing": {`{}`, []string{"/enterprise_id required", "/nick_name required", "/password required"}},
 		"nulls": {
 			`{"nick_name":null,"password":null,"enterprise_id":null,"email":null,"phone":null,"origion":null,"is_active":null}`,
-			[]string{"/email null", "/enterprise_id null", "/nick_name null", "/origion null", "/password null", "/phone null"},
+			[]string{"/email not_null", "/enterprise_id not_null", "/nick_name not_null", "/origion not_null", "/password not_null", "/phone not_null"},
 		},
 		"unknown":    {apitest.NewUser("default", "bob", `"role":"canary"`), []string{"/role unknown_member"}},
 		"empty name": {apitest.NewUser("default", ""), []string{"/nick_name min_length", "/nick_name pattern"}},

@@ -17,7 +17,7 @@ func (s *Server) CreateAuthToken(ctx context.Context, r api.CreateAuthTokenReque
 	}
 	x.userID = token.UserID
 	return api.CreateAuthToken200JSONResponse{
-		Body:    api.AuthToken{Token: secret, ExpiresAt: timestamp(token.Expires)},
+		Body:    api.AuthToken{UserID: api.UserID(token.UserID), Token: secret, ExpiresAt: timestamp(token.Expires)},
 		Headers: api.CreateAuthToken200ResponseHeaders{XRequestID: x.requestID},
 	}, nil
 }

@@ -39,7 +39,7 @@ func (s *Server) ChangeOwnPassword(ctx context.Context, r api.ChangeOwnPasswordR
 		return nil, err
 	}
 	return api.ChangeOwnPassword200JSONResponse{
-		Body:    api.Nothing{},
+		Body:    api.ChangedOwnPassword{},
 		Headers: api.ChangeOwnPassword200ResponseHeaders{XRequestID: x.requestID},
 	}, nil
 }

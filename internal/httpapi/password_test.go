@@ -43,7 +43,7 @@ func TestChangePassword(t *testing.T) {
 			`{"user_id":2.0,"password":"password A","password1":"password A"}`: {"/user_id type"},
 			`{"user_id":2e0,"password":"password A","password1":"password A"}`: {"/user_id type"},
 			`{"user_id":2.5,"password":"password A","password1":"password A"}`: {"/user_id type"},
-			`{"user_id":null,"password":null,"password1":"short"}`:             {"/password null", "/user_id null"},
+			`{"user_id":null,"password":null,"password1":"short"}`:             {"/password not_null", "/user_id not_null"},
 			`{"user_id":0,"password":"short","password1":"short"}`:             {"/password min_length", "/user_id minimum"},
 			`{"user_id":2147483648,"password":"password","password1":"x"}`:     {"/user_id maximum"},
 			`{"user_id":1e400,"password":"password","password1":"password"}`:   {"/user_id maximum"},

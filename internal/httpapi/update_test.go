@@ -100,10 +100,10 @@ func TestTruthTable(t *testing.T) {
 	}
 	strs := map[string]string{`1`: "type", `true`: "type", `[]`: "type", `{}`: "type", `["x"]`: "type", `1e400`: "type"}
 	rows := []row{
-		{"password", "null", "min_length", `"new password"`, before, strs},
-		{"enterprise_id", "null", "min_length pattern", `"other.Ent_1-2"`, answers("enterprise_id", `"other.Ent_1-2"`), strs},
-		{"email", "null", "pattern", `"New@example.com"`, answers("email", `"New@example.com"`), strs},
-		{"phone", "null", "", `"+1 (2) x3"`, answers("phone", `"+1 (2) x3"`), strs},
+		{"password", "not_null", "min_length", `"new password"`, before, strs},
+		{"enterprise_id", "not_null", "min_length pattern", `"other.Ent_1-2"`, answers("enterprise_id", `"other.Ent_1-2"`), strs},
+		{"email", "not_null", "pattern", `"New@example.com"`, answers("email", `"New@example.com"`), strs},
+		{"phone", "not_null", "", `"+1 (2) x3"`, answers("phone", `"+1 (2) x3"`), strs},
 		{
 			"is_active", "", "type", `false`, answers("is_active", "false"),
 			map[string]string{`0`: "type", `1`: "type", `"true"`: "type", `"null"`: "type", `[]`: "type", `[null]`: "type", `{}`: "type"},

@@ -96,7 +96,7 @@ func changePasswords(ctx context.Context, admin *api.Client) *api.Client {
 
 	login := &api.LogIn{Username: "default/bob", Password: "battery staple"}
 	oneself := connect(is[*api.AuthTokenHeaders](connect("").CreateAuthToken(ctx, login)).Response.Token)
-	is[*api.NothingHeaders](oneself.ChangeOwnPassword(ctx, &api.ChangeOwnPassword{Password: "correct horse", Password1: "correct horse"}))
+	is[*api.ChangedOwnPasswordHeaders](oneself.ChangeOwnPassword(ctx, &api.ChangeOwnPassword{Password: "correct horse", Password1: "correct horse"}))
 	wrong := is[*api.InvalidCredentialsHeaders](connect("").CreateAuthToken(ctx, login)).Response
 	want(wrong.Code == api.ProblemCodeInvalidCredentials, wrong)
 	return oneself
