@@ -79,7 +79,7 @@ type server struct {
 }
 
 // listeningLine matches the log line that says where the API is served.
-var listeningLine = regexp.MustCompile(`"?msg"?[=:]"?listening"?[ ,]"?address"?[=:]"?([0-9.:]+|unix:[^" ]+)`)
+var listeningLine = regexp.MustCompile(`"?msg"?[=:]"?listening"?[ ,]"?address"?[=:]"?([][0-9.:]+|unix:[^" ]+)`)
 
 // startServer starts userapi serve in dir on a free port and waits until it listens.
 func startServer(t *testing.T, dir string, settings []string, args ...string) *server {
@@ -113,6 +113,9 @@ func waitForServer(t *testing.T, c *exec.Cmd) *server {
 	require.NoError(t, err)
 	s.stderr = stderr
 	require.NoError(t, s.cmd.Start())
+	for _, file := range c.ExtraFiles {
+		require.NoError(t, file.Close()) // the process has it now
+	}
 	address := make(chan string, 1)
 	go func() {
 		defer close(s.logEnded)

@@ -83,7 +83,7 @@ func (c *mockCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	public, ops, err := c.listen(ctx)
+	public, ops, err := c.listen(ctx, listenAt)
 	if err != nil {
 		return err
 	}

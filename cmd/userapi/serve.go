@@ -28,14 +28,6 @@ import (
 // is answered 503.
 const requestTimeout = 15 * time.Second
 
-// After a signal, accepted requests have drainTimeout to finish. Then the server answers 503
-// to those that are still queued, and after abortTimeout it closes all connections. The rest of
-// forceExitAfter is for closing the database and the log.
-const (
-	drainTimeout = 5 * time.Second
-	abortTimeout = 2 * time.Second
-)
-
 type serveCommand struct {
 	serveSettings    `embed:""`
 	migrationSetting `embed:""`
@@ -67,7 +59,8 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 	if err != nil {
 		return err
 	}
-	public, ops, err := c.listen(ctx)
+	systemd := newSupervisor()
+	public, ops, err := c.listen(ctx, systemd.listenKept(logger))
 	if err != nil {
 		return err
 	}
@@ -110,6 +103,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 		api: closeConnections(ctx, handler), operator: telemetry.OpsHandler(metrics, ready, c.Pprof),
 	}.serve(stopped, servers)
 	logger.Info("listening", "address", addressOf(public), "database", c.name(), "tls", c.keyPair != nil)
+	systemd.ready(logger)
 	err = servers.Wait()
 	logger.Info("stopped")
 	return err
@@ -182,9 +176,9 @@ func (c *serveCommand) handler(service *directory.Service, ready func(context.Co
 	}).Handler()
 }
 
-// listen opens both listeners. ops is nil if --ops-listen is off.
-func (s listenSettings) listen(ctx context.Context) (public, ops net.Listener, err error) {
-	if public, err = listenAt(ctx, s.Listen); err != nil {
+// listen opens both listeners, the public one with openPublic. ops is nil if --ops-listen is off.
+func (s listenSettings) listen(ctx context.Context, openPublic func(context.Context, string) (net.Listener, error)) (public, ops net.Listener, err error) {
+	if public, err = openPublic(ctx, s.Listen); err != nil {
 		return nil, nil, fmt.Errorf("cannot open the address in USERAPI_LISTEN or --listen: %w", err)
 	}
 	if s.OpsListen == opsOff {
@@ -303,35 +297,4 @@ func writeSecret(path, secret string) error {
 		return errors.Join(fmt.Errorf("write the token of user 1: %w", err), os.Remove(path))
 	}
 	return nil
-}
-
-// serveUntil serves until the listener fails, which is an error, or until ctx ends. Then
-// it finishes accepted requests, see drainTimeout.
-func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
-	requestCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	server.BaseContext = func(net.Listener) context.Context { return requestCtx }
-	failed := make(chan error, 1)
-	go func() { failed <- serveOn(server, listener) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("cannot serve on %s any more: %w", addressOf(listener), err)
-	case <-ctx.Done():
-	}
-	if shutdown(server, drainTimeout) {
-		return nil
-	}
-	cancel(httpapi.ErrStopping)
-	if shutdown(server, abortTimeout) {
-		return nil
-	}
-	// The requests that are left were not answered, so no acknowledged change is lost.
-	return server.Close()
-}
-
-// shutdown stops accepting requests and reports whether all others ended in time.
-func shutdown(server *http.Server, timeout time.Duration) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	return server.Shutdown(ctx) == nil
 }
