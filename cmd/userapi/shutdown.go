@@ -41,7 +41,7 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 	// From the beginning of Shutdown on, net/http closes a connection whose first request it has just read. So
 	// Shutdown comes last.
 	closeListeners(listener)
-	<-ended
+	_ = <-ended // closing the listener has ended it
 	server.SetKeepAlivesEnabled(false)
 	accepted.wait(finish)
 	if server.Shutdown(finish) == nil {
