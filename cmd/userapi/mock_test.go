@@ -436,7 +436,7 @@ func TestMockClock(t *testing.T) {
 		{`{"now":"2030-01-01T00:00:00+01:00"}`, 422, "/now pattern"},
 		{`{"now":"1969-01-01T00:00:00Z"}`, 422, "/now pattern"},
 		{`{"now":"9000-01-01T00:00:00Z"}`, 422, "/now pattern"},
-		{`{"now":null}`, 422, "/now null"},
+		{`{"now":null}`, 422, "/now not_null"},
 		{`{"now":1700000000}`, 422, "/now type"},
 		{`{"now":"2030-01-01T00:00:00Z","forward":"1h"}`, 422, "/forward"},
 		{`{"forward":"-1h"}`, 422, "/forward pattern"},
@@ -445,7 +445,7 @@ func TestMockClock(t *testing.T) {
 		{`{"forward":"99999999h"}`, 422, "/forward format"},
 		{`{"forward":"1h"}`, 422, "/forward maximum"},
 		{`{"running":"yes"}`, 422, "/running type"},
-		{`{"running":null}`, 422, "/running null"},
+		{`{"running":null}`, 422, "/running not_null"},
 	} {
 		answer, err := m.ops.attempt(t, "", "POST", "/now", c.body)
 		require.NoError(t, err)
