@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -389,6 +391,49 @@ func TestRestartKeepsAUnixSocket(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 	s.start(t, os.Args[0])
 	require.NoError(t, dial().Close())
+}
+
+// A start that fails refuses the connections that waited for it.
+func TestFailedStartKeepsNoSocket(t *testing.T) {
+	t.Parallel()
+	s := startKept(t, "127.0.0.1:0")
+	s.terminate(t)
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "userapi.db"), []byte("this is no database"), 0o600))
+	waiting, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.listen)
+	require.NoError(t, err)
+	c := command(t, s.dir, nil, "serve", "--listen="+s.listen, "--ops-listen=off")
+	_, stderr, code := runToExit(t, s.service(t, c))
+	require.Equal(t, exitFailed, code, stderr)
+	require.Equal(t, []string{"FDSTORE=1\nFDNAME=api", "FDSTOREREMOVE=1\nFDNAME=api", "BARRIER=1"}, s.received())
+	for _, file := range c.ExtraFiles {
+		require.NoError(t, file.Close())
+	}
+	_, err = waiting.Read(make([]byte, 1))
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+	require.NoError(t, waiting.Close())
+	_, err = (&net.Dialer{}).DialContext(t.Context(), "tcp", s.listen)
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+}
+
+// At the end, a connection that says nothing is closed, and one with a request is not.
+func TestSilentConnectionsAreClosed(t *testing.T) {
+	var accepted acceptedConns
+	silent, other := net.Pipe()
+	busy, _ := net.Pipe()
+	accepted.note(silent, http.StateNew)
+	accepted.note(busy, http.StateNew)
+	accepted.note(busy, http.StateActive)
+	require.Equal(t, 2, accepted.closeSilent())
+	accepted.conns[silent] = time.Now().Add(-2 * silentTimeout)
+	require.Equal(t, 2, accepted.closeSilent())
+	_, err := other.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	_, err = silent.Write(nil)
+	require.ErrorIs(t, err, io.ErrClosedPipe)
+	require.NoError(t, busy.SetDeadline(time.Now()), "it is open")
+	accepted.note(silent, http.StateClosed)
+	accepted.note(busy, http.StateIdle)
+	require.Zero(t, accepted.closeSilent())
 }
 
 // listeningFile returns a listening socket, and its address.

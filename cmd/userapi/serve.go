@@ -65,6 +65,11 @@ func (c *serveCommand) Run(ctx context.Context, std streams, postpone postponeEx
 		return err
 	}
 	defer closeListeners(public, ops)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, systemd.forgetKept()) // clients should not wait for a server that cannot serve
+		}
+	}()
 	db, err := c.migrateAndOpen(ctx, sqlite.Options{Logger: logger, KeepBackup: !c.NoBackup, Fatal: logAndExit(log, logger)})
 	if err != nil {
 		return err

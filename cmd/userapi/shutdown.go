@@ -20,6 +20,10 @@ const (
 	abortTimeout = 2 * time.Second
 )
 
+// silentTimeout is how long a connection may have been without a whole head of a request when the server ends: nobody
+// can hold the end up by saying nothing.
+const silentTimeout = time.Second
+
 // serveUntil serves until the listener fails, which is an error, or until ctx ends. Then
 // it finishes accepted requests, see drainTimeout.
 func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
@@ -28,10 +32,14 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 	server.BaseContext = func(net.Listener) context.Context { return requestCtx }
 	accepted := &acceptedConns{}
 	server.ConnState = accepted.note
-	ended := make(chan error, 1)
-	go func() { ended <- serveOn(server, listener) }()
+	var err error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		err = serveOn(server, listener)
+	}()
 	select {
-	case err := <-ended:
+	case <-ended:
 		return fmt.Errorf("cannot serve on %s any more: %w", addressOf(listener), err)
 	case <-ctx.Done():
 	}
@@ -41,7 +49,7 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 	// From the beginning of Shutdown on, net/http closes a connection whose first request it has just read. So
 	// Shutdown comes last.
 	closeListeners(listener)
-	_ = <-ended // closing the listener has ended it
+	<-ended
 	server.SetKeepAlivesEnabled(false)
 	accepted.wait(finish)
 	if server.Shutdown(finish) == nil {
@@ -61,19 +69,21 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 // With HTTP/2, Shutdown loses no request.
 type acceptedConns struct {
 	mu    sync.Mutex
-	conns map[net.Conn]struct{}
+	conns map[net.Conn]time.Time // since when it is silent; zero: it has a request
 }
 
 // note is an [http.Server.ConnState].
 func (a *acceptedConns) note(c net.Conn, state http.ConnState) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.conns == nil {
+		a.conns = map[net.Conn]time.Time{}
+	}
 	switch {
-	case state == http.StateNew, state == http.StateActive && !isHTTP2(c):
-		if a.conns == nil {
-			a.conns = map[net.Conn]struct{}{}
-		}
-		a.conns[c] = struct{}{}
+	case state == http.StateNew:
+		a.conns[c] = time.Now()
+	case state == http.StateActive && !isHTTP2(c):
+		a.conns[c] = time.Time{}
 	default:
 		delete(a.conns, c)
 	}
@@ -85,21 +95,27 @@ func isHTTP2(c net.Conn) bool {
 	return ok && secure.ConnectionState().NegotiatedProtocol == "h2"
 }
 
-// wait returns when there are none, or when ctx ends.
+// wait returns when there are none, or when ctx ends. It closes those that are silent for too long.
 func (a *acceptedConns) wait(ctx context.Context) {
 	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
-	for {
-		a.mu.Lock()
-		left := len(a.conns)
-		a.mu.Unlock()
-		if left == 0 {
-			return
-		}
+	for a.closeSilent() > 0 {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// closeSilent closes the connections that are silent for too long, and returns how many there were.
+func (a *acceptedConns) closeSilent() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for c, since := range a.conns {
+		if !since.IsZero() && time.Since(since) > silentTimeout {
+			_ = c.Close()
+		}
+	}
+	return len(a.conns)
 }

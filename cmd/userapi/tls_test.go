@@ -25,6 +25,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"userapi/internal/apitest"
 )
@@ -411,6 +413,37 @@ func TestRefusalsOverHTTP2EndNoOtherRequest(t *testing.T) {
 		require.Equal(t, 200, answer.status, answer.body)
 	}
 	require.EqualValues(t, 1, opened.Load())
+}
+
+// A client of HTTP/2 that leaves while its answer is written is no failure of the server.
+func TestClientsOfHTTP2MayLeave(t *testing.T) {
+	a := newAuthority(t)
+	s := startTLS(t, a, t.TempDir())
+	config := &tls.Config{RootCAs: a.roots, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12}
+	address := strings.TrimPrefix(s.url, "https://")
+	conn, err := (&tls.Dialer{Config: config}).DialContext(t.Context(), "tcp", address)
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, http2.ClientPreface)
+	require.NoError(t, err)
+	framer := http2.NewFramer(conn, conn)
+	require.NoError(t, framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})) // it takes no body
+	var head bytes.Buffer
+	encoder := hpack.NewEncoder(&head)
+	for name, value := range map[string]string{":method": "GET", ":scheme": "https", ":authority": address, ":path": "/openapi.yaml"} {
+		require.NoError(t, encoder.WriteField(hpack.HeaderField{Name: name, Value: value}))
+	}
+	require.NoError(t, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: head.Bytes(), EndStream: true, EndHeaders: true}))
+	for {
+		frame, err := framer.ReadFrame()
+		require.NoError(t, err)
+		if _, answered := frame.(*http2.HeadersFrame); answered {
+			break
+		}
+	}
+	require.NoError(t, conn.Close())
+	apitest.WaitFor(func() bool { return strings.Contains(s.log.String(), "route=/openapi.yaml") })
+	require.Regexp(t, `route=/openapi.yaml status=499 .* user_id=0\n`, s.log.String())
+	require.NotContains(t, s.log.String(), "level=ERROR")
 }
 
 // While a server drains, its first answer tells a client of HTTP/2 to open another connection. What the server has begun

@@ -151,13 +151,14 @@ var problems = map[api.ProblemCode]problem{
 // answer. No client receives it. The number is nginx's.
 const statusClientClosedRequest = 499
 
-// clientLeft reports whether the request failed because the client left. A stopping server also
-// cancels requests, but with [ErrStopping] as the cause.
-func clientLeft(ctx context.Context, err error) bool {
+// clientLeft reports whether the request failed because the client left, perhaps while its answer was written. A
+// stopping server also cancels requests, but with [ErrStopping] as the cause.
+func clientLeft(ctx context.Context, err error, answering bool) bool {
 	if _, broken := errors.AsType[*net.OpError](err); broken {
 		return true
 	}
-	return errors.Is(err, context.Canceled) && !errors.Is(context.Cause(ctx), ErrStopping)
+	canceled := errors.Is(err, context.Canceled) || answering && ctx.Err() != nil // HTTP/2 has errors of its own
+	return canceled && !errors.Is(context.Cause(ctx), ErrStopping)
 }
 
 // ErrStopping is the cause with which a stopping server cancels the requests that still wait.
@@ -225,10 +226,10 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	described := problems[failure.Code]
 	ctx, header := c.Request().Context(), c.Response().Header()
 	x := exchangeFrom(ctx)
-	x.problem = failure.Code
-	if clientLeft(ctx, err) {
+	if clientLeft(ctx, err, c.Response().Committed) {
 		defer func() { c.Response().Status = statusClientClosedRequest }()
 	} else {
+		x.problem = failure.Code
 		s.meters.countRefusal(x, failure)
 		if described.status >= http.StatusInternalServerError {
 			s.logFailure(x, failure)
