@@ -20,7 +20,7 @@ import (
 func FuzzFold(f *testing.F) {
 	for _, text := range []string{
 		``, `ada`, `ADA`, `A/B@c`, "É", "e\u0301", "Straße", "STRASSE", "ẞ", "ΣΑΣ", "ς", "İ", "ı", "ŉ", "ﬁ", "ﬀ", "ᾄ", "α\u0345\u0313\u0301", "α\u0313\u0301\u0345", "\u0345", "ΐ", "ＡＤＡ", "ａｄａ", "ｶﾞ", "ガ", "ﾞ", "Å", "\u212b", "K", "\u212a",
-		"Ꭰ", "ꭰ", "ᏸ", "ᲀ", "ǅ", "ǆ", "\U00010400", "가", "\u1100\u1161", "ﾡ", "①", "\u0130\u0307", "a\u0323\u0307", "a\u0307\u0323", "\u0130\u0131",
+		"Ꭰ", "ꭰ", "ᏸ", "ᲀ", "ǅ", "ǆ", "\U00010400", "가", "\u1100\u1161", "ﾡ", "①", "\u0130\u0307", "a\u0323\u0307", "a\u0307\u0323", "\u0130\u0131", "\u0345\uff9e",
 	} {
 		f.Add(text)
 	}
@@ -42,15 +42,15 @@ func FuzzFold(f *testing.F) {
 		folded := directory.Fold(text)
 		require.Equal(t, folded, directory.Fold(folded), "%+q", text)
 		require.True(t, norm.NFC.IsNormalString(folded), "%+q", text)
-		require.Equal(t, folded, directory.Fold(directory.FoldCase(text)), "%+q", text)
 		require.Equal(t, directory.FoldCase(text), directory.FoldCase(directory.FoldCase(text)), "%+q", text)
 		require.Equal(t, folded, directory.Fold(norm.NFC.String(text)), "%+q", text)
 		require.Equal(t, folded, directory.Fold(norm.NFD.String(text)), "%+q", text)
 		require.Equal(t, folded, directory.Fold(width.Fold.String(text)), "%+q", text)
 		require.Equal(t, folded, directory.FoldCase(width.Fold.String(text)), "%+q", text)
-		require.Equal(t, compatible(text), compatible(folded), "%+q", text)
 		if !strings.ContainsRune(norm.NFD.String(text), '\u0345') { // in upper case it is a letter, which no mark passes
 			require.Equal(t, folded, directory.Fold(strings.Map(unicode.SimpleFold, text)), "%+q", text)
+			require.Equal(t, folded, directory.Fold(directory.FoldCase(text)), "%+q", text)
+			require.Equal(t, compatible(text), compatible(folded), "%+q", text)
 		}
 	})
 }
