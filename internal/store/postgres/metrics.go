@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"userapi/internal/store"
@@ -69,66 +70,41 @@ func retryReason(err error) string {
 	return retryOther
 }
 
-// poolMetrics are the metrics of the pool of connections, and how each is read.
-var poolMetrics = []struct {
-	description *prometheus.Desc
-	kind        prometheus.ValueType
-	value       func(*Store) float64
-}{
-	{connectionsIn("used"), prometheus.GaugeValue, func(s *Store) float64 { return float64(s.current.Load().pool.Stat().AcquiredConns()) }},
-	{connectionsIn("idle"), prometheus.GaugeValue, func(s *Store) float64 { return float64(s.current.Load().pool.Stat().IdleConns()) }},
-	{connectionsIn("opening"), prometheus.GaugeValue, func(s *Store) float64 { return float64(s.current.Load().pool.Stat().ConstructingConns()) }},
-	{
-		prometheus.NewDesc("userapi_postgres_connections_max", "How many connections the pool may have.", nil, nil),
-		prometheus.GaugeValue, func(*Store) float64 { return maxConnections },
-	},
-	{
-		prometheus.NewDesc("userapi_postgres_connection_waits_total", "How often something waited for a connection, since the connections were replaced.", nil, nil),
-		prometheus.CounterValue, func(s *Store) float64 { return float64(s.current.Load().pool.Stat().EmptyAcquireCount()) },
-	},
-	{
-		prometheus.NewDesc("userapi_postgres_connection_wait_seconds_total", "How long it waited altogether, since the connections were replaced.", nil, nil),
-		prometheus.CounterValue, func(s *Store) float64 { return s.current.Load().pool.Stat().EmptyAcquireWaitTime().Seconds() },
-	},
-	{
-		prometheus.NewDesc("userapi_postgres_unanswered_commits_total", "Commits whose outcome was not known at first, because they had no answer.", nil, nil),
-		prometheus.CounterValue, func(s *Store) float64 { return float64(s.unanswered.Load()) },
-	},
-	{
-		prometheus.NewDesc("userapi_database_ready", "1 if the session is open that each server keeps with the database, otherwise 0.", nil, nil),
-		prometheus.GaugeValue, func(s *Store) float64 {
-			if s.presence.held.Load() {
-				return 1
-			}
-			return 0
-		},
-	},
+// connectionState is what poolMetrics are taken from.
+type connectionState struct {
+	pool       *pgxpool.Stat
+	unanswered int64
+	held       bool // the session of presence is open
+}
+
+func (s *Store) connectionState() connectionState {
+	return connectionState{pool: s.current.Load().pool.Stat(), unanswered: s.unanswered.Load(), held: s.presence.held.Load()}
+}
+
+// poolMetrics are the metrics of the pool of connections and of the session that each server keeps, and how each is taken.
+var poolMetrics = []store.Reading[connectionState]{
+	store.Gauge(connectionsIn("used"), func(s connectionState) float64 { return float64(s.pool.AcquiredConns()) }),
+	store.Gauge(connectionsIn("idle"), func(s connectionState) float64 { return float64(s.pool.IdleConns()) }),
+	store.Gauge(connectionsIn("opening"), func(s connectionState) float64 { return float64(s.pool.ConstructingConns()) }),
+	store.Gauge(prometheus.NewDesc("userapi_postgres_connections_max", "How many connections the pool may have.", nil, nil),
+		func(connectionState) float64 { return maxConnections }),
+	store.Total(prometheus.NewDesc("userapi_postgres_connection_waits_total", "How often something waited for a connection, since the connections were replaced.", nil, nil),
+		func(s connectionState) float64 { return float64(s.pool.EmptyAcquireCount()) }),
+	store.Total(prometheus.NewDesc("userapi_postgres_connection_wait_seconds_total", "How long it waited altogether, since the connections were replaced.", nil, nil),
+		func(s connectionState) float64 { return s.pool.EmptyAcquireWaitTime().Seconds() }),
+	store.Total(prometheus.NewDesc("userapi_postgres_unanswered_commits_total", "Commits whose outcome was not known at first, because they had no answer.", nil, nil),
+		func(s connectionState) float64 { return float64(s.unanswered) }),
+	store.Gauge(prometheus.NewDesc("userapi_database_ready", "1 if the session is open that each server keeps with the database, otherwise 0.", nil, nil),
+		func(s connectionState) float64 { return store.BoolValue(s.held) }),
 }
 
 func connectionsIn(state string) *prometheus.Desc {
 	return prometheus.NewDesc("userapi_postgres_connections", "Connections of the pool by state.", nil, prometheus.Labels{"state": state})
 }
 
-// poolCollector is a [prometheus.Collector] of poolMetrics.
-type poolCollector struct{ store *Store }
-
-// Describe implements [prometheus.Collector].
-func (poolCollector) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, m := range poolMetrics {
-		descriptions <- m.description
-	}
-}
-
-// Collect implements [prometheus.Collector].
-func (c poolCollector) Collect(metrics chan<- prometheus.Metric) {
-	for _, m := range poolMetrics {
-		metrics <- prometheus.MustNewConstMetric(m.description, m.kind, m.value(c.store))
-	}
-}
-
 // Metrics returns the metrics of a store, for a registry.
 func (s *Store) Metrics() []prometheus.Collector {
-	return append(s.lane.metrics.Collectors(), s.metrics.retries, s.metrics.failovers, s.metrics.replacements, poolCollector{s}, store.NewCountMetrics(s))
+	return append(s.lane.metrics.Collectors(), s.metrics.retries, s.metrics.failovers, s.metrics.replacements, store.NewReadings(s.connectionState, poolMetrics), store.NewCountMetrics(s))
 }
 
 // Counts implements [store.Counter].
