@@ -119,7 +119,7 @@ func (r *run) condition(g *Request, target *user) {
 	g.Headers[header] = oneOf(r.rng, target.etag, `"0"`, "*", `"0", `+target.etag, "W/"+target.etag, `"x"`)
 }
 
-// replaceCondition is condition for a request that may have been generated with conditions of its own.
+// replaceCondition removes the conditions with which a request may have been generated, and does what condition does.
 func (r *run) replaceCondition(g *Request, target *user) {
 	delete(g.Headers, "If-Match")
 	delete(g.Headers, "If-None-Match")
